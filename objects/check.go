@@ -1,0 +1,260 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/datafs/datafs/index"
+)
+
+// Problem is something that Check found.
+type Problem struct {
+	What string // what is wrong with what, for people
+	Err  error  // wraps ErrCorrupt, or an error of the file system
+}
+
+// CheckReport counts what Check looked at.
+type CheckReport struct {
+	Packs, Chunks, Trees int64
+	Bytes                int64 // stored bytes read
+}
+
+// CheckPacks checks every pack: its table, that the index knows it, and, with
+// full, the bytes of each chunk. found is called for each problem.
+func (s *Store) CheckPacks(ctx context.Context, full bool, found func(Problem)) (CheckReport, error) {
+	var rep CheckReport
+	known := map[ID]bool{}
+	packs, err := s.index.Packs(ctx, localSpace)
+	if err != nil {
+		return rep, err
+	}
+	for _, p := range packs {
+		known[p.ID] = true
+	}
+	for id, err := range s.packIDs() {
+		if err != nil {
+			return rep, err
+		}
+		if err := ctx.Err(); err != nil {
+			return rep, err
+		}
+		s.checkPack(ctx, id, known[id], full, &rep, found)
+		delete(known, id)
+	}
+	for id := range known {
+		err := fmt.Errorf("%w: pack %s is missing", ErrCorrupt, id)
+		found(Problem{What: err.Error(), Err: err})
+	}
+	return rep, nil
+}
+
+func (s *Store) checkPack(ctx context.Context, id ID, known, full bool, rep *CheckReport, found func(Problem)) {
+	rep.Packs++
+	size, entries, err := s.packTable(id)
+	if err != nil {
+		found(Problem{What: err.Error(), Err: err})
+		return
+	}
+	rep.Chunks += int64(len(entries))
+	rep.Bytes += size
+	if !known {
+		err := fmt.Errorf("%w: index: pack %s is not in it", ErrCorrupt, id)
+		found(Problem{What: err.Error(), Err: err})
+	} else if err := s.checkLocations(ctx, id, entries); err != nil {
+		found(Problem{What: err.Error(), Err: err})
+	}
+	if !full {
+		return
+	}
+	f := fetcher{s: s}
+	var buf []byte
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return
+		}
+		if buf, err = f.fetch(buf[:0], &index.Loc{Entry: e, Pack: id, Found: true}); err != nil {
+			found(Problem{What: err.Error(), Err: err})
+		}
+	}
+}
+
+// checkLocations checks that the index knows all chunks of a pack, there or in
+// another one.
+func (s *Store) checkLocations(ctx context.Context, id ID, entries []index.Entry) error {
+	ids := make([]ID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	locs, err := s.index.Locate(ctx, localSpace, ids)
+	if err != nil {
+		return err
+	}
+	for i, l := range locs {
+		if !l.Found || (l.Pack == id && l.Entry != entries[i]) {
+			return fmt.Errorf("%w: index: chunk %s of pack %s is not in it as it is in the pack", ErrCorrupt, ids[i], id)
+		}
+	}
+	return nil
+}
+
+// CheckTree checks that a tree is whole: its nodes can be read and the index
+// knows all its chunks. Chunks in done are not looked up again.
+func (s *Store) CheckTree(ctx context.Context, id ID, done *Marks) error {
+	return done.mark(ctx, s, id, true)
+}
+
+// Marks remembers what trees reach. The zero value is empty.
+type Marks struct {
+	set idSet
+}
+
+// Mark adds all that a tree reaches.
+func (m *Marks) Mark(ctx context.Context, s *Store, tree ID) error {
+	return m.mark(ctx, s, tree, false)
+}
+
+// Len returns the number of chunks and nodes marked.
+func (m *Marks) Len() int { return m.set.len() }
+
+func (m *Marks) mark(ctx context.Context, s *Store, id ID, look bool) error {
+	if m.set.has(id) {
+		return nil
+	}
+	t, err := s.Tree(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := m.listing(ctx, s, t.root, look); err != nil {
+		return fmt.Errorf("tree %s: %w", id, err)
+	}
+	m.set.add(id)
+	return nil
+}
+
+func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error {
+	for i := range n.entries {
+		if err := m.file(ctx, s, &n.entries[i], look); err != nil {
+			return err
+		}
+	}
+	for _, c := range n.children {
+		if m.set.has(c.id) {
+			continue
+		}
+		below, err := s.listingBelow(ctx, n, c)
+		if err != nil {
+			return err
+		}
+		if err := m.listing(ctx, s, below, look); err != nil {
+			return err
+		}
+		m.set.add(c.id)
+	}
+	return nil
+}
+
+func (m *Marks) file(ctx context.Context, s *Store, e *Entry, look bool) error {
+	if !e.Kind.IsFile() {
+		return nil
+	}
+	if e.level == 0 {
+		return m.leaves(ctx, s, e.inline, look)
+	}
+	return m.content(ctx, s, ref{e.root, e.Size}, int(e.level), look)
+}
+
+func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, look bool) error {
+	if m.set.has(r.id) {
+		return nil
+	}
+	n, err := s.contentBelow(ctx, r, level)
+	if err != nil {
+		return err
+	}
+	if level == 1 {
+		err = m.leaves(ctx, s, n.refs, look)
+	}
+	for i := 0; level > 1 && i < len(n.refs) && err == nil; i++ {
+		err = m.content(ctx, s, n.refs[i], level-1, look)
+	}
+	if err == nil {
+		m.set.add(r.id)
+	}
+	return err
+}
+
+func (m *Marks) leaves(ctx context.Context, s *Store, refs []ref, look bool) error {
+	var fresh []refAt
+	for _, r := range refs {
+		if m.set.add(r.id) {
+			fresh = append(fresh, refAt{ref: r})
+		}
+	}
+	if !look {
+		return nil
+	}
+	_, err := s.locateRefs(ctx, fresh)
+	return err
+}
+
+// packIDs lists the packs that are on disk.
+func (s *Store) packIDs() iter.Seq2[ID, error] {
+	return func(yield func(ID, error) bool) {
+		root := filepath.Join(s.dir, "packs")
+		subs, err := os.ReadDir(root)
+		if err != nil {
+			yield(ID{}, err)
+			return
+		}
+		for _, sub := range subs {
+			files, err := os.ReadDir(filepath.Join(root, sub.Name()))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				yield(ID{}, err)
+				return
+			}
+			for _, f := range files {
+				if id, err := ParseID(f.Name()); err == nil && !yield(id, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Rebuild fills the index, from which the local space has been dropped or lost,
+// with the tables of all packs. Packs that cannot be read are found and left
+// out.
+func (s *Store) Rebuild(ctx context.Context, found func(Problem)) error {
+	if err := s.index.DropSpace(ctx, localSpace); err != nil {
+		return err
+	}
+	var batch []index.Pack
+	n := 0
+	flush := func() error {
+		err := s.index.AddPacks(ctx, localSpace, batch...)
+		batch, n = nil, 0
+		return err
+	}
+	for id, err := range s.packIDs() {
+		if err != nil {
+			return err
+		}
+		size, entries, err := s.packTable(id)
+		if err != nil {
+			found(Problem{What: err.Error(), Err: err})
+			continue
+		}
+		batch = append(batch, index.Pack{ID: id, Size: size, Entries: entries})
+		if n += len(entries) + 1; n > maxPackEntries {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}

@@ -1,0 +1,107 @@
+package objects
+
+import (
+	"fmt"
+	"math/bits"
+	"sync"
+)
+
+// Params are the chunker's sizes in bytes. They are part of a repository's
+// identity: with other sizes the same file has other chunks and another tree id.
+type Params struct {
+	Algorithm string `json:"algorithm"`
+	Min       int    `json:"min"`
+	Avg       int    `json:"avg"`
+	Max       int    `json:"max"`
+}
+
+// DefaultParams are the sizes of a new repository.
+var DefaultParams = Params{Algorithm: "gear-v1", Min: 16 << 10, Avg: 64 << 10, Max: 256 << 10}
+
+const (
+	gearWindow   = 64       // bytes that a hash of 64 bits remembers
+	maxChunkSize = 16 << 20 // no decoder allocates more for a chunk
+)
+
+// Validate refuses parameters that the format does not allow.
+func (p Params) Validate() error {
+	switch {
+	case p.Algorithm != DefaultParams.Algorithm:
+		return fmt.Errorf("unknown chunker %q", p.Algorithm)
+	case p.Min < gearWindow, p.Avg <= p.Min, p.Max <= p.Avg, p.Max > maxChunkSize, p.Avg&(p.Avg-1) != 0:
+		return fmt.Errorf("chunk sizes %d/%d/%d: want 64 <= min < avg < max <= %d and avg a power of two", p.Min, p.Avg, p.Max, maxChunkSize)
+	}
+	return nil
+}
+
+// Chunker finds the ends of chunks. It has no state: any number of goroutines
+// may use one. The algorithm is FastCDC (Xia et al., USENIX ATC 2016) with
+// normalised chunking of level 2; doc.go has the exact rules.
+type Chunker struct {
+	gear          *[256]uint64
+	min, avg, max int
+	strict, loose uint64
+}
+
+// NewChunker makes a chunker with valid parameters.
+func NewChunker(p Params) *Chunker {
+	n := bits.Len(uint(p.Avg)) - 1
+	return &Chunker{
+		gear: gearTable(), min: p.Min, avg: p.Avg, max: p.Max,
+		strict: topBits(n + 2), loose: topBits(n - 2),
+	}
+}
+
+func topBits(n int) uint64 { return ^uint64(0) << (64 - n) }
+
+var gearTable = sync.OnceValue(func() *[256]uint64 {
+	var t [256]uint64
+	seed := append([]byte("datafs gear v1"), 0)
+	for i := range t {
+		seed[len(seed)-1] = byte(i)
+		id := Hash(seed)
+		for j := 7; j >= 0; j-- {
+			t[i] = t[i]<<8 | uint64(id[j])
+		}
+	}
+	return &t
+})
+
+// Max returns the greatest length of a chunk in bytes.
+func (c *Chunker) Max() int { return c.max }
+
+// Cut returns the length of the chunk at the beginning of b, which must hold
+// at least Max bytes or all that is left of the file. Cut of nothing is 0.
+func (c *Chunker) Cut(b []byte) int {
+	if len(b) <= c.min {
+		return len(b)
+	}
+	if len(b) > c.max {
+		b = b[:c.max]
+	}
+	var h uint64
+	for _, x := range b[c.min-gearWindow : c.min] {
+		h = h<<1 + c.gear[x]
+	}
+	strictEnd := min(c.avg, len(b))
+	if n, ok := scan(b, c.min, strictEnd, &h, c.gear, c.strict); ok {
+		return n
+	}
+	if n, ok := scan(b, strictEnd, len(b), &h, c.gear, c.loose); ok {
+		return n
+	}
+	return len(b)
+}
+
+// scan feeds b[from:to] to the hash until a cut is found after a byte.
+func scan(b []byte, from, to int, hash *uint64, gear *[256]uint64, mask uint64) (int, bool) {
+	h := *hash
+	for i, x := range b[from:to] {
+		h = h<<1 + gear[x]
+		if h&mask == 0 {
+			return from + i + 1, true
+		}
+	}
+	*hash = h
+	return 0, false
+}

@@ -1,0 +1,287 @@
+package objects
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Codecs of a stored chunk, as in the format.
+const (
+	codecRaw  = 0
+	codecZstd = 1
+	codecS2   = 2
+)
+
+// Compression chooses how new chunks are stored. It is no part of a chunk's
+// name: repositories with different choices still share chunks.
+type Compression string
+
+// The choices. Auto looks at a sample of each chunk: what does not shrink stays
+// raw, arrays of numbers are shuffled first, all else gets zstd.
+const (
+	CompressAuto   Compression = "auto"
+	CompressOff    Compression = "off"
+	CompressFast   Compression = "fast"
+	CompressBetter Compression = "better"
+)
+
+// ParseCompression reads a choice; "" is auto.
+func ParseCompression(s string) (Compression, error) {
+	switch c := Compression(s); c {
+	case "":
+		return CompressAuto, nil
+	case CompressAuto, CompressOff, CompressFast, CompressBetter:
+		return c, nil
+	}
+	return "", fmt.Errorf("unknown compression %q: want auto, off, fast or better", s)
+}
+
+// encoder compresses chunks one after another. It is for one goroutine.
+type encoder struct {
+	mode     Compression
+	zstd     *zstd.Encoder
+	shuffled []byte
+}
+
+func newEncoder(mode Compression) *encoder {
+	if mode == "" {
+		mode = CompressAuto
+	}
+	return &encoder{mode: mode}
+}
+
+// encode appends the stored form of raw to dst. With codec raw nothing is
+// appended and the stored form is raw itself.
+func (e *encoder) encode(dst, raw []byte) (out []byte, codec, filter uint8) {
+	if e.mode == CompressOff || len(raw) < 32 {
+		return dst, codecRaw, 0
+	}
+	filter, worth := trial(raw)
+	if !worth {
+		return dst, codecRaw, 0
+	}
+	src := raw
+	if filter != 0 {
+		if cap(e.shuffled) < len(raw) {
+			e.shuffled = make([]byte, max(len(raw), 256<<10))
+		}
+		src = e.shuffled[:len(raw)]
+		shuffle(src, raw, int(filter))
+	}
+	base := len(dst)
+	out, codec = e.squeeze(dst, src)
+	if len(out)-base > len(raw)-len(raw)/64 {
+		return out[:base], codecRaw, 0
+	}
+	return out, codec, filter
+}
+
+func (e *encoder) squeeze(dst, src []byte) ([]byte, uint8) {
+	if e.mode == CompressFast {
+		need := s2.MaxEncodedLen(len(src))
+		base := len(dst)
+		if cap(dst)-base < need {
+			dst = append(make([]byte, 0, base+need), dst...)
+		}
+		return dst[:base+len(s2.Encode(dst[base:base+need], src))], codecS2
+	}
+	if e.zstd == nil {
+		e.zstd = newZstdEncoder(e.mode)
+	}
+	return e.zstd.EncodeAll(src, dst), codecZstd
+}
+
+func newZstdEncoder(mode Compression) *zstd.Encoder {
+	level := zstd.SpeedFastest
+	if mode == CompressBetter {
+		level = zstd.SpeedBetterCompression
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return enc
+}
+
+const (
+	sampleSlices = 4
+	sampleLen    = 1 << 10
+)
+
+// trial looks at up to 4 KiB of a chunk and says which filter to use, and
+// whether compressing is worth while at all. It compares the order-0 entropy of
+// the bytes with that of the byte planes of words of 2, 4 and 8 bytes: arrays
+// of numbers have planes (sign, exponent) that are far more regular than the
+// whole. It depends on the bytes alone.
+func trial(raw []byte) (filter uint8, worth bool) {
+	var sample [sampleSlices * sampleLen]byte
+	s := takeSample(sample[:], raw)
+	plain := entropy(s, 1)
+	best, filter := plain*0.94, uint8(0)
+	for _, w := range [...]int{2, 4, 8} {
+		if h := entropy(s, w); h < best {
+			best, filter = h*0.98, uint8(w)
+		}
+	}
+	return filter, filter != 0 || plain < 7.6 || repeats(s)
+}
+
+// takeSample fills dst with slices from all over raw, each at a multiple of 8.
+func takeSample(dst, raw []byte) []byte {
+	if len(raw) <= len(dst) {
+		return dst[:copy(dst, raw)]
+	}
+	step := (len(raw) - sampleLen) / (sampleSlices - 1)
+	for i := range sampleSlices {
+		at := i * step &^ 7
+		copy(dst[i*sampleLen:(i+1)*sampleLen], raw[at:])
+	}
+	return dst
+}
+
+// entropy is the mean entropy of s in bits per byte when its bytes are told
+// apart by their place in words of width bytes.
+func entropy(s []byte, width int) float64 {
+	var total float64
+	var n int
+	for k := range width {
+		var count [256]uint16
+		m := 0
+		for i := k; i < len(s); i += width {
+			count[s[i]]++
+			m++
+		}
+		var sum float64
+		for _, c := range count {
+			if c > 1 {
+				sum += nlogn()[c]
+			}
+		}
+		if m > 0 {
+			total += nlogn()[m] - sum
+			// A small sample shows fewer values than there are: the correction
+			// of Miller and Madow, in bits.
+			total += float64(distinct(&count)-1) / 2 * math.Log2E
+			n += m
+		}
+	}
+	return total / float64(max(n, 1))
+}
+
+func distinct(count *[256]uint16) int {
+	n := 0
+	for _, c := range count {
+		if c != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+var nlogn = sync.OnceValue(func() []float64 {
+	t := make([]float64, sampleSlices*sampleLen+1)
+	for i := 2; i < len(t); i++ {
+		t[i] = float64(i) * math.Log2(float64(i))
+	}
+	return t
+})
+
+// repeats says whether s, although its bytes look random, holds the same 8
+// bytes at several places.
+func repeats(s []byte) bool {
+	var seen [512]uint64
+	hits := 0
+	for i := 0; i+8 <= len(s); i += 4 {
+		w := le64(s[i:])
+		slot := &seen[w*0x9E3779B97F4A7C15>>55]
+		if *slot == w {
+			hits++
+		}
+		*slot = w
+	}
+	return hits > len(s)/128
+}
+
+// decoder undoes encode. It is for one goroutine.
+type decoder struct {
+	zstd     *zstd.Decoder
+	shuffled []byte
+}
+
+// decode appends the raw bytes of a stored chunk to dst. It never makes more
+// than rawLen bytes, which the caller has bounded.
+func (d *decoder) decode(dst, stored []byte, codec, filter uint8, rawLen int) ([]byte, error) {
+	base := len(dst)
+	dst = grow(dst, rawLen)
+	target := dst[base:base]
+	if filter != 0 {
+		if cap(d.shuffled) < rawLen {
+			d.shuffled = make([]byte, 0, max(rawLen, 256<<10))
+		}
+		target = d.shuffled[:0]
+	}
+	raw, err := d.expand(target, stored, codec, rawLen)
+	if err != nil {
+		return dst[:base], err
+	}
+	if len(raw) != rawLen {
+		return dst[:base], fmt.Errorf("%d bytes, want %d", len(raw), rawLen)
+	}
+	dst = dst[:base+rawLen]
+	switch filter {
+	case 0:
+		copy(dst[base:], raw) // no-op when decoded in place
+	case 2, 4, 8:
+		unshuffle(dst[base:], raw, int(filter))
+	default:
+		return dst[:base], fmt.Errorf("unknown filter %d", filter)
+	}
+	return dst, nil
+}
+
+func (d *decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte, error) {
+	switch codec {
+	case codecRaw:
+		return stored, nil
+	case codecS2:
+		if n, err := s2.DecodedLen(stored); err != nil || n != rawLen {
+			return nil, fmt.Errorf("s2 block of %d bytes, want %d", n, rawLen)
+		}
+		return s2.Decode(target[:rawLen], stored)
+	case codecZstd:
+		if d.zstd == nil {
+			d.zstd = newZstdDecoder()
+		}
+		var h zstd.Header
+		if err := h.Decode(stored); err != nil {
+			return nil, err
+		}
+		if !h.HasFCS || h.FrameContentSize != uint64(rawLen) {
+			return nil, fmt.Errorf("zstd frame does not announce %d bytes", rawLen)
+		}
+		return d.zstd.DecodeAll(stored, target)
+	}
+	return nil, fmt.Errorf("unknown codec %d", codec)
+}
+
+func newZstdDecoder() *zstd.Decoder {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxChunkSize),
+		zstd.WithDecoderLowmem(true))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return dec
+}
+
+// grow makes room for n more bytes behind b.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(make([]byte, 0, len(b)+n), b...)
+}

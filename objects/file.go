@@ -1,0 +1,193 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+
+	"github.com/datafs/datafs/index"
+)
+
+// File reads a file of a tree. Every byte that it returns has been verified.
+// ReadAt may be called by several goroutines at once; Read, Seek and WriteTo
+// share one offset and may not.
+type File struct {
+	ctx context.Context // of Open: the interfaces of package io leave no other way
+	s   *Store
+	e   Entry
+	off int64
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	cached [4]cachedChunk // the chunks decoded last
+	next   int
+	f      fetcher
+}
+
+type cachedChunk struct {
+	off int64
+	raw []byte
+}
+
+// Open opens the file at a path of the tree; "" is the file of a tree that is
+// a single file. ctx bounds all reads of the file.
+func (t *Tree) Open(ctx context.Context, path string) (*File, error) {
+	e, err := t.Entry(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if !e.Kind.IsFile() {
+		return nil, fmt.Errorf("%q is not a file", path)
+	}
+	return t.s.OpenEntry(ctx, e), nil
+}
+
+// OpenEntry opens the file of an entry of one of the store's trees.
+func (s *Store) OpenEntry(ctx context.Context, e Entry) *File {
+	return &File{ctx: ctx, s: s, e: e, f: fetcher{s: s}}
+}
+
+// Entry returns the file's entry.
+func (f *File) Entry() Entry { return f.e }
+
+// Size returns the file's length in bytes.
+func (f *File) Size() int64 { return f.e.Size }
+
+// Close makes all later reads fail with fs.ErrClosed.
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	f.cached = [4]cachedChunk{}
+	return nil
+}
+
+// Read implements io.Reader.
+func (f *File) Read(p []byte) (int, error) {
+	n, err := f.ReadAt(p, f.off)
+	f.off += int64(n)
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// Seek implements io.Seeker.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += f.off
+	case io.SeekEnd:
+		offset += f.e.Size
+	}
+	if offset < 0 {
+		return 0, fs.ErrInvalid
+	}
+	f.off = offset
+	return offset, nil
+}
+
+// ReadAt implements io.ReaderAt. It decodes only the chunks that it needs.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fs.ErrInvalid
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, fs.ErrClosed
+	}
+	n := 0
+	for n < len(p) && off+int64(n) < f.e.Size {
+		m, err := f.readSome(p[n:], off+int64(n))
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// readSome reads at least one byte at off: from a cached chunk, or from up to
+// locateBatch chunks that it finds first.
+func (f *File) readSome(p []byte, off int64) (int, error) {
+	for i := range f.cached {
+		if c := &f.cached[i]; off >= c.off && off < c.off+int64(len(c.raw)) {
+			return copy(p, c.raw[off-c.off:]), nil
+		}
+	}
+	var refs []refAt
+	for r, err := range f.s.refs(f.ctx, &f.e, off) {
+		if err != nil {
+			return 0, err
+		}
+		if r.off >= off+int64(len(p)) || len(refs) == locateBatch {
+			break
+		}
+		refs = append(refs, r)
+	}
+	locs, err := f.s.locateRefs(f.ctx, refs)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i, r := range refs {
+		m, err := f.readChunk(p[n:], off+int64(n)-r.off, r, &locs[i])
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// readChunk copies from one chunk, beginning at byte skip of it. A chunk that
+// is wanted whole is decoded in place; of others the last few are kept.
+func (f *File) readChunk(p []byte, skip int64, r refAt, loc *index.Loc) (int, error) {
+	if skip == 0 && int64(len(p)) >= r.len {
+		_, err := f.f.fetchMoved(f.ctx, p[:0:r.len], loc)
+		if err != nil {
+			return 0, err
+		}
+		return int(r.len), nil
+	}
+	c := &f.cached[f.next]
+	f.next = (f.next + 1) % len(f.cached)
+	raw, err := f.f.fetchMoved(f.ctx, c.raw[:0], loc)
+	if err != nil {
+		*c = cachedChunk{}
+		return 0, err
+	}
+	*c = cachedChunk{off: r.off, raw: raw}
+	return copy(p, raw[skip:]), nil
+}
+
+// locateRefs is locate, and checks the lengths that the tree promises.
+func (s *Store) locateRefs(ctx context.Context, refs []refAt) ([]index.Loc, error) {
+	ids := make([]ID, len(refs))
+	for i, r := range refs {
+		ids[i] = r.id
+	}
+	locs, err := s.locate(ctx, ids)
+	for i := range locs {
+		if int64(locs[i].Raw) != refs[i].len {
+			return nil, fmt.Errorf("%w: chunk %s has %d bytes, the tree says %d", ErrCorrupt, refs[i].id, locs[i].Raw, refs[i].len)
+		}
+	}
+	return locs, err
+}
+
+// WriteTo implements io.WriterTo: it writes from the file's offset to its end,
+// decoding on all cores. When a chunk proves corrupt, what was written is a
+// true prefix.
+func (f *File) WriteTo(w io.Writer) (int64, error) {
+	n, err := f.s.stream(f.ctx, &f.e, f.off, w)
+	f.off += n
+	return n, err
+}

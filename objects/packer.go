@@ -1,0 +1,171 @@
+package objects
+
+import (
+	"bufio"
+	"fmt"
+	"sync"
+
+	"github.com/datafs/datafs/index"
+)
+
+// packer is the last stage of a Writer: it puts new chunks into packs, in
+// order, and builds the trees.
+type packer struct {
+	w    *Writer
+	enc  *encoder
+	buf  *bufio.Writer
+	pack *packWriter
+	file *content // the file whose chunks are coming in
+	last ID       // the chunk that came last
+	n    int      // chunks of the file
+
+	mu           sync.RWMutex // guards what follows
+	seen, before map[ID]struct{}
+
+	stats       []*statSeen
+	raw, stored int64 // bytes of new chunks
+}
+
+func newPacker(w *Writer) *packer {
+	return &packer{
+		w: w, enc: newEncoder(w.opts.Compression), buf: bufio.NewWriterSize(nil, 256<<10),
+		seen: map[ID]struct{}{},
+	}
+}
+
+// has says whether a chunk is in the open pack or the one before it, which a
+// look-up that has been made earlier may have missed.
+func (p *packer) has(id ID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, now := p.seen[id]
+	_, before := p.before[id]
+	return now || before
+}
+
+func (p *packer) run() error {
+	for b := range p.w.order {
+		for _, stage := range [...]chan struct{}{b.packed, b.hashed} {
+			select {
+			case <-stage:
+			case <-p.w.ctx.Done():
+				return p.w.ctx.Err()
+			}
+		}
+		if err := p.batch(b); err != nil {
+			return err
+		}
+		p.w.pool.Put(b)
+		if len(p.stats) >= statBatch {
+			if err := p.flushStats(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.commit(); err != nil {
+		return err
+	}
+	return p.flushStats()
+}
+
+func (p *packer) batch(b *batch) error {
+	acts := b.acts
+	for i := 0; ; i++ {
+		for len(acts) > 0 && acts[0].after == i {
+			if err := acts[0].run(p); err != nil {
+				return err
+			}
+			acts = acts[1:]
+		}
+		if i == len(b.chunks) {
+			return nil
+		}
+		if err := p.chunk(&b.chunks[i]); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *packer) chunk(c *newChunk) error {
+	if p.file == nil {
+		p.file = newContent(p.putNode)
+		p.n = 0
+	}
+	p.last = c.id
+	p.n++
+	if !c.known && !p.has(c.id) {
+		if c.stored == nil {
+			return fmt.Errorf("chunk %s was taken for a double and is none", c.id)
+		}
+		e := index.Entry{ID: c.id, Raw: uint32(c.len), Codec: c.codec, Filter: c.filter}
+		if err := p.store(e, c.stored); err != nil {
+			return err
+		}
+	}
+	return p.file.add(ref{c.id, int64(c.len)})
+}
+
+// store adds a new chunk to the open pack.
+func (p *packer) store(e index.Entry, stored []byte) error {
+	if p.pack == nil {
+		var err error
+		if p.pack, err = newPackWriter(p.w.s.dir, p.buf); err != nil {
+			return err
+		}
+	}
+	if err := p.pack.add(e, stored); err != nil {
+		return err
+	}
+	p.raw += int64(e.Raw)
+	p.stored += int64(len(stored))
+	p.mu.Lock()
+	p.seen[e.ID] = struct{}{}
+	p.mu.Unlock()
+	if p.pack.full() {
+		return p.commit()
+	}
+	return nil
+}
+
+// putNode stores a node where it is new.
+func (p *packer) putNode(node []byte) (ID, error) {
+	id := Hash(node)
+	if p.has(id) {
+		return id, nil
+	}
+	locs, err := p.w.s.index.Locate(p.w.ctx, localSpace, []ID{id})
+	if err != nil || locs[0].Found {
+		return id, err
+	}
+	stored, codec, filter := p.enc.encode(nil, node)
+	if codec == codecRaw {
+		stored = node
+	}
+	return id, p.store(index.Entry{ID: id, Raw: uint32(len(node)), Codec: codec, Filter: filter}, stored)
+}
+
+// commit makes the open pack durable and then known.
+func (p *packer) commit() error {
+	if p.pack == nil {
+		return nil
+	}
+	pack, err := p.pack.commit()
+	p.pack = nil
+	if err != nil {
+		return err
+	}
+	if err := p.w.s.index.AddPacks(p.w.ctx, localSpace, pack); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.before, p.seen = p.seen, map[ID]struct{}{}
+	p.mu.Unlock()
+	return nil
+}
+
+func (p *packer) abort() {
+	if p.pack != nil {
+		p.pack.discard()
+		p.pack = nil
+	}
+}

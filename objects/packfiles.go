@@ -1,0 +1,166 @@
+package objects
+
+import (
+	"container/list"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/datafs/datafs/index"
+)
+
+const maxOpenPacks = 32
+
+// packFiles keeps some packs open for reading.
+type packFiles struct {
+	dir string
+
+	mu   sync.Mutex // guards what follows
+	open map[ID]*list.Element
+	lru  *list.List // of *packFile, the last used in front
+}
+
+// packFile is an open pack. It is closed when it left the cache and nobody
+// reads it any more.
+type packFile struct {
+	id   ID
+	f    *os.File
+	uses int // by readers, and one by the cache
+}
+
+func newPackFiles(dir string) *packFiles {
+	return &packFiles{dir: dir, open: map[ID]*list.Element{}, lru: list.New()}
+}
+
+func (p *packFiles) acquire(id ID) (*packFile, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if el := p.open[id]; el != nil {
+		p.lru.MoveToFront(el)
+		pf := el.Value.(*packFile)
+		pf.uses++
+		return pf, nil
+	}
+	f, err := os.Open(packPath(p.dir, id))
+	if err != nil {
+		return nil, err
+	}
+	pf := &packFile{id: id, f: f, uses: 2}
+	p.open[id] = p.lru.PushFront(pf)
+	for p.lru.Len() > maxOpenPacks {
+		p.drop(p.lru.Back())
+	}
+	return pf, nil
+}
+
+func (p *packFiles) release(pf *packFile) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unuse(pf)
+}
+
+func (p *packFiles) unuse(pf *packFile) error {
+	if pf.uses--; pf.uses == 0 {
+		return pf.f.Close()
+	}
+	return nil
+}
+
+func (p *packFiles) drop(el *list.Element) error {
+	pf := p.lru.Remove(el).(*packFile)
+	delete(p.open, pf.id)
+	return p.unuse(pf)
+}
+
+func (p *packFiles) forget(id ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if el := p.open[id]; el != nil {
+		p.drop(el)
+	}
+}
+
+func (p *packFiles) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	for p.lru.Len() > 0 {
+		err = errors.Join(err, p.drop(p.lru.Front()))
+	}
+	return err
+}
+
+// fetcher reads and verifies chunks. It is for one goroutine.
+type fetcher struct {
+	s      *Store
+	dec    decoder
+	stored []byte
+}
+
+// errGone says that a pack is not there any more; gc may have moved its chunks.
+var errGone = errors.New("pack is not there")
+
+// fetch appends the raw bytes of a chunk to dst. Its hash has been verified.
+func (f *fetcher) fetch(dst []byte, loc *index.Loc) ([]byte, error) {
+	base := len(dst)
+	out, err := f.read(dst, loc)
+	if err == nil && Hash(out[base:]) != loc.ID {
+		err = errors.New("the bytes do not match their hash")
+	}
+	if err == nil || errors.Is(err, errGone) {
+		return out, err
+	}
+	if again, ok := f.rescue(dst, loc); ok {
+		return again, nil
+	}
+	return dst[:base], fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, err)
+}
+
+func (f *fetcher) read(dst []byte, loc *index.Loc) ([]byte, error) {
+	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
+		return dst, errors.New("chunk too large")
+	}
+	pf, err := f.s.packs.acquire(loc.Pack)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dst, errGone
+	}
+	if err != nil {
+		return dst, err
+	}
+	defer f.s.packs.release(pf)
+	if loc.Codec == codecRaw && loc.Filter == 0 {
+		return readRaw(dst, pf.f, loc)
+	}
+	f.stored = grow(f.stored[:0], int(loc.Stored))[:loc.Stored]
+	if _, err := pf.f.ReadAt(f.stored, int64(loc.Offset)); err != nil {
+		return dst, err
+	}
+	return f.dec.decode(dst, f.stored, loc.Codec, loc.Filter, int(loc.Raw))
+}
+
+func readRaw(dst []byte, pack *os.File, loc *index.Loc) ([]byte, error) {
+	if loc.Stored != loc.Raw {
+		return dst, fmt.Errorf("%d bytes, want %d", loc.Stored, loc.Raw)
+	}
+	base := len(dst)
+	dst = grow(dst, int(loc.Raw))[:base+int(loc.Raw)]
+	_, err := pack.ReadAt(dst[base:], int64(loc.Offset))
+	return dst, err
+}
+
+// rescue reads a chunk by its pack's own table, for an index that is wrong.
+func (f *fetcher) rescue(dst []byte, loc *index.Loc) ([]byte, bool) {
+	_, entries, err := f.s.packTable(loc.Pack)
+	if err != nil {
+		return dst, false
+	}
+	e, ok := findEntry(entries, loc.ID)
+	if !ok || e == loc.Entry {
+		return dst, false
+	}
+	base := len(dst)
+	out, err := f.read(dst, &index.Loc{Entry: e, Pack: loc.Pack, Found: true})
+	return out, err == nil && Hash(out[base:]) == loc.ID
+}

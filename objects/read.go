@@ -1,0 +1,142 @@
+package objects
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/datafs/datafs/index"
+)
+
+// locate finds chunks, by slot. One that is not there is an error.
+func (s *Store) locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
+	locs, err := s.index.Locate(ctx, localSpace, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range locs {
+		if !locs[i].Found {
+			return nil, fmt.Errorf("%w: chunk %s is not in the repository", ErrCorrupt, ids[i])
+		}
+	}
+	return locs, nil
+}
+
+// fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile.
+func (f *fetcher) fetchMoved(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
+	out, err := f.fetch(dst, loc)
+	if !errors.Is(err, errGone) {
+		return out, err
+	}
+	again, err := f.s.locate(ctx, []ID{loc.ID})
+	if err != nil {
+		return dst, err
+	}
+	if out, err = f.fetch(dst, &again[0]); errors.Is(err, errGone) {
+		return dst, fmt.Errorf("%w: pack %s is missing", ErrCorrupt, loc.Pack)
+	}
+	return out, err
+}
+
+// load reads one chunk.
+func (s *Store) load(ctx context.Context, id ID) ([]byte, error) {
+	locs, err := s.locate(ctx, []ID{id})
+	if err != nil {
+		return nil, err
+	}
+	f := fetcher{s: s}
+	return f.fetchMoved(ctx, nil, &locs[0])
+}
+
+// node reads a node of one of the given kinds.
+func (s *Store) node(ctx context.Context, id ID, kinds ...uint8) (*node, error) {
+	n := s.nodes.get(id)
+	if n == nil {
+		raw, err := s.load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if n, err = decodeNode(raw); err != nil {
+			return nil, fmt.Errorf("%w: node %s: %w", ErrCorrupt, id, err)
+		}
+		s.nodes.put(id, n)
+	}
+	for _, k := range kinds {
+		if n.kind == k {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: node %s is of kind %d", ErrCorrupt, id, n.kind)
+}
+
+// packTable reads the table of a pack and checks that it is the pack named.
+func (s *Store) packTable(id ID) (size int64, entries []index.Entry, err error) {
+	f, err := os.Open(packPath(s.dir, id))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, nil, err
+	}
+	got, entries, err := readTable(f, fi.Size())
+	if err == nil && got != id {
+		err = fmt.Errorf("it is pack %s", got)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: pack %s: %w", ErrCorrupt, id, err)
+	}
+	return fi.Size(), entries, err
+}
+
+func findEntry(entries []index.Entry, id ID) (index.Entry, bool) {
+	for _, e := range entries {
+		if e.ID == id {
+			return e, true
+		}
+	}
+	return index.Entry{}, false
+}
+
+const maxCachedNodes = 32
+
+// nodeCache keeps the nodes that were used last.
+type nodeCache struct {
+	mu  sync.Mutex // guards what follows
+	m   map[ID]*list.Element
+	lru *list.List // of cachedNode, the last used in front
+}
+
+type cachedNode struct {
+	id ID
+	n  *node
+}
+
+func newNodeCache() *nodeCache { return &nodeCache{m: map[ID]*list.Element{}, lru: list.New()} }
+
+func (c *nodeCache) get(id ID) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	el := c.m[id]
+	if el == nil {
+		return nil
+	}
+	c.lru.MoveToFront(el)
+	return el.Value.(cachedNode).n
+}
+
+func (c *nodeCache) put(id ID, n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m[id] != nil {
+		return
+	}
+	c.m[id] = c.lru.PushFront(cachedNode{id, n})
+	if c.lru.Len() > maxCachedNodes {
+		delete(c.m, c.lru.Remove(c.lru.Back()).(cachedNode).id)
+	}
+}

@@ -1,0 +1,177 @@
+package objects
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/datafs/datafs/index"
+)
+
+const (
+	formatFile   = "datafs.json"
+	formatNumber = 1
+	localSpace   = "local"
+)
+
+// Format is what a repository's datafs.json says.
+type Format struct {
+	Format  int    `json:"format"`
+	ID      string `json:"id"`
+	Chunker Params `json:"chunker"`
+}
+
+// CreateOptions describe a new repository.
+type CreateOptions struct {
+	ID      string // of the repository, unique; required
+	Chunker Params // zero: DefaultParams
+}
+
+// Options say how to open a store.
+type Options struct {
+	Index       *index.DB     // required
+	LockTimeout time.Duration // how long to wait for gc in another process; 0: a minute
+}
+
+// Store is a repository's content on local disk. All methods may be called by
+// several goroutines, and several processes may use one repository.
+type Store struct {
+	dir    string
+	format Format
+	index  *index.DB
+	packs  *packFiles
+	nodes  *nodeCache
+	wait   time.Duration
+}
+
+// Create makes the directories and the format file of a new repository in dir.
+// Where there is one already it returns fs.ErrExist and changes nothing.
+func Create(dir string, opts *CreateOptions) error {
+	f := Format{Format: formatNumber, ID: opts.ID, Chunker: opts.Chunker}
+	if f.Chunker == (Params{}) {
+		f.Chunker = DefaultParams
+	}
+	if err := f.Chunker.Validate(); err != nil {
+		return err
+	}
+	for _, sub := range []string{"packs", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return fmt.Errorf("make repository: %w", err)
+		}
+	}
+	data, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	return writeNew(dir, formatFile, append(data, '\n'))
+}
+
+// writeNew makes a small file whole or not at all; it fails with fs.ErrExist
+// where there is one, also when two processes try at once.
+func writeNew(dir, name string, data []byte) error {
+	tmp, err := os.CreateTemp(dir, "tmp-*")
+	if err != nil {
+		return fmt.Errorf("make repository: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Link(tmp.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// ReadFormat reads the format file of the repository in dir. Where there is no
+// repository the error wraps fs.ErrNotExist.
+func ReadFormat(dir string) (Format, error) {
+	var f Format
+	name := filepath.Join(dir, formatFile)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return f, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
+	}
+	if f.Format != formatNumber {
+		return f, fmt.Errorf("%s: repository format %d is not known to this program (it knows %d): use a newer datafs", name, f.Format, formatNumber)
+	}
+	if err := f.Chunker.Validate(); err != nil {
+		return f, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// Open opens the store in dir.
+func Open(dir string, opts *Options) (*Store, error) {
+	f, err := ReadFormat(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), wait: opts.LockTimeout}
+	if s.wait == 0 {
+		s.wait = time.Minute
+	}
+	return s, nil
+}
+
+// Close lets go of open files.
+func (s *Store) Close() error { return s.packs.close() }
+
+// Format returns what the repository's format file says.
+func (s *Store) Format() Format { return s.format }
+
+// Index returns the repository's index.
+func (s *Store) Index() *index.DB { return s.index }
+
+// Dir returns the repository's directory.
+func (s *Store) Dir() string { return s.dir }
+
+func packPath(dir string, id ID) string {
+	name := id.String()
+	return filepath.Join(dir, "packs", name[:2], name)
+}
+
+// lock takes the store's lock: writers share it, gc holds it alone, so that gc
+// never removes a chunk that a writer has found and not yet referred to.
+func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) {
+	l := flock.New(filepath.Join(s.dir, "store.lock"))
+	try := l.TryRLockContext
+	if exclusive {
+		try = l.TryLockContext
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	_, err := try(bounded, 20*time.Millisecond)
+	switch {
+	case err == nil:
+		return l, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("lock %s: %w", l.Path(), index.ErrBusy)
+	}
+	return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrInvalid) {
+		err = nil // some filesystems cannot; there is nothing better to do
+	}
+	return errors.Join(err, d.Close())
+}

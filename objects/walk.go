@@ -1,0 +1,286 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/datafs/datafs/index"
+)
+
+// ErrChanged says that a file changed while it was read.
+var ErrChanged = errors.New("changed while it was read")
+
+// Path adds the file or the directory at a path. Where the stat cache knows a
+// file and before, the tree of an earlier version (or nil), has it at its
+// place, the file is not read.
+//
+// Links below a directory are stored as links if they cannot lead out of it;
+// other links, and what is neither file nor directory, are refused by name.
+func (w *Writer) Path(name string, before *Tree) (*Result, error) {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case fi.Mode().IsRegular():
+		return w.onePath(name, abs, before)
+	case fi.IsDir():
+		return w.dirPath(name, abs, before)
+	}
+	return nil, fmt.Errorf("%s is a %s, neither a file nor a directory", name, kindOf(fi.Mode()))
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+func (w *Writer) onePath(name, abs string, before *Tree) (*Result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	cached, err := w.s.index.Cached(w.ctx, []string{abs})
+	if err != nil {
+		return nil, err
+	}
+	if c := &cached[0]; c.Fresh(index.StatOf(fi)) {
+		if r, err := w.known(c, before); r != nil || err != nil {
+			w.progress(c.Size)
+			return r, err
+		}
+	}
+	t := w.newTree()
+	if err := w.readFile(t, Entry{Kind: KindFile}, f, fi, name, abs); err != nil {
+		return nil, err
+	}
+	return t.finish()
+}
+
+// known returns the result for a file that has not changed since it was cached,
+// if its content is in the store.
+func (w *Writer) known(c *index.Cached, before *Tree) (*Result, error) {
+	r := &Result{Tree: c.Tree, Hash: c.Hash, Files: 1, Size: c.Size, Cached: true}
+	if before != nil {
+		if e, ok := before.Single(); ok && e.Hash == c.Hash {
+			r.Tree = before.id
+			return r, nil
+		}
+	}
+	if c.Tree.IsZero() {
+		return nil, nil
+	}
+	locs, err := w.s.index.Locate(w.ctx, localSpace, []ID{c.Tree})
+	if err != nil || !locs[0].Found {
+		return nil, err
+	}
+	return r, nil
+}
+
+// readFile feeds an open file and adds it to a tree, unless it changed.
+func (w *Writer) readFile(t *treeWriter, e Entry, f *os.File, before fs.FileInfo, name, abs string) error {
+	at := w.opts.Now()
+	size, err := w.feed(io.LimitReader(f, before.Size()+1))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	stat := index.StatOf(before)
+	if size != before.Size() || index.StatOf(after) != stat {
+		return fmt.Errorf("%s: %w", name, ErrChanged)
+	}
+	return t.file(e, newSeen(abs, stat, at))
+}
+
+func newSeen(abs string, stat index.Stat, at time.Time) *statSeen {
+	return &statSeen{path: abs, cached: index.Cached{Stat: stat, At: at.UnixNano()}}
+}
+
+// walk is the walk over one directory on its way in.
+type walk struct {
+	w       *Writer
+	t       *treeWriter
+	root    *os.Root
+	name    string // of the directory, as the user gave it
+	abs     string
+	earlier func() (Entry, error, bool) // entries of an earlier version, in order
+	at      Entry                       // the next of them
+	have    bool
+}
+
+func (w *Writer) dirPath(name, abs string, before *Tree) (*Result, error) {
+	root, err := os.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	k := &walk{w: w, t: w.newTree(), root: root, name: name, abs: abs}
+	k.t.res.Dir = true
+	if before != nil {
+		next, stop := iter.Pull2(before.Entries(w.ctx))
+		defer stop()
+		k.earlier = next
+		if err := k.advance(); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.dir("."); err != nil {
+		return nil, err
+	}
+	return k.t.finish()
+}
+
+// advance goes on to the next entry of the earlier version.
+func (k *walk) advance() error {
+	e, err, ok := k.earlier()
+	k.at, k.have = e, ok
+	return err
+}
+
+// unchanged returns the earlier version's entry at a path if it has one.
+func (k *walk) unchanged(rel string) (*Entry, error) {
+	for k.have && ComparePaths(k.at.Path, rel) < 0 {
+		if err := k.advance(); err != nil {
+			return nil, err
+		}
+	}
+	if k.have && k.at.Path == rel {
+		return &k.at, nil
+	}
+	return nil, nil
+}
+
+func (k *walk) dir(rel string) error {
+	infos, err := k.list(rel)
+	if err != nil {
+		return err
+	}
+	if len(infos) == 0 && rel != "." {
+		return k.t.entry(Entry{Path: rel, Kind: KindDir})
+	}
+	cached, err := k.cached(rel, infos)
+	if err != nil {
+		return err
+	}
+	for i, fi := range infos {
+		if err := k.one(path.Join(rel, fi.Name()), fi, &cached[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list returns what is in a directory, in the order of the names.
+func (k *walk) list(rel string) ([]fs.FileInfo, error) {
+	entries, err := fs.ReadDir(k.root.FS(), rel)
+	if err != nil {
+		return nil, k.named(err)
+	}
+	infos := make([]fs.FileInfo, len(entries))
+	for i, e := range entries {
+		if infos[i], err = e.Info(); err != nil {
+			return nil, k.named(err)
+		}
+	}
+	return infos, nil
+}
+
+func (k *walk) cached(rel string, infos []fs.FileInfo) ([]index.Cached, error) {
+	if k.earlier == nil {
+		return make([]index.Cached, len(infos)), nil
+	}
+	paths := make([]string, len(infos))
+	for i, fi := range infos {
+		paths[i] = k.absolute(path.Join(rel, fi.Name()))
+	}
+	return k.w.s.index.Cached(k.w.ctx, paths)
+}
+
+func (k *walk) absolute(rel string) string { return filepath.Join(k.abs, filepath.FromSlash(rel)) }
+func (k *walk) shown(rel string) string    { return filepath.Join(k.name, filepath.FromSlash(rel)) }
+func (k *walk) named(err error) error      { return fmt.Errorf("%s: %w", k.name, err) }
+
+func (k *walk) one(rel string, fi fs.FileInfo, c *index.Cached) error {
+	if err := k.w.ctx.Err(); err != nil {
+		return context.Cause(k.w.ctx)
+	}
+	switch mode := fi.Mode(); {
+	case mode.IsDir():
+		return k.dir(rel)
+	case mode&fs.ModeSymlink != 0:
+		return k.link(rel)
+	case mode.IsRegular():
+		return k.file(rel, fi, c)
+	default:
+		return fmt.Errorf("%s is a %s: a tree holds files, directories and links", k.shown(rel), kindOf(mode))
+	}
+}
+
+func (k *walk) link(rel string) error {
+	target, err := k.root.Readlink(rel)
+	if err != nil {
+		return k.named(err)
+	}
+	target = filepath.ToSlash(target)
+	if err := CheckLink(rel, target); err != nil {
+		return k.named(err)
+	}
+	return k.t.entry(Entry{Path: rel, Kind: KindSymlink, Link: target})
+}
+
+func (k *walk) file(rel string, fi fs.FileInfo, c *index.Cached) error {
+	kind := KindFile
+	if fi.Mode()&0o111 != 0 {
+		kind = KindExec
+	}
+	old, err := k.unchanged(rel)
+	if err != nil {
+		return err
+	}
+	if old != nil && old.Kind.IsFile() && old.Hash == c.Hash && c.Fresh(index.StatOf(fi)) {
+		e := *old
+		e.Kind = kind
+		k.w.progress(e.Size)
+		return k.t.entry(e)
+	}
+	f, err := k.root.Open(rel)
+	if err != nil {
+		return k.named(err)
+	}
+	defer f.Close()
+	now, err := f.Stat()
+	if err != nil {
+		return k.named(err)
+	}
+	if !os.SameFile(fi, now) {
+		return fmt.Errorf("%s: %w", k.shown(rel), ErrChanged)
+	}
+	return k.w.readFile(k.t, Entry{Path: rel, Kind: kind}, f, now, k.shown(rel), k.absolute(rel))
+}
