@@ -94,11 +94,12 @@ func (w *Writer) known(c *index.Cached, before *Tree) (*Result, error) {
 	if c.Tree.IsZero() {
 		return nil, nil
 	}
-	locs, err := w.s.index.Locate(w.ctx, localSpace, []ID{c.Tree})
-	if err != nil || !locs[0].Found {
-		return nil, err
+	// gc may have left the tree's root and removed what it needs.
+	err := w.s.CheckTree(w.ctx, c.Tree, &Marks{})
+	if errors.Is(err, ErrCorrupt) {
+		return nil, nil
 	}
-	return r, nil
+	return r, err
 }
 
 // readFile feeds an open file and adds it to a tree, unless it changed.

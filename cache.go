@@ -1,0 +1,52 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/datafs/datafs/objects"
+)
+
+// The local repository is the cache: content that is here is read from here.
+
+// IsCached says whether all of a version's content is in the repository. The
+// version must exist.
+func (h *Archive) IsCached(ctx context.Context, version string) (bool, error) {
+	rec, err := h.resolve(ctx, version)
+	if err != nil {
+		return false, err
+	}
+	err = h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+	if errors.Is(err, ErrCorrupt) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Cache makes sure that a version's content is in the repository.
+func (h *Archive) Cache(ctx context.Context, version string) error {
+	rec, err := h.resolve(ctx, version)
+	if err != nil {
+		return err
+	}
+	return h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+}
+
+// RemoveFromCache gives up a version's content here, where another copy is
+// known to be at the archive's authority. Where this repository is its only
+// home the error wraps ErrReadOnly.
+func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
+	if _, err := h.resolve(ctx, version); err != nil {
+		return err
+	}
+	return errorf(ErrReadOnly, "%s: this repository is the only home of its contents: they are not removed", h)
+}
+
+// present turns "there is none" into false.
+func present(err error) (bool, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

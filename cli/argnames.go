@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *parser) unknownOption(shown string) error {
+	if len(p.path) == 0 {
+		return usagef("options of a command stand behind its name", `unknown option "%s"`, shown)
+	}
+	hint := fmt.Sprintf(`"%s %s --help" lists its options; "--" before an argument takes it as it is`, p.app.Name, p.out.Command)
+	return usagef(hint, `unknown option "%s" for "%s"`, shown, p.out.Command)
+}
+
+// near returns the known option that name was probably meant to be: one edit
+// away, or two where the known name has six letters or more.
+func (p *parser) near(name string) string {
+	var spellings []string
+	for n, o := range p.known {
+		if utf8.RuneCountInString(n) > 1 && !o.misplaced {
+			spellings = append(spellings, n)
+		}
+	}
+	best := closest(dashed(name), spellings)
+	if best == "" {
+		return ""
+	}
+	return p.known[best].shown
+}
+
+func (p *parser) unknownCommand(name string, commands []*cli.Command) error {
+	var names []string
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	before := strings.TrimPrefix(p.out.Command+" ", " ")
+	if near := closest(name, names); near != "" {
+		return usagef("", `unknown command "%s%s", did you mean "%s%s"?`, before, name, before, near)
+	}
+	return usagef(fmt.Sprintf(`"%s %s--help" lists the commands`, p.app.Name, before), `unknown command "%s%s"`, before, name)
+}
+
+func closest(name string, known []string) string {
+	sort.Strings(known)
+	best, least := "", 3
+	for _, k := range known {
+		limit := 1
+		if utf8.RuneCountInString(k) >= 6 {
+			limit = 2
+		}
+		if d := levenshtein.ComputeDistance(dashed(name), dashed(k)); d <= limit && d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// count checks the number of positional arguments.
+func (p *parser) count() error {
+	if p.help || p.version || len(p.path) == 0 {
+		return nil
+	}
+	c := p.last()
+	required, most := arity(c.ArgsUsage)
+	n := len(p.out.Args)
+	hint := strings.TrimSpace(fmt.Sprintf("usage: %s %s [options] %s", p.app.Name, p.out.Command, c.ArgsUsage))
+	if n < len(required) {
+		return usagef(hint, "missing argument %s", required[n])
+	}
+	if most >= 0 && n > most {
+		return usagef(hint, "Unrecognized arguments: %s", strings.Join(p.out.Args[most:], " "))
+	}
+	return nil
+}
+
+// arity reads how many arguments a usage such as "NAME [TAG...]" allows: the
+// names of those that must be there, and the greatest number, -1 for any.
+func arity(usage string) (required []string, most int) {
+	depth, open := 0, false
+	for _, word := range strings.Fields(usage) {
+		name, _, _ := strings.Cut(strings.ReplaceAll(word, "...", ""), "[")
+		if depth == 0 && name != "" && name != "--" {
+			required = append(required, name)
+		}
+		depth += strings.Count(word, "[") - strings.Count(word, "]")
+		if strings.Trim(word, "[]") != "--" {
+			most++
+		}
+		open = open || strings.Contains(word, "...")
+	}
+	if open {
+		most = -1
+	}
+	return required, most
+}
+
+// dashed makes _ and - alike.
+func dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }
+
+func withDashes(name string) string {
+	if utf8.RuneCountInString(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}

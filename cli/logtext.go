@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// logWidth is how many columns of a message stand behind its four spaces.
+const logWidth = 66
+
+// logBlock is one record of an archive's log.
+type logBlock struct {
+	Title   string // "version 0.0.1 (blake3 9a0f...)"
+	Date    time.Time
+	User    map[string]string // the user config at the time
+	Message *string           // nil: no message at all
+}
+
+// writeLog writes the blocks with a blank line between two of them.
+func writeLog(w io.Writer, blocks []logBlock) error {
+	for i, b := range blocks {
+		text := b.text()
+		if i > 0 {
+			text = "\n" + text
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b logBlock) text() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s\n%-10s %s\n", b.Title, "Date:", b.Date.UTC().Format(time.RFC1123Z))
+	for _, key := range slices.Sorted(maps.Keys(b.User)) {
+		fmt.Fprintf(&s, "%-10s %s\n", visible(key)+":", visible(b.User[key]))
+	}
+	if b.Message == nil || strings.TrimSpace(*b.Message) == "" {
+		return s.String()
+	}
+	s.WriteString("\n")
+	for _, line := range wrap(*b.Message, logWidth) {
+		s.WriteString(strings.TrimRight("    "+line, " ") + "\n")
+	}
+	return s.String()
+}
+
+// wrap breaks the lines of text between words where they are longer than width
+// columns. A word that is longer still, such as a URL, stays whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.Trim(text, "\r\n"), "\n") {
+		line = visible(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
+		for utf8.RuneCountInString(line) > width {
+			head, tail := breakLine(line, width)
+			if tail == "" {
+				break
+			}
+			lines = append(lines, head)
+			line = tail
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// breakLine cuts at the last space that leaves head within width, or else at
+// the first one. Spaces that begin the line are its indentation.
+func breakLine(line string, width int) (head, tail string) {
+	cut, column, begun := -1, 0, false
+	for i, r := range line {
+		if r == ' ' && begun && (column <= width || cut < 0) {
+			cut = i
+		}
+		if column > width && cut >= 0 {
+			break
+		}
+		begun = begun || r != ' '
+		column++
+	}
+	if cut < 0 {
+		return line, ""
+	}
+	return strings.TrimRight(line[:cut], " "), strings.TrimLeft(line[cut:], " ")
+}
+
+// visible replaces what would move a terminal's cursor or change its colours:
+// the texts of a log were written by other people.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			b.Write(appendRune(nil, r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

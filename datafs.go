@@ -1,0 +1,231 @@
+// Package datafs is a package manager for data: archives (named, versioned
+// files or directory trees with metadata, tags, dependencies and a history)
+// whose content is kept, deduplicated and compressed, in a local repository.
+//
+// Open gives an API, the counterpart of the command's profile: it creates,
+// finds and deletes archives. An Archive reads and writes versions.
+//
+//	api, err := datafs.Open(ctx, nil)
+//	...
+//	defer api.Close()
+//	archive, err := api.Create(ctx, "climate/tas", nil)
+//	...
+//	result, err := archive.Update(ctx, "tas.nc", nil)
+//
+// It is not a file system: a version is written whole and never changes. Its
+// invariant: a version that any method returns can be read to its last byte.
+package datafs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+)
+
+// Options say which configuration, profile and repository to open. The zero
+// value, and nil, do what the command does without options.
+type Options struct {
+	Profile      string    // name; "": DATAFS_DEFAULT_PROFILE, the file's default-profile, or "default"
+	ConfigFile   string    // path; "": DATAFS_CONFIG_FILE, the repository's, or the user's
+	Config       io.Reader // a configuration instead of a file
+	Repo         string    // directory; "": DATAFS_REPO, the nearest .datafs, or the profile's
+	Requirements string    // file, or text with "=="; "": DATAFS_REQUIREMENTS_FILE, or requirements_data.txt
+
+	Dir    string              // stands in for the working directory; "": that directory
+	Getenv func(string) string // nil: os.Getenv
+	Now    func() time.Time    // nil: time.Now
+	Rand   io.Reader           // for the id of a new repository; nil: crypto/rand
+
+	LockTimeout time.Duration       // how long to wait for other processes; 0: a minute, < 0: for ever
+	Holder      string              // what they are told of this one
+	Waiting     func(holder string) // told when another process has been waited for a second
+	Warn        func(text string)   // told of what is strange, but no error
+	Progress    func(Progress)      // told of bytes read and written, from several goroutines
+}
+
+// Progress is a step of a long operation.
+type Progress struct {
+	Label string // what is read or written
+	Bytes int64  // since the last step
+	Total int64  // of the whole operation; 0 when it is not known
+}
+
+// API is an open repository with a profile's settings. Its methods may be
+// called by several goroutines, and other processes may use the repository at
+// the same time.
+type API struct {
+	opts  Options
+	where *whereabouts
+	index *index.DB
+	store *objects.Store
+	bolt  *refs.Bolt
+	refs  *refs.DB
+	pins  func() ([]refs.Requirement, error)
+
+	mu               sync.Mutex // guards what follows
+	authorities      []NamedService
+	defaultAuthority string
+	manager          *ManagerConfig
+	cache            *Service
+	authoritiesFixed bool
+	managerFixed     bool
+	defaults         map[string]string // normalised name -> version text
+}
+
+// Open opens the repository that the options, the environment and the
+// configuration name. The profile's own repository is made when it is not
+// there; one that was named must exist.
+func Open(ctx context.Context, opts *Options) (*API, error) {
+	a := &API{}
+	if opts != nil {
+		a.opts = *opts
+	}
+	a.opts.fill()
+	var err error
+	if a.where, err = locate(a.opts.places()); err != nil {
+		return nil, err
+	}
+	if err := a.open(); err != nil {
+		return nil, err
+	}
+	p := a.where.Profile
+	a.authorities, a.defaultAuthority = p.Authorities, p.DefaultAuthority
+	if len(a.authorities) == 0 {
+		a.authorities = []NamedService{{Name: "local"}}
+	}
+	a.manager, a.cache = p.Manager, p.Cache
+	a.pins = sync.OnceValues(func() ([]refs.Requirement, error) { return a.readRequirements(a.where.Requirements) })
+	return a, ctx.Err()
+}
+
+func (o *Options) fill() {
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+}
+
+func (o *Options) places() *whereOptions {
+	return &whereOptions{
+		Profile: o.Profile, ConfigFile: o.ConfigFile, Repo: o.Repo, Requirements: o.Requirements,
+		Config: o.Config, Dir: o.Dir, Getenv: o.Getenv,
+	}
+}
+
+// open opens the repository's parts.
+func (a *API) open() (err error) {
+	dir := a.where.Repo
+	if _, err := os.Stat(filepath.Join(dir, repoFormatFile)); errors.Is(err, fs.ErrNotExist) {
+		if err := a.opts.makeRepo(dir); err != nil {
+			return err
+		}
+	}
+	format, err := objects.ReadFormat(dir)
+	if err != nil {
+		return fmt.Errorf("open repository: %w", err)
+	}
+	at, err := a.indexPath(dir, format.ID)
+	if err != nil {
+		return err
+	}
+	a.index, err = index.Open(at, &index.Options{
+		LockTimeout: a.opts.LockTimeout, Holder: a.opts.Holder, Waiting: a.opts.Waiting,
+	})
+	if err != nil {
+		return err
+	}
+	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.LockTimeout}); err != nil {
+		return fmt.Errorf("open repository: %w", err)
+	}
+	a.bolt, err = refs.OpenBolt(a.index, filepath.Join(dir, "journal"), &refs.BoltOptions{Table: a.Table()})
+	if err != nil {
+		return err
+	}
+	a.refs = refs.New(a.bolt, &refs.Options{Now: a.opts.Now})
+	return nil
+}
+
+// makeRepo makes a repository in dir. Another process may do so at the same
+// time.
+func (o *Options) makeRepo(dir string) error {
+	id := make([]byte, 16)
+	if _, err := io.ReadFull(o.Rand, id); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make repository: %w", err)
+	}
+	err := objects.Create(dir, &objects.CreateOptions{ID: hex.EncodeToString(id)})
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make repository: %w", err)
+	}
+	return nil
+}
+
+// Init makes a repository for the directory dir in dir/.datafs and returns its
+// path. Where there is one already the error wraps fs.ErrExist.
+func Init(ctx context.Context, dir string, opts *Options) (string, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	o.fill()
+	if fi, err := os.Stat(dir); err != nil {
+		return "", err
+	} else if !fi.IsDir() {
+		return "", errorf(fs.ErrInvalid, "%s is not a directory", dir)
+	}
+	repo, err := filepath.Abs(filepath.Join(dir, repoDirName))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(repo, repoFormatFile)); err == nil {
+		return repo, errorf(fs.ErrExist, "repository %s already exists", repo)
+	}
+	if err := o.makeRepo(repo); err != nil {
+		return "", err
+	}
+	return repo, ctx.Err()
+}
+
+// Close lets go of the repository. Files and writers that are open must be
+// closed before.
+func (a *API) Close() error { return errors.Join(a.store.Close(), a.index.Close()) }
+
+// Repo returns the repository's directory.
+func (a *API) Repo() string { return a.where.Repo }
+
+// Profile returns the profile as it was configured.
+func (a *API) Profile() Profile { return a.where.Profile }
+
+// ConfigFile returns the path of the configuration in use, "" if there is none.
+func (a *API) ConfigFile() string { return a.where.ConfigFile }
+
+// UserConfig returns what is recorded of the user with every version.
+func (a *API) UserConfig() map[string]string {
+	m := map[string]string{}
+	for k, v := range a.where.Profile.UserConfig {
+		m[k] = v
+	}
+	return m
+}

@@ -1,0 +1,182 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+)
+
+// DownloadOptions say what to write to disk.
+type DownloadOptions struct {
+	Version string // "": the default version
+	Path    string // a file inside a directory archive, alone
+	Force   bool   // write into a directory that is not empty; nothing in it is removed
+}
+
+// Download writes a version to a path and returns its number ("" for an
+// unversioned archive). A file is written under a temporary name and renamed,
+// so that an old file stays as it was on any failure. A directory archive wants
+// a directory that is not there or is empty; it appears whole or not at all,
+// but for Force.
+func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOptions) (string, error) {
+	if opts == nil {
+		opts = &DownloadOptions{}
+	}
+	rec, err := h.resolve(ctx, opts.Version)
+	if err != nil {
+		return "", err
+	}
+	target = h.api.opts.places().expandHome(target)
+	if fi, err := os.Stat(filepath.Dir(target)); err != nil || !fi.IsDir() {
+		return "", errorf(fs.ErrNotExist, `Directory not found: "%s"`, filepath.Dir(target))
+	}
+	if rec.Dir && opts.Path == "" {
+		err = h.downloadDir(ctx, rec, target, opts.Force)
+	} else {
+		err = h.downloadFile(ctx, rec, target, opts.Path)
+	}
+	if err != nil || !h.versioned {
+		return "", err
+	}
+	return rec.Version.String(), nil
+}
+
+func (h *Archive) downloadFile(ctx context.Context, rec *refs.VersionRecord, target, inner string) error {
+	f, err := h.open(ctx, rec, inner)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return h.writeFile(f, target, f.Entry().Kind == objects.KindExec)
+}
+
+// writeFile writes contents to a file, by a temporary name beside it.
+func (h *Archive) writeFile(f *File, target string, exec bool) (err error) {
+	mode := fs.FileMode(0o666)
+	if exec {
+		mode = 0o777
+	}
+	old, err := os.Stat(target)
+	switch {
+	case err == nil && old.IsDir():
+		return errorf(fs.ErrInvalid, "%s is a directory", target)
+	case err == nil && !old.Mode().IsRegular():
+		return errorf(fs.ErrInvalid, "%s is not a regular file", target)
+	case err == nil:
+		if target, err = filepath.EvalSymlinks(target); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	tmp, err := tempBeside(target, mode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}()
+	if _, err := f.WriteTo(h.api.counted(tmp, h.name, f.Size())); err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	if old != nil {
+		// The old file is gone with the rename: the new one must be there first.
+		if err := errors.Join(tmp.Chmod(old.Mode().Perm()), tmp.Sync()); err != nil {
+			return fmt.Errorf("write %s: %w", target, err)
+		}
+	}
+	if err := tmp.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	return os.Rename(tmp.Name(), target)
+}
+
+// tempBeside makes a new file beside another one, with the mode that the
+// process gives to new files.
+func tempBeside(target string, mode fs.FileMode) (*os.File, error) {
+	dir, base := filepath.Split(target)
+	if len(base) > 100 {
+		base = base[:100]
+	}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s.%s.datafs-%d-%d", dir, base, os.Getpid(), i)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) || i > 1000 {
+			return f, err
+		}
+	}
+}
+
+// counted tells the progress of what is written to w.
+func (a *API) counted(w io.Writer, label string, total int64) io.Writer {
+	if a.opts.Progress == nil {
+		return w
+	}
+	return writerFunc(func(p []byte) (int, error) {
+		n, err := w.Write(p)
+		a.opts.Progress(Progress{Label: label, Bytes: int64(n), Total: total})
+		return n, err
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, target string, force bool) error {
+	t, err := h.tree(ctx, rec)
+	if err != nil {
+		return err
+	}
+	target = filepath.Clean(target)
+	left, err := os.ReadDir(target)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return h.extractNew(ctx, t, target)
+	case err != nil:
+		return errorf(fs.ErrInvalid, "%s is there and is not a directory", target)
+	case len(left) == 0:
+		return h.extractNew(ctx, t, target)
+	case !force:
+		return &HintError{
+			Err:  errorf(fs.ErrExist, "directory %s is not empty", target),
+			Hint: "use --force to write into it; files of the same names are replaced, others stay",
+		}
+	}
+	return h.extract(ctx, t, target, true)
+}
+
+// extractNew writes a tree beside its place and renames it.
+func (h *Archive) extractNew(ctx context.Context, t *objects.Tree, target string) error {
+	tmp := fmt.Sprintf("%s.datafs-%d", target, os.Getpid())
+	if err := os.Mkdir(tmp, 0o777); err != nil {
+		return err
+	}
+	err := h.extract(ctx, t, tmp, false)
+	if err == nil {
+		if err = os.Rename(tmp, target); err == nil {
+			return nil
+		}
+	}
+	return errors.Join(err, os.RemoveAll(tmp))
+}
+
+func (h *Archive) extract(ctx context.Context, t *objects.Tree, dir string, replace bool) error {
+	opts := &objects.ExtractOptions{Replace: replace}
+	if h.api.opts.Progress != nil {
+		opts.Progress = func(n int64) {
+			h.api.opts.Progress(Progress{Label: h.name, Bytes: n, Total: t.Size()})
+		}
+	}
+	return t.Extract(ctx, dir, opts)
+}

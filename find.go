@@ -1,0 +1,81 @@
+package datafs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/zeebo/blake3"
+
+	"github.com/datafs/datafs/refs"
+)
+
+// FilterOptions say which names Filter lists: those with the prefix that match
+// the pattern, by the engine "path" (shell pattern, the default), "str" (part
+// of the name) or "regex".
+type FilterOptions = refs.FilterOptions
+
+// Filter lists archive names in order. nil lists all.
+func (a *API) Filter(ctx context.Context, opts *FilterOptions) iter.Seq2[string, error] {
+	if opts == nil {
+		opts = &FilterOptions{}
+	}
+	return a.refs.Filter(ctx, *opts)
+}
+
+// Search lists, in order, the names of the archives that have all the tags and,
+// unless it is "", the prefix.
+func (a *API) Search(ctx context.Context, prefix string, tags ...string) iter.Seq2[string, error] {
+	return a.refs.Search(ctx, prefix, tags)
+}
+
+// ListDir lists the path components directly below a location: directories of
+// the name space, archives with contents and, for the full name of a versioned
+// archive, its versions. Where there is nothing the error wraps fs.ErrNotExist.
+func (a *API) ListDir(ctx context.Context, location, authority string) ([]string, error) {
+	prefix := ""
+	if before, _, ok := strings.Cut(location, "://"); ok {
+		prefix = before
+	}
+	chosen, err := a.chooseAuthority(location, prefix, authority)
+	if err != nil {
+		return nil, err
+	}
+	return a.refs.ListDir(ctx, chosen, location)
+}
+
+// Hash is a checksum with its algorithm.
+type Hash struct {
+	Algorithm string // "blake3"
+	Checksum  string // hexadecimal
+}
+
+// HashFile returns the checksum that a version with the file's content has.
+func (a *API) HashFile(ctx context.Context, path string) (Hash, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Hash{}, err
+	}
+	defer f.Close()
+	h := blake3.New()
+	if _, err := io.Copy(h, &contextReader{ctx, f}); err != nil {
+		return Hash{}, err
+	}
+	return Hash{"blake3", fmt.Sprintf("%x", h.Sum(nil))}, nil
+}
+
+// contextReader ends with the error of a context that is cancelled.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,268 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+)
+
+// ImportOptions say how Import makes archives.
+type ImportOptions struct {
+	Prefix       string // in front of every name, with a slash between; may begin with "authority://"
+	Authority    string
+	Unversioned  bool
+	Metadata     map[string]string // of the archives that are made
+	Tags         []string          // of the archives that are made
+	Message      *string
+	Dependencies Dependencies
+	DryRun       bool             // only tell Each what would be taken
+	Each         func(ImportItem) // told of each file, in order
+}
+
+// ImportItem is a file that Import took, or left.
+type ImportItem struct {
+	Path    string
+	Archive string
+	Version string // "" in a dry run, for an unversioned archive, and when skipped
+	Status  ImportStatus
+	Why     string // it was skipped
+}
+
+// ImportStatus says what became of a file.
+type ImportStatus string
+
+// What becomes of a file.
+const (
+	ImportCreated   ImportStatus = "created"   // a new archive
+	ImportUpdated   ImportStatus = "updated"   // a new version
+	ImportUnchanged ImportStatus = "unchanged" // the latest version has the same contents
+	ImportSkipped   ImportStatus = "skipped"
+)
+
+// ImportSummary adds up what Import did.
+type ImportSummary struct {
+	Created, Updated, Unchanged, Skipped int64
+	Size                                 int64 // bytes of the files
+	New, Stored                          int64 // raw bytes that were new, and what they take
+}
+
+const importBatch = 4096 // files that are registered in one go
+
+// Import makes an archive of each file below a directory, named like the file,
+// or a new version where there is an archive of that name. Links, empty and
+// special files are skipped. What was registered before an error stays; running
+// it again goes on.
+func (a *API) Import(ctx context.Context, dir string, opts *ImportOptions) (ImportSummary, error) {
+	if opts == nil {
+		opts = &ImportOptions{}
+	}
+	im := &importer{api: a, opts: opts}
+	if err := im.prepare(ctx); err != nil {
+		return im.sum, err
+	}
+	if fi, err := os.Stat(dir); err != nil {
+		return im.sum, err
+	} else if !fi.IsDir() {
+		return im.sum, errorf(fs.ErrInvalid, "%s is not a directory", dir)
+	}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return im.visit(ctx, dir, name, d)
+	})
+	if err == nil {
+		err = im.flush(ctx)
+	}
+	return im.sum, err
+}
+
+type importer struct {
+	api       *API
+	opts      *ImportOptions
+	prefix    string
+	authority string
+	user      map[string]string
+	batch     []ImportItem
+	sum       ImportSummary
+}
+
+func (im *importer) prepare(ctx context.Context) (err error) {
+	named, prefix := "", ""
+	if im.opts.Prefix != "" {
+		if named, prefix, err = refs.ParseName(im.opts.Prefix); err != nil {
+			return err
+		}
+	}
+	im.prefix, im.user = prefix, im.api.UserConfig()
+	if im.authority, err = im.api.chooseAuthority(im.opts.Prefix, named, im.opts.Authority); err != nil {
+		return err
+	}
+	return im.api.refs.CheckUserConfig(ctx, im.user)
+}
+
+func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d.IsDir() {
+		if d.Name() == repoDirName {
+			return fs.SkipDir
+		}
+		return nil
+	}
+	rel, err := filepath.Rel(dir, name)
+	if err != nil {
+		return err
+	}
+	item := ImportItem{Path: name}
+	if !d.Type().IsRegular() {
+		im.skip(item, "not a regular file")
+		return nil
+	}
+	if _, item.Archive, err = refs.ParseName(path.Join(im.prefix, filepath.ToSlash(rel))); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	im.batch = append(im.batch, item)
+	if len(im.batch) == importBatch {
+		return im.flush(ctx)
+	}
+	return nil
+}
+
+func (im *importer) skip(item ImportItem, why string) {
+	item.Status, item.Why = ImportSkipped, why
+	im.report(item)
+}
+
+func (im *importer) report(item ImportItem) {
+	switch item.Status {
+	case ImportCreated:
+		im.sum.Created++
+	case ImportUpdated:
+		im.sum.Updated++
+	case ImportUnchanged:
+		im.sum.Unchanged++
+	case ImportSkipped:
+		im.sum.Skipped++
+	}
+	if im.opts.Each != nil {
+		im.opts.Each(item)
+	}
+}
+
+// flush takes the files of a batch in, and registers them.
+func (im *importer) flush(ctx context.Context) error {
+	items := im.batch
+	im.batch = nil
+	if len(items) == 0 {
+		return nil
+	}
+	if im.opts.DryRun {
+		return im.predict(ctx, items)
+	}
+	w, err := im.api.writer(ctx, "import")
+	if err != nil {
+		return err
+	}
+	defer w.Close() // it keeps gc away until the versions are registered
+	contents := make([]*objects.Result, len(items))
+	for i, item := range items {
+		if contents[i], err = im.take(ctx, w, item); err != nil {
+			return fmt.Errorf("import %s: %w", item.Path, err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		return err
+	}
+	raw, stored := w.Added()
+	im.sum.New += raw
+	im.sum.Stored += stored
+	return im.register(ctx, items, contents)
+}
+
+func (im *importer) take(ctx context.Context, w *objects.Writer, item ImportItem) (*objects.Result, error) {
+	h := &Archive{api: im.api, name: item.Archive}
+	before, err := h.before(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // a new archive
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w.Path(item.Path, before)
+}
+
+func (im *importer) predict(ctx context.Context, items []ImportItem) error {
+	for _, item := range items {
+		item.Status = ImportCreated
+		_, err := im.api.refs.Archive(ctx, item.Archive)
+		if err == nil {
+			item.Status = ImportUpdated
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		im.report(item)
+	}
+	return nil
+}
+
+func (im *importer) register(ctx context.Context, items []ImportItem, contents []*objects.Result) error {
+	var list []refs.NewArchive
+	var taken []ImportItem
+	for i, c := range contents {
+		if c.Size == 0 {
+			im.skip(items[i], "empty")
+			continue
+		}
+		im.sum.Size += c.Size
+		list = append(list, im.record(items[i], c))
+		taken = append(taken, items[i])
+	}
+	errs, err := im.api.refs.ImportAll(ctx, list)
+	if err != nil {
+		return err
+	}
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("import %s: %w", taken[i].Path, err)
+		}
+		im.report(outcome(taken[i], &list[i]))
+	}
+	return nil
+}
+
+func (im *importer) record(item ImportItem, c *objects.Result) refs.NewArchive {
+	return refs.NewArchive{
+		Archive: refs.Archive{
+			Name: item.Archive, Authority: im.authority, Versioned: !im.opts.Unversioned,
+			Metadata: maps.Clone(im.opts.Metadata), Tags: im.opts.Tags, UserConfig: im.user,
+		},
+		Version: refs.NewVersion{
+			Tree: c.Tree, Hash: c.Hash, Size: c.Size, Files: c.Files, Bump: "patch",
+			Message: im.opts.Message, Dependencies: im.opts.Dependencies, UserConfig: im.user,
+		},
+	}
+}
+
+func outcome(item ImportItem, n *refs.NewArchive) ImportItem {
+	item.Status = ImportUnchanged
+	switch {
+	case n.Made:
+		item.Status = ImportCreated
+	case n.Created:
+		item.Status = ImportUpdated
+	}
+	if n.Record.Number == 0 {
+		item.Version = n.Record.Version.String()
+	}
+	return item
+}

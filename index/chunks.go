@@ -1,0 +1,172 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Entry says where in a pack a chunk lies and how it is stored there. Offset
+// and lengths are in bytes.
+type Entry struct {
+	ID            ID
+	Offset        uint64
+	Stored, Raw   uint32
+	Codec, Filter uint8
+}
+
+// Loc is the place of a chunk. Where Found is false only ID is set.
+type Loc struct {
+	Entry
+	Pack  ID
+	Found bool
+}
+
+// Pack is a file of chunks. Size is in bytes.
+type Pack struct {
+	ID      ID
+	Size    int64
+	Entries []Entry
+}
+
+// addBatch is how many entries AddPacks takes into one transaction, unless
+// a single pack has more.
+const addBatch = 1 << 16
+
+// Locate returns the places of chunks in a space, each in the slot of its id.
+func (db *DB) Locate(ctx context.Context, space string, ids []ID) ([]Loc, error) {
+	locs := make([]Loc, len(ids))
+	order := make([]int, len(ids))
+	for i := range order {
+		order[i] = i
+	}
+	// Neighbouring ids lie on the same pages.
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
+	err := db.View(ctx, func(tx *Tx) error {
+		sp, err := tx.space(space)
+		if err != nil {
+			return err
+		}
+		for n, i := range order {
+			if n%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if locs[i], err = sp.locate(ids[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("locate chunks: %w", err)
+	}
+	return locs, nil
+}
+
+// AddPacks registers packs and their chunks. A chunk that has a place already
+// keeps it, and a pack that is known already keeps its number, so that adding
+// again is harmless. Many packs are added in several transactions, each pack in
+// one.
+func (db *DB) AddPacks(ctx context.Context, space string, packs ...Pack) error {
+	for len(packs) > 0 {
+		n, entries := 1, len(packs[0].Entries)
+		for n < len(packs) && entries+len(packs[n].Entries) <= addBatch {
+			entries += len(packs[n].Entries)
+			n++
+		}
+		err := db.Update(ctx, func(tx *Tx) error {
+			sp, err := tx.space(space)
+			if err != nil {
+				return err
+			}
+			return sp.add(packs[:n])
+		})
+		if err != nil {
+			return fmt.Errorf("add packs: %w", err)
+		}
+		packs = packs[n:]
+	}
+	return nil
+}
+
+// RemovePack forgets a pack, and those of the entries that still lie in it.
+// Entries that have a place elsewhere keep it. A pack that is not known is no
+// error.
+func (db *DB) RemovePack(ctx context.Context, space string, pack ID, entries []Entry) error {
+	err := db.Update(ctx, func(tx *Tx) error {
+		sp, err := tx.space(space)
+		if err != nil {
+			return err
+		}
+		return sp.remove(pack, entries)
+	})
+	if err != nil {
+		return fmt.Errorf("remove pack %s: %w", pack, err)
+	}
+	return nil
+}
+
+// Packs returns the packs of a space by ascending id, without their entries.
+func (db *DB) Packs(ctx context.Context, space string) ([]Pack, error) {
+	var packs []Pack
+	err := db.View(ctx, func(tx *Tx) error {
+		sp, err := tx.space(space)
+		if err != nil {
+			return err
+		}
+		for it, err := range sp.packs.scan(nil) {
+			if err != nil {
+				return err
+			}
+			if len(it.key) != len(ID{}) || len(it.value) != packSize {
+				return fmt.Errorf("pack %x: %w: %d bytes", it.key, ErrCorrupt, len(it.value))
+			}
+			packs = append(packs, Pack{ID: ID(it.key), Size: int64(binary.LittleEndian.Uint64(it.value[4:]))})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list packs: %w", err)
+	}
+	return packs, nil
+}
+
+// DropSpace forgets a space. One that is not there is no error.
+func (db *DB) DropSpace(ctx context.Context, space string) error {
+	err := db.Update(ctx, func(tx *Tx) error {
+		sp, err := tx.space(space)
+		if err != nil {
+			return err
+		}
+		sp.chunks.drop()
+		sp.packs.drop()
+		sp.numbers.drop()
+		counters, err := tx.bucket(spacesBucket)
+		if err != nil {
+			return err
+		}
+		return counters.delete([]byte(space))
+	})
+	if err != nil {
+		return fmt.Errorf("forget space %q: %w", space, err)
+	}
+	return nil
+}
+
+// CountChunks returns how many chunks have a place in a space. It reads one
+// record. Chunks whose pack was removed without naming them are counted still.
+func (db *DB) CountChunks(ctx context.Context, space string) (n int, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		sp, err := tx.space(space)
+		if err == nil {
+			n = int(sp.count)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count chunks: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,210 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// foreignLockTimeout is how long to wait for a program that has opened the file
+// without taking our lock, such as bbolt's own tool.
+const foreignLockTimeout = 5 * time.Second
+
+// commit writes the changes of a transaction, if there are any. The caller
+// holds the exclusive lock.
+func (tx *Tx) commit(db *DB) error {
+	var changed []*bucket
+	for _, name := range slices.Sorted(maps.Keys(tx.open)) {
+		if b := tx.open[name]; b.dropped || b.over.n > 0 && b.exists() {
+			changed = append(changed, b)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	if tx.s == nil {
+		return create(db.path, changed)
+	}
+	if err := tx.inspect(changed); err != nil {
+		return err
+	}
+	return writeBolt(db.path, changed)
+}
+
+// inspect checks every page that bbolt will read for these changes.
+func (tx *Tx) inspect(changed []*bucket) error {
+	free, err := tx.s.freePages()
+	if err == nil {
+		err = free.verify()
+	}
+	for _, b := range changed {
+		if err == nil {
+			err = tx.inspectBucket(b)
+		}
+	}
+	return err
+}
+
+func (tx *Tx) inspectBucket(b *bucket) error {
+	if err := tx.root.pathTo([]byte(b.name), b.dropped); err != nil || !b.had {
+		return err
+	}
+	if b.dropped {
+		return tx.inspectWhole(b)
+	}
+	for c := b.over.first(""); c != nil; c = c.next[0] {
+		if err := b.base.pathTo([]byte(c.key), c.stored == nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspectWhole checks all of a bucket that is to be dropped: bbolt reads every
+// page of it.
+func (tx *Tx) inspectWhole(b *bucket) error {
+	entry, _, err := tx.root.get([]byte(b.name))
+	if err != nil {
+		return err
+	}
+	t, err := tx.s.bucket(b.sum, entry)
+	if err != nil {
+		return err
+	}
+	return t.walk(func(*page) error { return nil })
+}
+
+// create makes the file under another name first: it appears with its first
+// transaction or not at all, so that an empty file is always a damaged one.
+func create(path string, changed []*bucket) error {
+	tmp := path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("create index: %w", err)
+	}
+	err := writeBolt(tmp, changed)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("create index: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there, nor need they be
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("create index: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("create index: %w", err)
+	}
+	return nil
+}
+
+// writeBolt applies changes in one transaction of bbolt. A panic of bbolt means
+// a damaged file that our checks did not notice; so does a fault, when the file
+// was cut off meanwhile.
+func writeBolt(path string, changed []*bucket) (err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			// The DB may be locked for ever: closing the file is what is left.
+			file.Close()
+			err = corrupt(path, fmt.Sprint(p))
+		}
+	}()
+	bolt, err := bbolt.Open(path, fileMode, boltOptions(&file, false))
+	if err != nil {
+		return boltError(path, err)
+	}
+	err = bolt.Update(func(btx *bbolt.Tx) error { return apply(btx, changed) })
+	if cerr := bolt.Close(); err == nil {
+		err = cerr
+	}
+	return boltError(path, err)
+}
+
+func boltOptions(file **os.File, readOnly bool) *bbolt.Options {
+	return &bbolt.Options{
+		Timeout:      foreignLockTimeout,
+		FreelistType: bbolt.FreelistMapType,
+		NoStatistics: true,
+		ReadOnly:     readOnly,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(name, flag, mode)
+			*file = f
+			return f, err
+		},
+	}
+}
+
+func boltError(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("write index %s: %w by another program", path, ErrBusy)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return corrupt(path, err.Error())
+	}
+	return fmt.Errorf("write index %s: %w", path, err)
+}
+
+func apply(btx *bbolt.Tx, changed []*bucket) error {
+	for _, b := range changed {
+		if b.dropped {
+			if err := btx.DeleteBucket([]byte(b.name)); err != nil {
+				return fmt.Errorf("drop bucket %q: %w", b.name, err)
+			}
+		}
+		if b.over.n > 0 {
+			if err := applyBucket(btx, b); err != nil {
+				return fmt.Errorf("bucket %q: %w", b.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func applyBucket(btx *bbolt.Tx, b *bucket) error {
+	bb := btx.Bucket([]byte(b.name))
+	if bb == nil {
+		var err error
+		if bb, err = btx.CreateBucket([]byte(b.name)); err != nil {
+			return err
+		}
+		if err := bb.SetSequence(b.sum.name()); err != nil {
+			return err
+		}
+	}
+	for c := b.over.first(""); c != nil; c = c.next[0] {
+		if err := applyChange(bb, c); err != nil {
+			return fmt.Errorf("record %q: %w", c.key, err)
+		}
+	}
+	return nil
+}
+
+func applyChange(bb *bbolt.Bucket, c *change) error {
+	if c.stored == nil {
+		return bb.Delete([]byte(c.key))
+	}
+	return bb.Put([]byte(c.key), c.stored)
+}

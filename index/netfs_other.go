@@ -1,0 +1,5 @@
+//go:build !linux && !darwin && !windows
+
+package index
+
+func networkFS(string) (string, bool) { return "", false }

@@ -1,0 +1,213 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+)
+
+// Stats says what a repository holds.
+type Stats struct {
+	Archives int64
+	Versions int64
+	Logical  int64 // bytes of all versions' contents, each counted in full
+	Unique   int64 // bytes of the different chunks
+	Stored   int64 // bytes that the packs take on disk
+	Packs    int64
+	Chunks   int64
+}
+
+// Stats counts the archives of all tables, their versions and the bytes.
+func (a *API) Stats(ctx context.Context) (st Stats, err error) {
+	content, err := a.store.Stats(ctx)
+	if err != nil {
+		return st, err
+	}
+	st.Unique, st.Stored, st.Packs, st.Chunks = content.Raw, content.Stored, content.Packs, content.Chunks
+	for rec, err := range a.everything(ctx) {
+		if err != nil {
+			return st, err
+		}
+		if rec.version == nil {
+			st.Archives++
+			continue
+		}
+		st.Versions++
+		st.Logical += rec.version.Size
+	}
+	return st, nil
+}
+
+// something is an archive of some table or, where version is set, one of its
+// versions.
+type something struct {
+	archive string
+	version *refs.VersionRecord
+}
+
+// everything lists the archives of all tables, each followed by its versions.
+func (a *API) everything(ctx context.Context) iter.Seq2[something, error] {
+	return func(yield func(something, error) bool) {
+		tables, err := a.bolt.Tables(ctx)
+		if err != nil {
+			yield(something{}, err)
+			return
+		}
+		for _, t := range tables {
+			if !a.table(ctx, t, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (a *API) table(ctx context.Context, name string, yield func(something, error) bool) bool {
+	fail := func(err error) bool {
+		yield(something{}, err)
+		return false
+	}
+	bolt, err := refs.OpenBolt(a.index, filepath.Join(a.where.Repo, "journal"), &refs.BoltOptions{Table: name})
+	if err != nil {
+		return fail(err)
+	}
+	db := refs.New(bolt, nil)
+	for arch, err := range db.Archives(ctx, "") {
+		if err != nil {
+			return fail(err)
+		}
+		if !yield(something{archive: arch.Name}, nil) {
+			return false
+		}
+		versions, err := db.Versions(ctx, arch.Name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return fail(err)
+		}
+		for i := range versions {
+			if !yield(something{arch.Name, &versions[i]}, nil) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// CheckOptions say how deep Check looks.
+type CheckOptions struct {
+	Full bool // read and verify every chunk
+}
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Packs, Chunks      int64
+	Bytes              int64 // of packs
+	Archives, Versions int64
+	Problems           []string // what is damaged, for people; none: all is well
+}
+
+// Check looks for damage in the whole repository. It changes nothing. Damage is
+// reported; an error means that it could not look.
+func (a *API) Check(ctx context.Context, opts *CheckOptions) (CheckReport, error) {
+	if opts == nil {
+		opts = &CheckOptions{}
+	}
+	var rep CheckReport
+	found := func(what string) { rep.Problems = append(rep.Problems, what) }
+	if err := a.index.Check(ctx); err != nil {
+		if !errors.Is(err, ErrCorrupt) {
+			return rep, err
+		}
+		found(err.Error())
+	}
+	if err := a.bolt.Check(ctx); err != nil {
+		if !errors.Is(err, ErrCorrupt) {
+			return rep, err
+		}
+		found(err.Error())
+	}
+	content, err := a.store.CheckPacks(ctx, opts.Full, func(p objects.Problem) { found(p.What) })
+	rep.Packs, rep.Chunks, rep.Bytes = content.Packs, content.Chunks, content.Bytes
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return rep, err
+	}
+	return rep, a.checkVersions(ctx, &rep, found)
+}
+
+// checkVersions checks that what the versions need is there.
+func (a *API) checkVersions(ctx context.Context, rep *CheckReport, found func(string)) error {
+	var done objects.Marks
+	for rec, err := range a.everything(ctx) {
+		if errors.Is(err, ErrCorrupt) {
+			found(err.Error())
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if rec.version == nil {
+			rep.Archives++
+			continue
+		}
+		rep.Versions++
+		err := a.store.CheckTree(ctx, rec.version.Tree, &done)
+		if errors.Is(err, ErrCorrupt) {
+			found(fmt.Sprintf("%s version %s: %v", rec.archive, rec.version.Label(), err))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RebuildIndex makes the index anew from the packs and the journal. The old one
+// is put aside, and back when the journal cannot be read. It returns what could
+// not be read.
+func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
+	at := a.index.Path()
+	aside := at + ".old"
+	if err := os.Rename(at, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("put the index aside: %w", err)
+	}
+	if err := a.bolt.Rebuild(ctx); err != nil {
+		return nil, errors.Join(err, os.Rename(aside, at))
+	}
+	err = a.store.Rebuild(ctx, func(p objects.Problem) { problems = append(problems, p.What) })
+	if err != nil {
+		return problems, err
+	}
+	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return problems, err
+	}
+	return problems, nil
+}
+
+// GCReport says what GC did.
+type GCReport = objects.GCReport
+
+// GC removes content that no version needs, and gathers small packs. With dry
+// it only says what it would do. Updates wait for it; reads do not.
+func (a *API) GC(ctx context.Context, dry bool) (GCReport, error) {
+	return a.store.GC(ctx, dry, func(m *objects.Marks) error {
+		for rec, err := range a.everything(ctx) {
+			if err != nil {
+				return err
+			}
+			if rec.version == nil {
+				continue
+			}
+			if err := m.Mark(ctx, a.store, rec.version.Tree); err != nil {
+				return fmt.Errorf("%s version %s: %w", rec.archive, rec.version.Label(), err)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,316 @@
+package refs
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"syscall"
+
+	"github.com/datafs/datafs/index"
+)
+
+// DefaultTable is the table that exists by itself.
+const DefaultTable = "datafs"
+
+// BoltOptions say what a Bolt works on.
+type BoltOptions struct {
+	Table string // "" is DefaultTable
+}
+
+// Bolt is the embedded Manager: records in the repository's index, and a
+// journal of all changes beside it, from which Rebuild makes them anew when the
+// index is lost. It may be used by several goroutines, and the files by several
+// processes, at once.
+//
+// A change is acknowledged when it is in the journal, fsynced, and the index has
+// committed it. The index keeps in the same commit how far it has applied the
+// journal, so a change that made it into the journal only (a crash in between)
+// is applied by whoever comes next.
+type Bolt struct {
+	db    *index.DB
+	dir   string
+	table string
+
+	// compactAt is the size in bytes above which a journal that is twice its
+	// live size is compacted.
+	compactAt int64
+}
+
+// OpenBolt makes the manager of a table in db whose journal is in journalDir.
+// It neither reads nor makes a file: the first change does. Closing the manager
+// does not close db.
+func OpenBolt(db *index.DB, journalDir string, opts *BoltOptions) (*Bolt, error) {
+	if opts == nil {
+		opts = &BoltOptions{}
+	}
+	b := &Bolt{db: db, dir: journalDir, table: opts.Table, compactAt: 8 << 20}
+	if b.table == "" {
+		b.table = DefaultTable
+	}
+	return b, checkTableName(b.table)
+}
+
+// Close implements Manager; there is nothing to release.
+func (b *Bolt) Close() error { return nil }
+
+// Get implements Manager.
+func (b *Bolt) Get(ctx context.Context, key string) (r Record, err error) {
+	err = b.view(ctx, func(tx *index.Tx) error {
+		r, err = get(tx, b.table, key)
+		return err
+	})
+	return r, err
+}
+
+// Put implements Manager.
+func (b *Bolt) Put(ctx context.Context, key string, value []byte, prev Rev) (rev Rev, err error) {
+	err = b.update(ctx, func(t *boltTx) error {
+		rev, err = t.put(b.table, key, value, prev)
+		return err
+	})
+	if err != nil {
+		rev = Absent
+	}
+	return rev, err
+}
+
+// Delete implements Manager.
+func (b *Bolt) Delete(ctx context.Context, key string, prev Rev) error {
+	return b.update(ctx, func(t *boltTx) error { return t.delete(b.table, key, prev) })
+}
+
+// PutAll implements Batcher; the changes become visible together.
+func (b *Bolt) PutAll(ctx context.Context, changes []Change) ([]error, error) {
+	errs := make([]error, len(changes))
+	err := b.update(ctx, func(t *boltTx) error {
+		for i, c := range changes {
+			if c.Value == nil {
+				errs[i] = t.delete(b.table, c.Key, c.Prev)
+			} else {
+				_, errs[i] = t.put(b.table, c.Key, c.Value, c.Prev)
+			}
+			if errs[i] != nil && !refused(errs[i]) {
+				return errs[i]
+			}
+		}
+		return nil
+	})
+	return errs, err
+}
+
+// refused tells a change that was refused on its own terms from a failure.
+func refused(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid)
+}
+
+// Atomic implements Atomic.
+func (b *Bolt) Atomic(ctx context.Context, fn func(Manager) error) error {
+	return b.update(ctx, func(t *boltTx) error { return fn(boltView{t, b.table}) })
+}
+
+// List implements Manager.
+func (b *Bolt) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
+	return pages(func(after string) (list []Record, more bool, err error) {
+		err = b.view(ctx, func(tx *index.Tx) error {
+			list, more, err = page(tx, b.table, prefix, after)
+			return err
+		})
+		return list, more, err
+	})
+}
+
+// Changes implements Manager.
+func (b *Bolt) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, error] {
+	return changePages(since, func(after uint64) (list []Record, more bool, err error) {
+		err = b.view(ctx, func(tx *index.Tx) error {
+			list, more, err = changePage(tx, b.table, after)
+			return err
+		})
+		return list, more, err
+	})
+}
+
+// view calls fn on an index that is in step with the journal.
+func (b *Bolt) view(ctx context.Context, fn func(*index.Tx) error) error {
+	for {
+		behind, usable := false, false
+		err := b.db.View(ctx, func(tx *index.Tx) (err error) {
+			if behind, usable, err = b.behind(tx); err != nil || behind {
+				return err
+			}
+			return fn(tx)
+		})
+		if err != nil || !behind {
+			return err
+		}
+		err = b.update(ctx, func(*boltTx) error { return nil })
+		if usable && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+			// What only the journal has was never acknowledged, so who may
+			// not write does without it.
+			return b.db.View(ctx, fn)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// behind reports whether the index is not in step with the journal, and then
+// whether it lacks nothing that was acknowledged.
+func (b *Bolt) behind(tx *index.Tx) (behind, usable bool, err error) {
+	m, err := loadMark(tx)
+	if err != nil {
+		return false, false, err
+	}
+	generation, size, _, err := newestJournal(b.dir)
+	if err != nil {
+		return false, false, err
+	}
+	if err := m.check(b.dir, generation, size); err != nil {
+		return false, false, err
+	}
+	return m.Generation != generation || m.Offset != size, m.Generation == generation, nil
+}
+
+// update calls fn in a transaction on an index that is in step with the
+// journal, and commits what it did, unless it returns an error.
+func (b *Bolt) update(ctx context.Context, fn func(*boltTx) error) error {
+	var t *boltTx
+	err := b.db.Update(ctx, func(tx *index.Tx) (err error) {
+		t = &boltTx{b: b, tx: tx}
+		defer t.close()
+		if err := t.begin(false); err != nil {
+			return err
+		}
+		if err := fn(t); err != nil {
+			return t.rollback(err)
+		}
+		return t.commit()
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	if err != nil && t != nil && t.durable {
+		return b.settle(context.WithoutCancel(ctx), t, err)
+	}
+	if err == nil && t.compacted {
+		removeAll(t.others)
+	}
+	return err
+}
+
+// settle is for a transaction that is in the journal but that the index could
+// not commit: nothing is to have changed after an error, so the journal is cut
+// back, unless somebody else has applied it already: then it is done.
+func (b *Bolt) settle(ctx context.Context, t *boltTx, cause error) error {
+	done := false
+	err := b.db.Update(ctx, func(tx *index.Tx) error {
+		m, err := loadMark(tx)
+		if err != nil {
+			return err
+		}
+		if done = !m.before(t.mark); done {
+			return errNothing
+		}
+		generation, size, _, err := newestJournal(b.dir)
+		alone := m.Generation == t.loaded.Generation && m.Offset == t.loaded.Offset
+		if err != nil || !alone || generation != t.mark.Generation || size != t.mark.Offset {
+			return errors.Join(err, errNothing)
+		}
+		return errors.Join(t.takeBack(), errNothing)
+	})
+	if done && errors.Is(err, errNothing) {
+		return nil
+	}
+	return cause
+}
+
+// takeBack makes the journal what it was before the transaction.
+func (t *boltTx) takeBack() error {
+	if t.compacted {
+		if err := os.Remove(journalPath(t.b.dir, t.mark.Generation)); err != nil {
+			return err
+		}
+		if err := syncDir(t.b.dir); err != nil {
+			return err
+		}
+	}
+	return cutJournal(journalPath(t.b.dir, t.from.Generation), t.from.Offset)
+}
+
+// errNothing ends a transaction that has nothing to commit.
+var errNothing = errors.New("nothing to commit")
+
+// mark is how far the index has applied the journal.
+type mark struct {
+	Generation uint64 `json:"generation"` // 0: there is no journal yet
+	Offset     int64  `json:"offset"`
+	Sum        []byte `json:"sum"`  // of the frame that ends at Offset
+	Seq        uint64 `json:"seq"`  // last sequence number
+	Live       int64  `json:"live"` // bytes that the records and deletions would take in a snapshot
+}
+
+const (
+	metaBucket   = "refs"
+	tablesBucket = "refs/tables"
+	recPrefix    = "refs/record/"
+	logPrefix    = "refs/change/"
+	markKey      = "journal"
+)
+
+func loadMark(tx *index.Tx) (m mark, err error) {
+	value, err := tx.Get(metaBucket, markKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		return mark{}, nil
+	}
+	if err != nil {
+		return mark{}, err
+	}
+	if err := json.Unmarshal(value, &m); err != nil || len(m.Sum) != sumSize {
+		return mark{}, fmt.Errorf("index of the journal: %w", ErrCorrupt)
+	}
+	return m, nil
+}
+
+func (m mark) store(tx *index.Tx) error {
+	value, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return tx.Put(metaBucket, markKey, value)
+}
+
+// before reports whether m is an earlier place in the journals than n.
+func (m mark) before(n mark) bool {
+	return m.Generation < n.Generation || m.Generation == n.Generation && m.Offset < n.Offset
+}
+
+func (m mark) position() position { return position{m.Offset, checksum(m.Sum)} }
+
+// check refuses a journal that has less than the index has seen of it.
+func (m mark) check(dir string, generation uint64, size int64) error {
+	switch {
+	case m.Generation > generation:
+		return fmt.Errorf("journal %s is missing: %w", journalPath(dir, m.Generation), ErrCorrupt)
+	case m.Generation == generation && m.Offset > size:
+		return fmt.Errorf("journal %s at offset %d: file is cut short, the index knows of %d bytes: %w",
+			journalPath(dir, generation), size, m.Offset, ErrCorrupt)
+	}
+	return nil
+}
+
+func removeAll(files []string) {
+	for _, f := range files {
+		os.Remove(f) // what stays is removed by the next change
+	}
+}
+
+// seqKey is the key of a change: big-endian, so that byte order is their order.
+func seqKey(seq uint64) string {
+	return string(binary.BigEndian.AppendUint64(nil, seq))
+}

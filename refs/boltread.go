@@ -1,0 +1,185 @@
+package refs
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"github.com/datafs/datafs/index"
+)
+
+// pageBytes is how many bytes of values are read at a time, about.
+const pageBytes = 4 << 20
+
+// stored is a record as the index has it: sequence number, then value.
+type stored struct {
+	seq   uint64
+	value []byte
+}
+
+func decodeStored(table, key string, b []byte) (stored, error) {
+	if len(b) < 8 {
+		return stored{}, fmt.Errorf("record %q of table %q in the index: %w", key, table, ErrCorrupt)
+	}
+	return stored{binary.LittleEndian.Uint64(b), b[8:]}, nil
+}
+
+func getStored(tx *index.Tx, table, key string) (stored, error) {
+	b, err := tx.Get(recPrefix+table, key)
+	if err != nil {
+		return stored{}, err
+	}
+	return decodeStored(table, key, b)
+}
+
+// get reads a record on the terms of Manager.Get.
+func get(tx *index.Tx, table, key string) (Record, error) {
+	if err := checkTable(tx, table); err != nil {
+		return Record{}, err
+	}
+	if key == "" || len(key) > MaxKey {
+		return Record{}, errNoRecord(key)
+	}
+	s, err := getStored(tx, table, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, errNoRecord(key)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return liveRecord(key, s.value, s.seq), nil
+}
+
+// page reads the records of one page of List: those with prefix whose keys are
+// greater than after.
+func page(tx *index.Tx, table, prefix, after string) (list []Record, more bool, err error) {
+	if err := checkTable(tx, table); err != nil {
+		return nil, false, err
+	}
+	size := 0
+	for r, err := range tx.Scan(recPrefix+table, prefix, after) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(list) == pageSize || size >= pageBytes {
+			return list, true, nil
+		}
+		s, err := decodeStored(table, r.Key, r.Value)
+		if err != nil {
+			return nil, false, err
+		}
+		size += len(s.value)
+		list = append(list, liveRecord(r.Key, s.value, s.seq))
+	}
+	return list, false, nil
+}
+
+// changePage reads one page of Changes: those with a sequence number above after.
+func changePage(tx *index.Tx, table string, after uint64) (list []Record, more bool, err error) {
+	if err := checkTable(tx, table); err != nil {
+		return nil, false, err
+	}
+	start, err := changeStart(tx, table, after)
+	if err != nil {
+		return nil, false, err
+	}
+	size := 0
+	for r, err := range tx.Scan(logPrefix+table, "", start) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(list) == pageSize || size >= pageBytes {
+			return list, true, nil
+		}
+		c, err := changed(tx, table, r)
+		if err != nil {
+			return nil, false, err
+		}
+		size += len(c.Value)
+		list = append(list, c)
+	}
+	return list, false, nil
+}
+
+// changeStart gives the key behind which the changes after a number stand. The
+// last change of a record is never forgotten, so a number above all others is
+// from a state that was lost, and all is given again.
+func changeStart(tx *index.Tx, table string, after uint64) (string, error) {
+	last, err := tx.Last(logPrefix+table, "")
+	if errors.Is(err, fs.ErrNotExist) || after == 0 {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if start := seqKey(after); start <= last.Key {
+		return start, nil
+	}
+	return "", nil
+}
+
+// changed gives the record that an entry of the change log is about.
+func changed(tx *index.Tx, table string, entry index.Record) (Record, error) {
+	broken := fmt.Errorf("changes of table %q in the index: %w", table, ErrCorrupt)
+	if len(entry.Key) != 8 || len(entry.Value) < 1 {
+		return Record{}, broken
+	}
+	seq, key := binary.BigEndian.Uint64([]byte(entry.Key)), string(entry.Value[1:])
+	if entry.Value[0] == opDelete {
+		return deadRecord(key, seq), nil
+	}
+	s, err := getStored(tx, table, key)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.seq != seq {
+		return Record{}, broken
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return liveRecord(key, s.value, s.seq), nil
+}
+
+// pages turns a function that reads one page of records into a sequence. Nothing
+// is open while the caller has the records.
+func pages(read func(after string) (list []Record, more bool, err error)) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		after := ""
+		for more := true; more; {
+			var list []Record
+			var err error
+			if list, more, err = read(after); err != nil {
+				yield(Record{}, err)
+				return
+			}
+			for _, r := range list {
+				if !yield(r, nil) {
+					return
+				}
+				after = r.Key
+			}
+		}
+	}
+}
+
+// changePages is pages for Changes.
+func changePages(since Cursor, read func(after uint64) (list []Record, more bool, err error)) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		after, err := parseCursor(since)
+		for more := true; more && err == nil; {
+			var list []Record
+			if list, more, err = read(after); err != nil {
+				break
+			}
+			for _, r := range list {
+				if !yield(r, nil) {
+					return
+				}
+				after, _ = parseCursor(r.Cursor)
+			}
+		}
+		if err != nil {
+			yield(Record{}, err)
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package refs
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/datafs/datafs/index"
+)
+
+// boltTx is a transaction on the index and the journal. It is used under the
+// index's exclusive lock, which guards the journal too.
+type boltTx struct {
+	b    *Bolt
+	tx   *index.Tx
+	mark mark // as it will be
+
+	loaded mark // as the index had it
+	from   mark // as it was when fn began: the index is in step, nothing is written
+
+	w         *journalWriter // nil until something is written
+	failed    error          // a change was made by half, so nothing may be committed
+	caughtUp  bool           // the index was behind
+	durable   bool           // the transaction is in the journal for good
+	compacted bool
+	others    []string // journals of lower generations
+}
+
+// begin brings the index in step with the journal; with rebuild, from nothing.
+func (t *boltTx) begin(rebuild bool) error {
+	var err error
+	if t.mark, err = loadMark(t.tx); err != nil {
+		return err
+	}
+	generation, size, others, err := newestJournal(t.b.dir)
+	if err != nil {
+		return err
+	}
+	if err := t.mark.check(t.b.dir, generation, size); err != nil {
+		return err
+	}
+	t.others, t.loaded = others, t.mark
+	if t.mark.Generation == generation && !rebuild {
+		removeAll(others)
+	}
+	if generation != 0 && (rebuild || t.mark.Generation != generation || t.mark.Offset != size) {
+		if err := t.catchUp(journalPath(t.b.dir, generation), rebuild); err != nil {
+			return err
+		}
+	}
+	t.from = t.mark
+	return nil
+}
+
+// catchUp applies what the index lacks of the journal and cuts off a torn tail.
+func (t *boltTx) catchUp(path string, rebuild bool) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("opening journal: %w", err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("opening journal: %w", err)
+	}
+	j, err := readJournal(f, fi.Size(), path)
+	if err != nil {
+		return err
+	}
+	known := t.mark.Offset
+	if t.mark.Generation != j.head.generation {
+		known = unknown
+	}
+	if rebuild || known == unknown {
+		if err := t.reset(j); err != nil {
+			return err
+		}
+	}
+	from := t.mark.position()
+	end, torn, err := j.scan(from, known)
+	if err != nil {
+		return err
+	}
+	if err := j.replay(from, end, t.apply, t.setSeq); err != nil {
+		return err
+	}
+	if torn {
+		if err := cutJournal(path, end.offset); err != nil {
+			return err
+		}
+	}
+	t.caughtUp = t.caughtUp || end != from
+	return t.setPosition(end)
+}
+
+// reset forgets all that the index has of tables, before a journal is read
+// from its beginning.
+func (t *boltTx) reset(j *journalReader) error {
+	buckets, err := t.tx.Buckets(metaBucket)
+	if err != nil {
+		return err
+	}
+	for _, name := range buckets {
+		if err := t.tx.Drop(name); err != nil {
+			return err
+		}
+	}
+	start := j.start()
+	t.mark = mark{Generation: j.head.generation, Offset: start.offset, Sum: start.sum[:]}
+	t.caughtUp = true
+	return nil
+}
+
+func (t *boltTx) setSeq(seq uint64) error {
+	t.mark.Seq = max(t.mark.Seq, seq)
+	return nil
+}
+
+func (t *boltTx) setPosition(p position) error {
+	t.mark.Offset, t.mark.Sum = p.offset, p.sum[:]
+	return t.mark.store(t.tx)
+}
+
+// apply makes the index say what o says.
+func (t *boltTx) apply(o op) error {
+	switch o.kind {
+	case opCreateTable:
+		return t.tx.Put(tablesBucket, o.table, []byte{})
+	case opDeleteTable:
+		return t.dropTable(o.table)
+	}
+	old, err := getStored(t.tx, o.table, o.key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return t.replace(o, old, err == nil)
+}
+
+// replace puts o in the place of the record old, if there is one.
+func (t *boltTx) replace(o op, old stored, there bool) error {
+	if there {
+		t.mark.Live -= opSize(o.table, o.key, old.seq, len(old.value), opPut)
+		if err := t.tx.Delete(logPrefix+o.table, seqKey(old.seq)); err != nil {
+			return err
+		}
+	}
+	t.mark.Live += o.size()
+	t.mark.Seq = max(t.mark.Seq, o.seq)
+	change := append([]byte{o.kind}, o.key...)
+	if err := t.tx.Put(logPrefix+o.table, seqKey(o.seq), change); err != nil {
+		return err
+	}
+	if o.kind == opDelete {
+		return t.tx.Delete(recPrefix+o.table, o.key)
+	}
+	value := append(binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(o.value)), o.seq), o.value...)
+	return t.tx.Put(recPrefix+o.table, o.key, value)
+}
+
+// write puts o into the journal. The index has it already.
+func (t *boltTx) write(o op) error {
+	if t.w == nil {
+		if err := t.openJournal(); err != nil {
+			return err
+		}
+	}
+	return t.w.add(o, t.mark.Seq)
+}
+
+func (t *boltTx) openJournal() error {
+	if t.mark.Generation == 0 {
+		if err := os.MkdirAll(t.b.dir, 0o777); err != nil {
+			return fmt.Errorf("making journal: %w", err)
+		}
+		pos, err := createJournal(t.b.dir, 1, nil)
+		if err != nil {
+			return err
+		}
+		t.mark.Generation, t.mark.Offset, t.mark.Sum = 1, pos.offset, pos.sum[:]
+		t.from = t.mark
+	}
+	var err error
+	t.w, err = openJournal(journalPath(t.b.dir, t.mark.Generation), t.mark.position())
+	return err
+}
+
+// rollback takes back what was written to the journal, because of cause.
+func (t *boltTx) rollback(cause error) error {
+	if t.w == nil || t.w.pos.offset == t.from.Offset {
+		return cause
+	}
+	err := t.w.file.Truncate(t.from.Offset)
+	if err == nil {
+		err = t.w.sync()
+	}
+	if err != nil {
+		return fmt.Errorf("%w (and then: cutting journal: %w)", cause, err)
+	}
+	return cause
+}
+
+// commit makes the transaction last in the journal. The index commits when it
+// returns nil.
+func (t *boltTx) commit() error {
+	if t.failed != nil {
+		return t.rollback(t.failed)
+	}
+	if t.w == nil {
+		if t.caughtUp {
+			return nil
+		}
+		return errNothing
+	}
+	if err := t.w.end(); err != nil {
+		return t.rollback(err)
+	}
+	if err := t.w.sync(); err != nil {
+		return t.rollback(err)
+	}
+	t.durable = true
+	if err := t.setPosition(t.w.pos); err != nil {
+		return err
+	}
+	if t.mark.Offset > t.b.compactAt && t.mark.Offset > 2*t.mark.Live {
+		// Nothing is lost when it fails, for want of space say: the journal
+		// stays as it is, and the next change tries again.
+		_ = t.compact(t.mark.Generation + 1)
+	}
+	return nil
+}
+
+func (t *boltTx) close() {
+	if t.w != nil {
+		t.w.file.Close() // all that matters was synced
+	}
+}
+
+// put writes a record on the terms of Manager.Put.
+func (t *boltTx) put(table, key string, value []byte, prev Rev) (Rev, error) {
+	if err := checkRecord(key, value); err != nil {
+		return Absent, err
+	}
+	old, there, err := t.current(table, key)
+	if err != nil {
+		return Absent, err
+	}
+	if err := checkPut(key, there, old.seq, prev); err != nil {
+		return Absent, err
+	}
+	o := op{opPut, table, key, t.mark.Seq + 1, value}
+	return revOf(o.seq), t.record(o, old, there)
+}
+
+// delete removes a record on the terms of Manager.Delete.
+func (t *boltTx) delete(table, key string, prev Rev) error {
+	old, there, err := t.current(table, key)
+	if err != nil {
+		return err
+	}
+	if err := checkDelete(key, there, old.seq, prev); err != nil {
+		return err
+	}
+	return t.record(op{kind: opDelete, table: table, key: key, seq: t.mark.Seq + 1}, old, there)
+}
+
+// record makes a change of a record in the index and the journal.
+func (t *boltTx) record(o op, old stored, there bool) error {
+	err := t.replace(o, old, there)
+	if err == nil {
+		err = t.write(o)
+	}
+	if err != nil {
+		t.failed = err
+	}
+	return err
+}
+
+func (t *boltTx) current(table, key string) (old stored, there bool, err error) {
+	if err := checkTable(t.tx, table); err != nil {
+		return old, false, err
+	}
+	old, err = getStored(t.tx, table, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return old, false, nil
+	}
+	return old, err == nil, err
+}
+
+// boltView is the Manager that Atomic hands out.
+type boltView struct {
+	t     *boltTx
+	table string
+}
+
+func (v boltView) Get(ctx context.Context, key string) (Record, error) {
+	if err := ctx.Err(); err != nil {
+		return Record{}, err
+	}
+	return get(v.t.tx, v.table, key)
+}
+
+func (v boltView) Put(ctx context.Context, key string, value []byte, prev Rev) (Rev, error) {
+	if err := ctx.Err(); err != nil {
+		return Absent, err
+	}
+	return v.t.put(v.table, key, value, prev)
+}
+
+func (v boltView) Delete(ctx context.Context, key string, prev Rev) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return v.t.delete(v.table, key, prev)
+}
+
+func (v boltView) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
+	return pages(func(after string) ([]Record, bool, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		return page(v.t.tx, v.table, prefix, after)
+	})
+}
+
+func (v boltView) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, error] {
+	return changePages(since, func(after uint64) ([]Record, bool, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		return changePage(v.t.tx, v.table, after)
+	})
+}
+
+func (v boltView) Close() error { return nil }

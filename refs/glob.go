@@ -1,0 +1,75 @@
+package refs
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// compileGlob turns a shell pattern into a regular expression, by the rules of
+// Python's fnmatch: '*' matches anything, '/' included, '?' any one character,
+// '[ab-z]' one of those, '[!a]' one that is none of them; a '[' that is never
+// closed stands for itself; there is no escape. Case counts.
+func compileGlob(pattern string) (*regexp.Regexp, error) {
+	var b strings.Builder
+	b.WriteString(`(?s)\A`)
+	for rest := pattern; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		next := rest[size:]
+		switch r {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteString(".")
+		case '[':
+			set, behind, ok := cutSet(next)
+			if !ok {
+				b.WriteString(`\[`)
+				break
+			}
+			writeSet(&b, set)
+			next = behind
+		default:
+			b.WriteString(regexp.QuoteMeta(rest[:size]))
+		}
+		rest = next
+	}
+	b.WriteString(`\z`)
+	re, err := regexp.Compile(b.String())
+	if err != nil {
+		return nil, invalid(`"%s" not a valid pattern`, printable(pattern))
+	}
+	return re, nil
+}
+
+// cutSet cuts s, which stands behind a '[', at the bracket that closes it. A
+// bracket at the beginning belongs to the set.
+func cutSet(s string) (set, behind string, ok bool) {
+	from := 0
+	if strings.HasPrefix(s, "!") {
+		from = 1
+	}
+	if strings.HasPrefix(s[from:], "]") {
+		from++
+	}
+	i := strings.IndexByte(s[from:], ']')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:from+i], s[from+i+1:], true
+}
+
+func writeSet(b *strings.Builder, set string) {
+	b.WriteByte('[')
+	if rest, ok := strings.CutPrefix(set, "!"); ok {
+		b.WriteByte('^')
+		set = rest
+	}
+	for _, r := range set {
+		if strings.ContainsRune(`\[]^&~|`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte(']')
+}

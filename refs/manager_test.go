@@ -1,0 +1,50 @@
+package refs_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/refstest"
+)
+
+func TestMem(t *testing.T) {
+	refstest.Run(t, func(t *testing.T) refs.Manager { return &refs.Mem{} })
+}
+
+func TestBolt(t *testing.T) {
+	refstest.Run(t, func(t *testing.T) refs.Manager { return openBolt(t, t.TempDir(), nil) })
+}
+
+func TestBoltTable(t *testing.T) {
+	refstest.Run(t, func(t *testing.T) refs.Manager {
+		b := openBolt(t, t.TempDir(), &refs.BoltOptions{Table: "other"})
+		if err := b.CreateTable(t.Context(), "other"); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+}
+
+// openBolt opens the manager in dir, and checks it deeply when the test ends.
+func openBolt(t *testing.T, dir string, opts *refs.BoltOptions) *refs.Bolt {
+	t.Helper()
+	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := refs.OpenBolt(db, filepath.Join(dir, "journal"), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Check(context.Background()); err != nil {
+			t.Errorf("check: %v", err)
+		}
+		b.Close()
+		db.Close()
+	})
+	return b
+}

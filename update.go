@@ -1,0 +1,232 @@
+package datafs
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+)
+
+// Dependencies map archive names to version numbers, or to nil where any
+// version will do.
+type Dependencies = refs.Dependencies
+
+// UpdateOptions describe a new version.
+type UpdateOptions struct {
+	Bump       string // "patch", "minor", "major"; "": patch, or none with Prerelease
+	Prerelease string // "alpha", "beta"; "": none
+
+	Dependencies Dependencies // nil: those of Requirements, else those of the version before
+	Requirements string       // file of requirements for this update; "": the API's
+	Metadata     map[string]*string
+	Message      *string
+
+	AllowEmpty bool // contents of no bytes are meant
+	Remove     bool // remove the source afterwards, also when nothing changed
+	Cache      bool // keep the content here also when it is pushed; it always is
+}
+
+// Result says what an update did.
+type Result struct {
+	Archive  *Archive
+	Version  string // the version that is the latest now; "" for an unversioned archive
+	Previous string // the one before; "" if there was none
+	Created  bool   // false: the contents were those of the latest version
+	Files    int64
+	Size     int64 // bytes of the contents
+	New      int64 // raw bytes that were not in the repository
+	Stored   int64 // bytes that they take there
+	Cached   bool  // recognised as unchanged without reading it
+}
+
+// Update makes a new version of the file or directory at a path, unless its
+// contents are those of the latest version. Metadata is set in either case.
+// After an error nothing has changed, except that metadata may not have been
+// set while the version is there.
+func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) (Result, error) {
+	res, err := h.update(ctx, opts, path, func(w *objects.Writer, before *objects.Tree) (*objects.Result, error) {
+		return w.Path(path, before)
+	})
+	if err == nil && opts != nil && opts.Remove {
+		err = os.RemoveAll(path)
+	}
+	return res, err
+}
+
+// UpdateFrom is Update with the contents read from r.
+func (h *Archive) UpdateFrom(ctx context.Context, r io.Reader, opts *UpdateOptions) (Result, error) {
+	return h.update(ctx, opts, h.name, func(w *objects.Writer, _ *objects.Tree) (*objects.Result, error) {
+		return w.File(&contextReader{ctx, r})
+	})
+}
+
+type takeIn func(*objects.Writer, *objects.Tree) (*objects.Result, error)
+
+func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string, take takeIn) (Result, error) {
+	if opts == nil {
+		opts = &UpdateOptions{}
+	}
+	nv, err := h.prepare(ctx, opts)
+	if err != nil {
+		return Result{}, err
+	}
+	before, err := h.before(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	w, err := h.api.writer(ctx, label)
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.Close() // it keeps gc away until the version is registered
+	content, err := take(w, before)
+	if err == nil {
+		err = w.Finish()
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("update %s: %w", h, err)
+	}
+	res, err := h.register(ctx, nv, content)
+	if err != nil {
+		return Result{}, err
+	}
+	res.New, res.Stored = w.Added()
+	if len(opts.Metadata) > 0 {
+		err = h.UpdateMetadata(ctx, opts.Metadata)
+	}
+	return res, err
+}
+
+// prepare checks all arguments before anything is stored.
+func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVersion, error) {
+	nv := refs.NewVersion{
+		Archive: h.name, Bump: opts.Bump, Prerelease: opts.Prerelease,
+		Message: opts.Message, UserConfig: h.api.UserConfig(), AllowEmpty: opts.AllowEmpty,
+	}
+	if nv.Bump == "" && nv.Prerelease == "" {
+		nv.Bump = "patch"
+	}
+	if err := h.api.refs.CheckBump(ctx, h.name, nv.Bump, nv.Prerelease); err != nil {
+		return nv, err
+	}
+	if err := h.api.refs.CheckUserConfig(ctx, nv.UserConfig); err != nil {
+		return nv, err
+	}
+	var err error
+	nv.Dependencies, err = h.newDependencies(opts)
+	return nv, err
+}
+
+// newDependencies returns what a new version depends on; nil inherits.
+func (h *Archive) newDependencies(opts *UpdateOptions) (Dependencies, error) {
+	if opts.Dependencies != nil {
+		return maps.Clone(opts.Dependencies), nil
+	}
+	list, err := h.api.pins()
+	if opts.Requirements != "" {
+		list, err = h.api.readRequirements(opts.Requirements)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if deps := refs.DependenciesOf(list, h.name); len(deps) > 0 {
+		return deps, nil
+	}
+	return nil, nil
+}
+
+// before opens the content of the latest version, nil if there is none.
+func (h *Archive) before(ctx context.Context) (*objects.Tree, error) {
+	rec, err := h.latestOrNil(ctx)
+	if err != nil || rec == nil {
+		return nil, err
+	}
+	t, err := h.tree(ctx, rec)
+	if errors.Is(err, ErrCorrupt) {
+		return nil, nil // the new version does not need the old one
+	}
+	return t, err
+}
+
+func (a *API) writer(ctx context.Context, label string) (*objects.Writer, error) {
+	opts := &objects.WriterOptions{Now: a.opts.Now}
+	if a.opts.Progress != nil {
+		opts.Progress = func(n int64) { a.opts.Progress(Progress{Label: label, Bytes: n}) }
+	}
+	return a.store.Writer(ctx, opts)
+}
+
+// register makes content that is in the store the next version.
+func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.Result) (Result, error) {
+	if c.Size == 0 && c.Files == 0 || c.Size == 0 && !c.Dir {
+		if !nv.AllowEmpty {
+			return Result{}, &HintError{
+				Err:  errorf(ErrEmpty, "update %s: the contents are empty, no version is made", h),
+				Hint: "use --allow-empty if that is meant",
+			}
+		}
+	}
+	nv.Tree, nv.Hash, nv.Size, nv.Files, nv.Dir = c.Tree, c.Hash, c.Size, c.Files, c.Dir
+	var err error
+	if nv.Checksums, err = h.api.checksums(ctx, c); err != nil {
+		return Result{}, err
+	}
+	rec, prev, created, err := h.api.refs.AddVersion(ctx, nv)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Archive: h, Created: created, Files: c.Files, Size: c.Size, Cached: c.Cached}
+	if h.versioned {
+		res.Version = rec.Version.String()
+		if prev != nil {
+			res.Previous = prev.Version.String()
+		}
+	}
+	return res, nil
+}
+
+// checksums computes what the profile wants recorded besides BLAKE3, of single
+// files.
+func (a *API) checksums(ctx context.Context, c *objects.Result) (map[string]string, error) {
+	if len(a.where.Profile.Checksums) == 0 || c.Dir {
+		return nil, nil
+	}
+	sums := map[string]hash.Hash{}
+	var all []io.Writer
+	for _, name := range a.where.Profile.Checksums {
+		switch name {
+		case "md5":
+			sums[name] = md5.New()
+		case "sha256":
+			sums[name] = sha256.New()
+		default:
+			return nil, errorf(fs.ErrInvalid, "unknown checksum %q", name)
+		}
+		all = append(all, sums[name])
+	}
+	t, err := a.store.Tree(ctx, c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.Open(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteTo(io.MultiWriter(all...)); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for name, h := range sums {
+		out[name] = fmt.Sprintf("%x", h.Sum(nil))
+	}
+	return out, nil
+}

@@ -1,0 +1,323 @@
+package datafs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Names of files and directories that are looked for.
+const (
+	repoDirName      = ".datafs"
+	repoFormatFile   = "datafs.json"
+	configFileName   = "config.yml"
+	requirementsName = "requirements_data.txt"
+)
+
+// whereOptions is what was said about where things are; "" is nothing.
+type whereOptions struct {
+	Profile, ConfigFile, Repo, Requirements string
+	Config                                  io.Reader           // instead of a file
+	Dir                                     string              // stands in for the working directory
+	Getenv                                  func(string) string // nil: os.Getenv
+}
+
+// whereabouts is where things are.
+type whereabouts struct {
+	ConfigFile   string // "" where there is none
+	Config       *Config
+	Profile      Profile
+	Repo         string // absolute; need not exist
+	Requirements string // a file or a text, "" for none; relative to the working directory
+}
+
+// locate finds the configuration, the profile, the repository and the
+// requirements. Only a repository that was named, or a .datafs directory that
+// was found, can bring its own config.yml; the profile's store: and the place
+// below $XDG_DATA_HOME come into play after the configuration is read. So
+// there are four steps and no circle:
+//
+//	the repository named or found  ->  the configuration  ->  the profile  ->  else its repository
+func locate(o *whereOptions) (*whereabouts, error) {
+	if o == nil {
+		o = &whereOptions{}
+	}
+	repo, err := o.namedRepo()
+	if err != nil {
+		return nil, err
+	}
+	w := &whereabouts{Repo: repo}
+	if err := o.readConfig(w); err != nil {
+		return nil, err
+	}
+	if w.Profile, err = w.Config.Profile(firstOf(o.Profile, o.env("DATAFS_DEFAULT_PROFILE"))); err != nil {
+		return nil, err
+	}
+	if w.Repo == "" {
+		if w.Repo, err = o.profileRepo(w); err != nil {
+			return nil, err
+		}
+	}
+	w.Requirements = o.requirements(w.Config)
+	return w, nil
+}
+
+// configureTarget says which file and which profile configure writes to. The
+// file need not exist, not even one that was named.
+func configureTarget(o *whereOptions) (file, profile string, err error) {
+	if o == nil {
+		o = &whereOptions{}
+	}
+	repo, err := o.namedRepo()
+	if err != nil {
+		return "", "", err
+	}
+	if file, _ = o.configFile(repo); file == "" {
+		return "", "", errors.New("neither XDG_CONFIG_HOME nor HOME is set, say with --config-file where the configuration lies")
+	}
+	data, err := readConfigFile(file)
+	if err != nil && !notThere(err) {
+		return "", "", err
+	}
+	c, err := ParseConfig(data, file)
+	if err != nil {
+		return "", "", err
+	}
+	return file, firstOf(o.Profile, o.env("DATAFS_DEFAULT_PROFILE"), c.profileName()), nil
+}
+
+// readConfig reads the configuration, if there is one.
+func (o *whereOptions) readConfig(w *whereabouts) error {
+	if o.Config != nil {
+		data, err := io.ReadAll(io.LimitReader(o.Config, maxConfigSize+1))
+		if err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+		w.Config, err = ParseConfig(data, "")
+		return err
+	}
+	file, named := o.configFile(w.Repo)
+	if file == "" {
+		return nil
+	}
+	data, err := readConfigFile(file)
+	if !named && notThere(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.ConfigFile = file
+	w.Config, err = ParseConfig(data, file)
+	return err
+}
+
+// configFile returns where the configuration lies or would lie, "" without a
+// home directory, and whether the user named that file.
+func (o *whereOptions) configFile(repo string) (file string, named bool) {
+	if file := firstOf(o.ConfigFile, o.env("DATAFS_CONFIG_FILE")); file != "" {
+		return o.expandHome(file), true
+	}
+	if repo != "" {
+		if own := filepath.Join(repo, configFileName); fileThere(own) {
+			return own, false
+		}
+	}
+	if dir := o.xdg("XDG_CONFIG_HOME", ".config"); dir != "" {
+		return filepath.Join(dir, "datafs", configFileName), false
+	}
+	return "", false
+}
+
+// namedRepo returns the repository that was named, or the nearest .datafs
+// directory from the working directory upwards, else "".
+func (o *whereOptions) namedRepo() (string, error) {
+	if repo := firstOf(o.Repo, o.env("DATAFS_REPO")); repo != "" {
+		return repoOrInside(o.expandHome(repo))
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return "", fmt.Errorf("working directory: %w", err)
+	}
+	for {
+		if repo := filepath.Join(dir, repoDirName); isDir(repo) {
+			return repo, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", nil
+		}
+		dir = up
+	}
+}
+
+// repoOrInside also takes the directory that init was given, which has the
+// repository inside.
+func repoOrInside(repo string) (string, error) {
+	repo, err := filepath.Abs(repo)
+	if err != nil {
+		return "", fmt.Errorf("repository: %w", err)
+	}
+	inside := filepath.Join(repo, repoDirName)
+	if !fileThere(filepath.Join(repo, repoFormatFile)) && isDir(inside) {
+		return inside, nil
+	}
+	return repo, nil
+}
+
+// profileRepo returns where the profile's repository lies: at store:, a
+// relative path from the configuration file's directory (so that it is the
+// same from everywhere), else below $XDG_DATA_HOME.
+func (o *whereOptions) profileRepo(w *whereabouts) (string, error) {
+	if w.Profile.Store != "" {
+		store, err := o.expandPath(w.Profile.Store)
+		if err != nil {
+			return "", fmt.Errorf("store: %w", err)
+		}
+		base := o.Dir
+		if w.ConfigFile != "" {
+			base = filepath.Dir(w.ConfigFile)
+		}
+		return filepath.Abs(joinPath(base, store))
+	}
+	name := w.Profile.Name
+	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
+		return "", fmt.Errorf("profile %q: cannot name a directory, say with store: where its repository lies", name)
+	}
+	dir := o.xdg("XDG_DATA_HOME", filepath.Join(".local", "share"))
+	if dir == "" {
+		return "", errors.New("neither XDG_DATA_HOME nor HOME is set, say with --repo or DATAFS_REPO where the repository lies")
+	}
+	return filepath.Join(dir, "datafs", name), nil
+}
+
+// requirements returns the pins that were asked for: a file's name, or text,
+// which has "==" in it. A file that the configuration names is looked for in
+// the working directory, since it goes with the work and not with the settings.
+func (o *whereOptions) requirements(c *Config) string {
+	if r := firstOf(o.Requirements, o.env("DATAFS_REQUIREMENTS_FILE")); r != "" {
+		return o.requirementsPath("", r)
+	}
+	if c != nil && c.Requirements != "" {
+		return o.requirementsPath(o.Dir, c.Requirements)
+	}
+	if file := joinPath(o.Dir, requirementsName); fileThere(file) {
+		return file
+	}
+	return ""
+}
+
+func (o *whereOptions) requirementsPath(dir, r string) string {
+	if strings.Contains(r, "==") {
+		return r
+	}
+	return joinPath(dir, o.expandHome(r))
+}
+
+func (o *whereOptions) env(name string) string {
+	if o.Getenv == nil {
+		return os.Getenv(name)
+	}
+	return o.Getenv(name)
+}
+
+// home returns the user's home directory, "" if there is none.
+func (o *whereOptions) home() string {
+	home := firstOf(o.env("HOME"), o.env("USERPROFILE"))
+	if !filepath.IsAbs(home) {
+		return ""
+	}
+	return home
+}
+
+// xdg returns a base directory of the XDG specification, "" without a home
+// directory. A relative path in the variable is to be ignored.
+func (o *whereOptions) xdg(name, below string) string {
+	if dir := o.env(name); filepath.IsAbs(dir) {
+		return dir
+	}
+	home := o.home()
+	if home == "" {
+		return ""
+	}
+	return filepath.Join(home, below)
+}
+
+// expandHome replaces ~ at the beginning, if it can.
+func (o *whereOptions) expandHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~")
+	if home := o.home(); ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return home + rest
+	}
+	return path
+}
+
+// expandPath replaces ~ at the beginning, and $NAME and ${NAME}; $$ is one
+// dollar sign. What cannot be replaced is an error: data must not end up in a
+// directory that is called ~, nor in / because $SCRATCH is empty here.
+func (o *whereOptions) expandPath(path string) (string, error) {
+	if o.expandHome(path) == path && strings.HasPrefix(path, "~") {
+		if rest := path[1:]; rest == "" || os.IsPathSeparator(rest[0]) {
+			return "", fmt.Errorf("%q: HOME is not set", path)
+		}
+		return "", fmt.Errorf("%q: only ~/ is understood, not another user's home", path)
+	}
+	var missing []string
+	path = o.expandHome(os.Expand(path, func(name string) string {
+		if name == "$" {
+			return name
+		}
+		value := o.env(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}))
+	if len(missing) > 0 {
+		return "", fmt.Errorf("the variable %s is not set", strings.Join(missing, ", "))
+	}
+	return path, nil
+}
+
+// joinPath leaves absolute paths alone.
+func joinPath(dir, path string) string {
+	if dir == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
+}
+
+// fileThere holds for what can be read as a file, and for what cannot even be
+// looked at: that must end in an error, not in "no such file".
+func fileThere(path string) bool {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return !notThere(err)
+	}
+	return !fi.IsDir()
+}
+
+// notThere also holds for a path below something that is no directory, such as
+// the home directory /dev/null that service accounts have.
+func notThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
