@@ -10,6 +10,42 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// option is a known option as one spelling of its name finds it.
+type option struct {
+	name      string // what urfave/cli is given
+	shown     string // the spelling for messages, with its dashes
+	level     int    // 0: global, 1: of the command, 2: of its subcommand
+	value     bool   // needs a value
+	misplaced bool   // the global --version after a command
+}
+
+// learn adds the options of the level that was just entered; they hide those
+// of the same name above.
+func (p *parser) learn(flags []cli.Flag) {
+	level := len(p.path)
+	p.opts = append(p.opts, nil)
+	for _, f := range flags {
+		takes := true
+		if d, ok := f.(cli.DocGenerationFlag); ok {
+			takes = d.TakesValue()
+		}
+		names := f.Names()
+		for _, n := range names {
+			p.known[dashed(n)] = option{name: names[0], shown: withDashes(n), level: level, value: takes}
+		}
+	}
+}
+
+// learnHelp knows the help option of a command, which urfave/cli adds later.
+func (p *parser) learnHelp() {
+	level := len(p.path)
+	for _, n := range cli.HelpFlag.Names() {
+		if o, ok := p.known[n]; !ok || o.level < level {
+			p.known[n] = option{name: "help", shown: withDashes(n), level: level}
+		}
+	}
+}
+
 func (p *parser) unknownOption(shown string) error {
 	if len(p.path) == 0 {
 		return usagef("options of a command stand behind its name", `unknown option "%s"`, shown)
@@ -19,11 +55,13 @@ func (p *parser) unknownOption(shown string) error {
 }
 
 // near returns the known option that name was probably meant to be: one edit
-// away, or two where the known name has six letters or more.
+// away, or two where the known name has six letters or more. The global
+// --version must be closer, because it has no use there and near it lie words
+// such as "person".
 func (p *parser) near(name string) string {
 	var spellings []string
 	for n, o := range p.known {
-		if utf8.RuneCountInString(n) > 1 && !o.misplaced {
+		if utf8.RuneCountInString(n) > 1 && (!o.misplaced || levenshtein.ComputeDistance(n, dashed(name)) < 2) {
 			spellings = append(spellings, n)
 		}
 	}

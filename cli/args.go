@@ -37,15 +37,6 @@ type parsed struct {
 // freeCommands take any unknown --KEY VALUE; the names are in their dashed form.
 var freeCommands = map[string]bool{"configure": true, "create": true, "update": true, "update-metadata": true}
 
-// option is a known option as one spelling of its name finds it.
-type option struct {
-	name      string // what urfave/cli is given
-	shown     string // the spelling for messages, with its dashes
-	level     int    // 0: global, 1: of the command, 2: of its subcommand
-	value     bool   // needs a value
-	misplaced bool   // the global --version after a command
-}
-
 // parser walks over the arguments once, from left to right.
 type parser struct {
 	app     *cli.App
@@ -109,23 +100,6 @@ func settleCommands(commands []*cli.Command) {
 }
 
 func refuse(_ *cli.Context, err error, _ bool) error { return &UsageError{Text: err.Error()} }
-
-// learn adds the options of the level that was just entered; they hide those
-// of the same name above.
-func (p *parser) learn(flags []cli.Flag) {
-	level := len(p.path)
-	p.opts = append(p.opts, nil)
-	for _, f := range flags {
-		takes := true
-		if d, ok := f.(cli.DocGenerationFlag); ok {
-			takes = d.TakesValue()
-		}
-		names := f.Names()
-		for _, n := range names {
-			p.known[dashed(n)] = option{name: names[0], shown: withDashes(n), level: level, value: takes}
-		}
-	}
-}
 
 func (p *parser) next() string {
 	arg := p.rest[0]
@@ -194,16 +168,6 @@ func (p *parser) open(c *cli.Command) {
 	p.learn(c.Flags)
 	if cli.HelpFlag != nil && !c.HideHelp {
 		p.learnHelp()
-	}
-}
-
-// learnHelp knows the help option of a command, which urfave/cli adds later.
-func (p *parser) learnHelp() {
-	level := len(p.path)
-	for _, n := range cli.HelpFlag.Names() {
-		if o, ok := p.known[n]; !ok || o.level < level {
-			p.known[n] = option{name: "help", shown: withDashes(n), level: level}
-		}
 	}
 }
 

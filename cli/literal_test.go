@@ -33,8 +33,8 @@ func TestPyLiteral(t *testing.T) {
 		{"80 columns do not", []string{long, strings.Repeat("y", 32)}, "['" + long + "',\n '" + strings.Repeat("y", 32) + "']"},
 		{"what is nested breaks below its key", pyDict{{"k", map[string]string{"a": long, "b": long}}, {"l", 1}},
 			"{'k': {'a': '" + long + "',\n       'b': '" + long + "'},\n 'l': 1}"},
-		{"closing brackets count", []any{[]string{long, strings.Repeat("y", 29)}}, "[['" + long + "', '" + strings.Repeat("y", 29) + "']]"},
-		{"closing brackets that do not fit", []any{[]string{long, strings.Repeat("y", 30)}}, "[['" + long + "',\n  '" + strings.Repeat("y", 30) + "']]"},
+		{"closing brackets count", []any{[]any{[]string{long, strings.Repeat("y", 27)}}}, "[[['" + long + "', '" + strings.Repeat("y", 27) + "']]]"},
+		{"closing brackets that do not fit", []any{[]any{[]string{long, strings.Repeat("y", 28)}}}, "[[['" + long + "',\n   '" + strings.Repeat("y", 28) + "']]]"},
 		{"what fits below its key does not break", pyDict{{"k", []string{long}}, {"l", []string{long}}},
 			"{'k': ['" + long + "'],\n 'l': ['" + long + "']}"},
 	}

@@ -64,9 +64,7 @@ func (p *progress) Update(now time.Time, s progressState) {
 		p.start = now
 	}
 	p.state = s
-	if p.last.IsZero() {
-		p.last = now
-	}
+	p.last = cmp.Or(p.last, now)
 	if every, ok := progressEvery[p.Mode]; ok && now.Sub(p.last) >= every {
 		p.last = now
 		p.write(now)
@@ -101,10 +99,10 @@ func (p *progress) write(now time.Time) {
 	switch p.Mode {
 	case "json":
 		_ = json.NewEncoder(p.w).Encode(p.state)
-	case "plain":
-		fmt.Fprintln(p.w, p.text(now))
 	case "bar":
 		p.bar(now)
+	default:
+		fmt.Fprintln(p.w, p.text(now))
 	}
 }
 

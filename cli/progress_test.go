@@ -54,12 +54,12 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-func TestProgressWithoutATotalHasNoPercentage(t *testing.T) {
+func TestProgressWithoutATotalHasNoPercentageAndLabelsAreMadeVisible(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out, progressOptions{Mode: "plain"})
-	p.Update(time.Unix(0, 0), progressState{Label: "reading"})
-	p.Update(time.Unix(10, 0), progressState{Label: "reading", Done: 5 * mib})
-	if got, want := out.String(), "reading: 5 MiB, 512 KiB/s\n"; got != want {
+	p.Update(time.Unix(0, 0), progressState{Label: "a\x1b[2J"})
+	p.Update(time.Unix(10, 0), progressState{Label: "a\x1b[2J", Done: 5 * mib})
+	if got, want := out.String(), `a\x1b[2J`+": 5 MiB, 512 KiB/s\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

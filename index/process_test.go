@@ -273,7 +273,7 @@ func TestManyShortViewsDoNotKeepAnUpdateWaiting(t *testing.T) {
 func TestAKilledProcessLeavesTheDatabaseWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index.db")
 	last := 0
-	for i := range 8 {
+	for i := range 4 {
 		stop := start(t, "work", path, fmt.Sprint(i))
 		db := openDB(t, path, nil)
 		for n := last; n < last+3; {

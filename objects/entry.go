@@ -180,3 +180,18 @@ func CheckLink(path, target string) error {
 	}
 	return nil
 }
+
+// String names the kind.
+func (k Kind) String() string {
+	switch k {
+	case KindFile:
+		return "file"
+	case KindExec:
+		return "executable"
+	case KindDir:
+		return "directory"
+	case KindSymlink:
+		return "link"
+	}
+	return "unknown"
+}

@@ -1,10 +1,12 @@
-package cli
+package datafs
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -14,18 +16,15 @@ import (
 // logWidth is how many columns of a message stand behind its four spaces.
 const logWidth = 66
 
-// logBlock is one record of an archive's log.
-type logBlock struct {
-	Title   string // "version 0.0.1 (blake3 9a0f...)"
-	Date    time.Time
-	User    map[string]string // the user config at the time
-	Message *string           // nil: no message at all
-}
-
-// writeLog writes the blocks with a blank line between two of them.
-func writeLog(w io.Writer, blocks []logBlock) error {
-	for i, b := range blocks {
-		text := b.text()
+// Log writes the archive's history for people, newest first.
+func (h *Archive) Log(ctx context.Context, w io.Writer) error {
+	history, err := h.History(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(history)
+	for i, e := range history {
+		text := logText(e)
 		if i > 0 {
 			text = "\n" + text
 		}
@@ -36,17 +35,22 @@ func writeLog(w io.Writer, blocks []logBlock) error {
 	return nil
 }
 
-func (b logBlock) text() string {
+// logText writes one entry of the history.
+func logText(e HistoryEntry) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s\n%-10s %s\n", b.Title, "Date:", b.Date.UTC().Format(time.RFC1123Z))
-	for _, key := range slices.Sorted(maps.Keys(b.User)) {
-		fmt.Fprintf(&s, "%-10s %s\n", visible(key)+":", visible(b.User[key]))
+	what := "version"
+	if e.Number > 0 {
+		what = "update"
 	}
-	if b.Message == nil || strings.TrimSpace(*b.Message) == "" {
+	fmt.Fprintf(&s, "%s %s (blake3 %s)\n%-10s %s\n", what, e.Label(), e.Hash, "Date:", e.Time.UTC().Format(time.RFC1123Z))
+	for _, key := range slices.Sorted(maps.Keys(e.UserConfig)) {
+		fmt.Fprintf(&s, "%-10s %s\n", visible(key)+":", visible(e.UserConfig[key]))
+	}
+	if e.Message == nil || strings.TrimSpace(*e.Message) == "" {
 		return s.String()
 	}
 	s.WriteString("\n")
-	for _, line := range wrap(*b.Message, logWidth) {
+	for _, line := range wrap(*e.Message, logWidth) {
 		s.WriteString(strings.TrimRight("    "+line, " ") + "\n")
 	}
 	return s.String()
@@ -100,7 +104,7 @@ func visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if unicode.IsControl(r) {
-			b.Write(appendRune(nil, r))
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		} else {
 			b.WriteRune(r)
 		}

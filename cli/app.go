@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// newApp describes the command line: the global options and all commands. It is
+// the one source for parsing, help and the command reference.
+func newApp(s *session) *cli.App {
+	return &cli.App{
+		Name:            "datafs",
+		Usage:           "a package manager for data",
+		HideHelpCommand: true,
+		HideVersion:     true, // its own flag would be global and take -v
+		Flags:           globalFlags(),
+		Commands:        commands(s),
+		ExitErrHandler:  func(*cli.Context, error) {}, // Run does it
+		Action: func(c *cli.Context) error {
+			if c.Bool("version") {
+				_, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version)
+				return err
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config-file", Usage: "configuration `PATH` (DATAFS_CONFIG_FILE)"},
+		&cli.StringFlag{Name: "requirements", Usage: "pinned versions: a `FILE`, or text such as a==1.0;b==2.0 (DATAFS_REQUIREMENTS_FILE)"},
+		&cli.StringFlag{Name: "profile", Usage: "`NAME` of the profile (DATAFS_DEFAULT_PROFILE)"},
+		&cli.StringFlag{Name: "repo", Usage: "`DIR` of the repository (DATAFS_REPO)"},
+		&cli.BoolFlag{Name: "offline", Usage: "never touch the network (DATAFS_OFFLINE)"},
+		&cli.BoolFlag{Name: "json", Usage: "print results as JSON"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no messages, only results"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print more"},
+		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "`MODE`: auto, plain, json or none", Action: checkProgress},
+		&cli.DurationFlag{Name: "lock-timeout", Value: time.Minute, Usage: "how long to wait for other processes, as `TIME` such as 30s; 0: not at all"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		&cli.BoolFlag{Name: "version", Usage: "print the program's version"},
+	}
+}
+
+func checkProgress(_ *cli.Context, mode string) error {
+	switch mode {
+	case "auto", "plain", "json", "none":
+		return nil
+	}
+	return usagef("", "progress %q: want auto, plain, json or none", mode)
+}
+
+func commands(s *session) []*cli.Command {
+	var all []*cli.Command
+	for _, group := range [][]*cli.Command{
+		writeCommands(s), readCommands(s), versionCommands(s), metadataCommands(s),
+		findCommands(s), repoCommands(s), configCommands(s), adminCommands(s),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// command is what most commands are made of.
+func command(category, name, args, usage, description string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
+	return &cli.Command{
+		Category: category, Name: name, ArgsUsage: args, Usage: usage, Description: description,
+		Action: action, Flags: flags,
+	}
+}
+
+const (
+	catData   = "Data"
+	catMeta   = "Versions, metadata, dependencies"
+	catFind   = "Finding archives"
+	catRepo   = "Repository"
+	catConfig = "Configuration and administration"
+)
+
+func versionFlag() cli.Flag {
+	return &cli.StringFlag{Name: "version", Usage: "`VERSION` to use, or latest (default: the pinned version, else the latest)"}
+}
+
+func pathFlag() cli.Flag {
+	return &cli.StringFlag{Name: "path", Usage: "`FILE` inside a directory archive"}
+}
+
+func messageFlag() cli.Flag {
+	return &cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "`TEXT` for the log"}
+}
+
+func authorityFlag(aliases ...string) cli.Flag {
+	return &cli.StringFlag{Name: "authority_name", Aliases: aliases, Usage: "`NAME` of the authority"}
+}
+
+func dependencyFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "dependency", Usage: "`NAME[==VERSION]` of an archive that this one depends on; may be repeated"}
+}
+
+func tagFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Usage: "`TAG` of the archive; may be repeated"}
+}

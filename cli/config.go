@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs"
+)
+
+func configCommands(s *session) []*cli.Command {
+	return []*cli.Command{
+		command(catConfig, "configure", "", "set who you are, or edit the configuration",
+			"Each --KEY VALUE is recorded with every version that you write. The configuration file is made if needed.", s.configure,
+			&cli.BoolFlag{Name: "helper", Usage: "ask for required values that are missing"},
+			&cli.BoolFlag{Name: "edit", Usage: "open the configuration file in an editor (VISUAL, EDITOR), do nothing else"}),
+	}
+}
+
+func (s *session) configure(c *cli.Context) error {
+	opts := s.options(c)
+	if c.Bool("edit") {
+		return s.edit(opts)
+	}
+	return datafs.Configure(c.Context, opts, s.free(), s.helper(c))
+}
+
+// edit opens the configuration file in the user's editor.
+func (s *session) edit(opts *datafs.Options) error {
+	file, _, err := datafs.ConfigureTarget(opts)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	editor := strings.Fields(firstSet("VISUAL", "EDITOR"))
+	if len(editor) == 0 {
+		editor = []string{"vi"}
+	}
+	cmd := exec.Command(editor[0], append(editor[1:], file)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("edit %s with %s: %w", file, editor[0], err)
+	}
+	return nil
+}
+
+func firstSet(names ...string) string {
+	for _, n := range names {
+		if v := os.Getenv(n); v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs"
+)
+
+func readCommands(s *session) []*cli.Command {
+	return []*cli.Command{
+		command(catData, "download", "NAME PATH", "write a version to a file or a directory",
+			"The file appears whole or stays as it was. A directory archive wants a directory that is not there or is empty.",
+			s.download, versionFlag(), pathFlag(),
+			&cli.BoolFlag{Name: "force", Usage: "write into a directory that is not empty; nothing in it is removed"}),
+		command(catData, "cat", "NAME", "write the contents of a version to standard output", "", s.cat,
+			versionFlag(), pathFlag()),
+		command(catData, "files", "NAME", "list the files of a version",
+			"One line for each file of a directory archive: size in bytes, BLAKE3, path.", s.files, versionFlag()),
+	}
+}
+
+func (s *session) download(c *cli.Context) error {
+	a, err := s.archive(c)
+	if err != nil {
+		return err
+	}
+	target := c.Args().Get(1)
+	v, err := a.Download(c.Context, target, &datafs.DownloadOptions{
+		Version: c.String("version"), Path: c.String("path"), Force: c.Bool("force"),
+	})
+	if err != nil {
+		return err
+	}
+	what := a.Name()
+	if a.Versioned() {
+		what = "v" + v
+	}
+	return s.say(c, struct {
+		Archive string `json:"archive"`
+		Version string `json:"version,omitempty"`
+		Path    string `json:"path"`
+	}{a.Name(), v, target}, "downloaded %s to %s", what, target)
+}
+
+func (s *session) cat(c *cli.Context) error {
+	a, err := s.archive(c)
+	if err != nil {
+		return err
+	}
+	return a.Cat(c.Context, s.stdout, &datafs.OpenOptions{Version: c.String("version"), Path: c.String("path")})
+}
+
+type fileJSON struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"`
+	Size int64  `json:"size"`
+	Hash string `json:"blake3,omitempty"`
+	Link string `json:"link,omitempty"`
+}
+
+func (s *session) files(c *cli.Context) error {
+	a, err := s.archive(c)
+	if err != nil {
+		return err
+	}
+	var list []fileJSON
+	w := bufio.NewWriter(s.stdout)
+	for e, err := range a.Entries(c.Context, c.String("version")) {
+		if err != nil {
+			return err
+		}
+		f := describe(e)
+		if c.Bool("json") {
+			list = append(list, f)
+			continue
+		}
+		fmt.Fprintln(w, fileLine(f))
+	}
+	if c.Bool("json") {
+		return s.emit(c, list, nil)
+	}
+	return w.Flush()
+}
+
+func describe(e datafs.Entry) fileJSON {
+	f := fileJSON{Path: e.Path, Kind: e.Kind.String(), Size: e.Size, Link: e.Link}
+	if e.Kind.IsFile() {
+		f.Hash = e.Hash.String()
+	}
+	return f
+}
+
+func fileLine(f fileJSON) string {
+	name := visible(f.Path)
+	switch f.Kind {
+	case "directory":
+		name += "/"
+	case "link":
+		name += " -> " + visible(f.Link)
+	}
+	hash := f.Hash
+	if hash == "" {
+		hash = strings.Repeat("-", 64)
+	}
+	return strings.TrimRight(fmt.Sprintf("%12d %s %s", f.Size, hash, name), " ")
+}
+
+// page lets a pager show what write writes, when a person reads it.
+func (s *session) page(write func(io.Writer) error) error {
+	pager := strings.Fields(os.Getenv("PAGER"))
+	if !s.isTerminal() || os.Getenv("PAGER") == "cat" {
+		return write(s.stdout)
+	}
+	if len(pager) == 0 {
+		pager = []string{"less"}
+	}
+	path, err := exec.LookPath(pager[0])
+	if err != nil {
+		return write(s.stdout)
+	}
+	cmd := exec.Command(path, pager[1:]...)
+	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(os.Environ(), "LESS=FRX") // as git does
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return write(s.stdout)
+	}
+	write(in) // it fails when the pager is left early
+	in.Close()
+	return cmd.Wait()
+}

@@ -1,0 +1,131 @@
+// Package cli is the datafs command: it reads arguments, calls the library, and
+// prints results, errors and progress. It is not for rules; these are in the
+// library. Its invariant: results go to stdout and all else to stderr, and the
+// exit code says which kind of error there was.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/datafs/datafs"
+)
+
+// Version is the program's version.
+const Version = "0.8.0-dev"
+
+// Exit codes.
+const (
+	exitError       = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitConflict    = 4
+	exitIntegrity   = 5
+	exitUnavailable = 6
+	exitPermission  = 7
+	exitInterrupted = 130
+)
+
+// Run executes the command line args, without the program's name, and returns
+// the exit code. It may be called several times, not at once.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	s := &session{stdin: stdin, stdout: stdout, stderr: stderr}
+	defer func() {
+		if p := recover(); p != nil {
+			code = s.fail(fmt.Errorf("internal error: %v", p))
+		}
+	}()
+	app := newApp(s)
+	line, err := parseArgs(app, args)
+	if err != nil {
+		return s.fail(err)
+	}
+	s.line = line
+	app.Writer, app.ErrWriter = stdout, stderr
+	err = app.RunContext(ctx, line.Argv)
+	if closed := s.close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return s.fail(err)
+}
+
+// fail prints an error and returns its exit code; without an error it is 0.
+func (s *session) fail(err error) int {
+	if err == nil {
+		return 0
+	}
+	code := exitCode(err)
+	if code == exitInterrupted {
+		fmt.Fprintln(s.stderr, "datafs: interrupted")
+		return code
+	}
+	var silent *silentError
+	if errors.As(err, &silent) {
+		return code
+	}
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(err.Error()))
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(hint))
+	}
+	return code
+}
+
+// silentError is an error about which all has been said.
+type silentError struct{ kind error }
+
+func (e *silentError) Error() string { return e.kind.Error() }
+func (e *silentError) Unwrap() error { return e.kind }
+
+func oneLine(s string) string {
+	return visible(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
+}
+
+func exitCode(err error) int {
+	var usage *UsageError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, datafs.ErrCorrupt):
+		return exitIntegrity
+	case errors.Is(err, datafs.ErrBusy):
+		return exitUnavailable
+	case errors.Is(err, datafs.ErrConflict), errors.Is(err, fs.ErrExist):
+		return exitConflict
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return exitPermission
+	case errors.Is(err, fs.ErrNotExist):
+		return exitNotFound
+	case errors.Is(err, fs.ErrInvalid):
+		return exitUsage
+	}
+	return exitError
+}
+
+// hintOf returns what to do about an error, "" where there is nothing to say.
+func hintOf(err error) string {
+	var usage *UsageError
+	var hint *datafs.HintError
+	switch {
+	case errors.As(err, &usage):
+		return usage.Hint
+	case errors.As(err, &hint):
+		return hint.Hint
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full; nothing was registered: free some space and run the command again"
+	case errors.Is(err, datafs.ErrCorrupt):
+		return `run "datafs fsck" to see what is damaged; "datafs fsck --rebuild-index" makes the index anew`
+	case errors.Is(err, datafs.ErrBusy):
+		return "try again later, or wait longer with --lock-timeout"
+	}
+	return ""
+}

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/datafs/datafs"
+)
+
+// session is one run of the command.
+type session struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	line           parsed
+	lines          *bufio.Reader // of stdin, for questions
+
+	api  *datafs.API
+	bar  *progress
+	mu   sync.Mutex // guards state
+	done progressState
+}
+
+// options turns the global options into the library's.
+func (s *session) options(c *cli.Context) *datafs.Options {
+	timeout := c.Duration("lock-timeout")
+	if c.IsSet("lock-timeout") && timeout <= 0 {
+		timeout = time.Nanosecond // do not wait at all
+	}
+	o := &datafs.Options{
+		ConfigFile: c.String("config-file"), Profile: c.String("profile"), Repo: c.String("repo"),
+		Requirements: c.String("requirements"), LockTimeout: timeout,
+		Holder: fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),
+	}
+	if !c.Bool("quiet") {
+		o.Waiting = func(holder string) { s.note("waiting for %s", holder) }
+		o.Warn = func(text string) { s.note("warning: %s", text) }
+		o.Progress = s.progressFunc(c)
+	}
+	return o
+}
+
+// open opens the repository, once.
+func (s *session) open(c *cli.Context) (*datafs.API, error) {
+	if s.api != nil {
+		return s.api, nil
+	}
+	var err error
+	s.api, err = datafs.Open(c.Context, s.options(c))
+	return s.api, err
+}
+
+// archive opens the archive that the first argument names.
+func (s *session) archive(c *cli.Context) (*datafs.Archive, error) {
+	api, err := s.open(c)
+	if err != nil {
+		return nil, err
+	}
+	return api.Archive(c.Context, c.Args().First(), nil)
+}
+
+func (s *session) close() error {
+	s.endProgress()
+	if s.api == nil {
+		return nil
+	}
+	return s.api.Close()
+}
+
+// note writes a line for people to stderr.
+func (s *session) note(format string, args ...any) {
+	if s.bar != nil {
+		s.bar.Clear()
+	}
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(fmt.Sprintf(format, args...)))
+}
+
+// emit writes a result: as JSON where it is wanted, else as text.
+func (s *session) emit(c *cli.Context, v any, text func(w io.Writer)) error {
+	s.endProgress()
+	w := bufio.NewWriter(s.stdout)
+	if c.Bool("json") {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	} else {
+		text(w)
+	}
+	return w.Flush()
+}
+
+// say writes a result that is one sentence, which --quiet leaves out.
+func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
+	if c.Bool("quiet") && !c.Bool("json") {
+		return nil
+	}
+	return s.emit(c, v, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+}
+
+func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {
+	f, _ := s.stderr.(*os.File)
+	terminal := f != nil && term.IsTerminal(int(f.Fd()))
+	columns := 0
+	if terminal {
+		columns, _, _ = term.GetSize(int(f.Fd()))
+	}
+	s.bar = newProgress(s.stderr, progressOptions{
+		Mode: c.String("progress"), Terminal: terminal, Columns: columns,
+		NoColour: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
+	})
+	return func(p datafs.Progress) {
+		s.mu.Lock()
+		if p.Label != s.done.Label {
+			s.done = progressState{Label: p.Label}
+		}
+		s.done.Done += p.Bytes
+		s.done.Total = p.Total
+		state := s.done
+		s.mu.Unlock()
+		s.bar.Update(time.Now(), state)
+	}
+}
+
+func (s *session) endProgress() {
+	if s.bar != nil {
+		s.bar.Finish(time.Now())
+		s.bar = nil
+	}
+}
+
+// ask asks a question and reads the answer, a line of stdin.
+func (s *session) ask(question string) (string, error) {
+	fmt.Fprint(s.stderr, visible(question))
+	if s.lines == nil {
+		s.lines = bufio.NewReader(s.stdin)
+	}
+	line, err := s.lines.ReadString('\n')
+	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+		return "", fmt.Errorf("no answer to %q: %w", strings.TrimSpace(question), err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// helper asks for required values, if that is wanted.
+func (s *session) helper(c *cli.Context) func(key, prompt string) (string, error) {
+	if !c.Bool("helper") {
+		return nil
+	}
+	return func(_, prompt string) (string, error) { return s.ask(prompt + ": ") }
+}
+
+// confirm asks before something is lost, on a terminal only.
+func (s *session) confirm(c *cli.Context, question string) error {
+	f, ok := s.stdin.(*os.File)
+	if c.Bool("yes") || !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	answer, err := s.ask(question + " [y/N] ")
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(answer) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("not confirmed, nothing was changed")
+}
+
+// free returns the free --KEY VALUE options; of a key given twice the last one
+// counts.
+func (s *session) free() map[string]string {
+	m := map[string]string{}
+	for _, p := range s.line.Free {
+		m[p.Key] = p.Value
+	}
+	return m
+}
+
+// freeSet is free in the form in which metadata is updated.
+func (s *session) freeSet() map[string]*string {
+	m := map[string]*string{}
+	for k, v := range s.free() {
+		m[k] = &v
+	}
+	return m
+}
+
+// isTerminal says whether results go to a person.
+func (s *session) isTerminal() bool {
+	f, ok := s.stdout.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs"
+)
+
+func writeCommands(s *session) []*cli.Command {
+	return []*cli.Command{
+		command(catData, "create", "NAME", "make an archive",
+			"Any unknown --KEY VALUE becomes metadata.", s.create,
+			authorityFlag(),
+			&cli.BoolFlag{Name: "versioned", Value: true, Usage: "every change makes a new, permanent version"},
+			&cli.BoolFlag{Name: "not-versioned", Usage: "contents are replaced in place"},
+			tagFlag(),
+			&cli.BoolFlag{Name: "helper", Usage: "ask for required metadata that is missing"}),
+		command(catData, "update", "NAME [FILE]", "make a new version of a file or a directory",
+			"FILE is a file or a directory; - is standard input. Any unknown --KEY VALUE becomes metadata.\n"+
+				"Without FILE and --string the path is asked for.", s.update,
+			&cli.StringFlag{Name: "bumpversion", Usage: "`KIND`: major, minor or patch (default: patch)"},
+			&cli.StringFlag{Name: "prerelease", Usage: "`STAGE`: alpha or beta"},
+			dependencyFlag(),
+			messageFlag(),
+			&cli.BoolFlag{Name: "string", Usage: "FILE is the text itself; without FILE, standard input"},
+			&cli.StringFlag{Name: "requirements_file", Usage: "`FILE` with the dependencies of this version"},
+			&cli.BoolFlag{Name: "allow-empty", Usage: "make a version also of no contents"}),
+		command(catData, "import", "DIR", "make an archive of each file below a directory",
+			"Files whose archives are there already become new versions, if they changed. Links, empty and special files are skipped.",
+			s.importDir,
+			&cli.StringFlag{Name: "prefix", Usage: "`NAME` in front of the files' paths"},
+			authorityFlag(), tagFlag(), messageFlag(), dependencyFlag(),
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "only print what would be taken"}),
+		command(catData, "delete", "NAME", "delete an archive with all its versions",
+			"Asks on a terminal, unless --yes is given. The space is free after gc.", s.delete),
+	}
+}
+
+type archiveJSON struct {
+	Archive   string `json:"archive"`
+	Authority string `json:"authority"`
+	Versioned bool   `json:"versioned"`
+}
+
+func (s *session) create(c *cli.Context) error {
+	api, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("versioned") && c.Bool("versioned") && c.Bool("not-versioned") {
+		return usagef("", "--versioned and --not-versioned contradict each other")
+	}
+	a, err := api.Create(c.Context, c.Args().First(), &datafs.CreateOptions{
+		Authority:   c.String("authority_name"),
+		Unversioned: c.Bool("not-versioned") || !c.Bool("versioned"),
+		Metadata:    s.free(), Tags: c.StringSlice("tag"), Helper: s.helper(c),
+	})
+	if err != nil {
+		return err
+	}
+	kind := "archive"
+	if a.Versioned() {
+		kind = "versioned archive"
+	}
+	return s.say(c, archiveJSON{a.Name(), a.Authority(), a.Versioned()}, "created %s %s", kind, a)
+}
+
+type updateJSON struct {
+	Archive  string `json:"archive"`
+	Version  string `json:"version,omitempty"`
+	Previous string `json:"previous,omitempty"`
+	Created  bool   `json:"created"`
+	Files    int64  `json:"files"`
+	Size     int64  `json:"size"`
+	New      int64  `json:"new_bytes"`
+	Stored   int64  `json:"stored_bytes"`
+}
+
+func (s *session) update(c *cli.Context) error {
+	opts, err := s.updateOptions(c)
+	if err != nil {
+		return err
+	}
+	a, err := s.archive(c)
+	if err != nil {
+		return err
+	}
+	res, err := s.takeIn(c, a, opts)
+	if err != nil {
+		return err
+	}
+	s.verbose(c, "%s in %s, %s new, stored as %s", formatBytes(res.Size), plural(res.Files, "file"), formatBytes(res.New), formatBytes(res.Stored))
+	return s.say(c, updateJSON{a.Name(), res.Version, res.Previous, res.Created, res.Files, res.Size, res.New, res.Stored},
+		"uploaded data to %s.%s", a, outcome(a, res))
+}
+
+// outcome is what the seed prints behind the first sentence.
+func outcome(a *datafs.Archive, r datafs.Result) string {
+	switch {
+	case !a.Versioned():
+		return ""
+	case !r.Created:
+		return fmt.Sprintf(" version remains %s.", r.Version)
+	case r.Previous == "":
+		return fmt.Sprintf(" new version %s created.", r.Version)
+	}
+	return fmt.Sprintf(" version bumped %s --> %s.", r.Previous, r.Version)
+}
+
+func (s *session) updateOptions(c *cli.Context) (*datafs.UpdateOptions, error) {
+	opts := &datafs.UpdateOptions{
+		Bump: c.String("bumpversion"), Prerelease: c.String("prerelease"),
+		Requirements: c.String("requirements_file"), Metadata: s.freeSet(), AllowEmpty: c.Bool("allow-empty"),
+	}
+	var err error
+	if c.IsSet("dependency") {
+		opts.Dependencies, err = datafs.ParseDependencies(c.StringSlice("dependency"))
+	}
+	opts.Message = message(c)
+	return opts, err
+}
+
+func message(c *cli.Context) *string {
+	if !c.IsSet("message") {
+		return nil
+	}
+	m := c.String("message")
+	return &m
+}
+
+// takeIn finds the source of the new contents and takes it in.
+func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateOptions) (datafs.Result, error) {
+	source := c.Args().Get(1)
+	switch {
+	case c.Bool("string") && c.NArg() > 1:
+		return a.UpdateFrom(c.Context, strings.NewReader(source), opts)
+	case c.Bool("string"), source == "-":
+		return a.UpdateFrom(c.Context, s.stdin, opts)
+	case c.NArg() < 2:
+		var err error
+		if source, err = s.ask("enter filepath: "); err != nil {
+			return datafs.Result{}, err
+		}
+	}
+	return a.Update(c.Context, source, opts)
+}
+
+func (s *session) verbose(c *cli.Context, format string, args ...any) {
+	if c.Bool("verbose") && !c.Bool("quiet") {
+		s.note(format, args...)
+	}
+}
+
+type importJSON struct {
+	Created   int64            `json:"created"`
+	Updated   int64            `json:"updated"`
+	Unchanged int64            `json:"unchanged"`
+	Skipped   int64            `json:"skipped"`
+	Size      int64            `json:"size"`
+	New       int64            `json:"new_bytes"`
+	Stored    int64            `json:"stored_bytes"`
+	Files     []importFileJSON `json:"files"`
+}
+
+type importFileJSON struct {
+	Path    string `json:"path"`
+	Archive string `json:"archive,omitempty"`
+	Version string `json:"version,omitempty"`
+	Status  string `json:"status"`
+	Why     string `json:"why,omitempty"`
+}
+
+func (s *session) importDir(c *cli.Context) error {
+	api, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	files := []importFileJSON{}
+	opts := &datafs.ImportOptions{
+		Prefix: c.String("prefix"), Authority: c.String("authority_name"), Tags: c.StringSlice("tag"),
+		Message: message(c), DryRun: c.Bool("dry-run"),
+		Each: func(i datafs.ImportItem) {
+			if i.Status == datafs.ImportSkipped && !c.Bool("quiet") {
+				s.note("skipped %s: %s", i.Path, i.Why)
+			}
+			if c.Bool("json") || c.Bool("dry-run") || c.Bool("verbose") {
+				files = append(files, importFileJSON{i.Path, i.Archive, i.Version, string(i.Status), i.Why})
+			}
+		},
+	}
+	if c.IsSet("dependency") {
+		if opts.Dependencies, err = datafs.ParseDependencies(c.StringSlice("dependency")); err != nil {
+			return err
+		}
+	}
+	sum, err := api.Import(c.Context, c.Args().First(), opts)
+	if err != nil {
+		return err
+	}
+	v := importJSON{sum.Created, sum.Updated, sum.Unchanged, sum.Skipped, sum.Size, sum.New, sum.Stored, files}
+	return s.emit(c, v, func(w io.Writer) { importText(c, w, v) })
+}
+
+func importText(c *cli.Context, w io.Writer, v importJSON) {
+	for _, f := range v.Files {
+		if f.Archive != "" {
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " "))
+		}
+	}
+	if c.Bool("quiet") {
+		return
+	}
+	verb := "imported"
+	if c.Bool("dry-run") {
+		verb = "would import"
+	}
+	fmt.Fprintf(w, "%s %s: %d created, %d updated, %d unchanged, %d skipped\n", verb,
+		plural(v.Created+v.Updated+v.Unchanged, "file"), v.Created, v.Updated, v.Unchanged, v.Skipped)
+}
+
+func (s *session) delete(c *cli.Context) error {
+	a, err := s.archive(c)
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(c, fmt.Sprintf("delete %s with all its versions?", a)); err != nil {
+		return err
+	}
+	if err := a.Delete(c.Context); err != nil {
+		return err
+	}
+	return s.say(c, map[string]string{"deleted": a.Name()}, "deleted archive %s", a)
+}
