@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"slices"
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -217,6 +216,3 @@ func (h *Archive) tree(ctx context.Context, v *refs.VersionRecord) (*objects.Tre
 	}
 	return t, nil
 }
-
-// sortedKeys returns a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

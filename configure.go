@@ -3,7 +3,6 @@ package datafs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 )
@@ -48,12 +47,12 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 		return err
 	}
 	defer api.Close()
+	if helper == nil {
+		return api.refs.CheckUserConfig(ctx, api.UserConfig())
+	}
 	missing, err := api.MissingUserConfig(ctx, nil)
 	if err != nil || len(missing) == 0 {
 		return err
-	}
-	if helper == nil {
-		return fmt.Errorf(`Required value "%s" not found. Use helper=True or the --helper flag for assistance.`, missing[0].Key)
 	}
 	more := map[string]string{}
 	for _, p := range missing {

@@ -10,9 +10,12 @@ import (
 // newApp describes the command line: the global options and all commands. It is
 // the one source for parsing, help and the command reference.
 func newApp(s *session) *cli.App {
-	return &cli.App{
-		Name:            "datafs",
-		Usage:           "a package manager for data",
+	app := &cli.App{
+		Name:  "datafs",
+		Usage: "a package manager for data",
+		Description: "A package manager for data: archives are files or directories with versions, metadata, tags, " +
+			"dependencies and a history. Options may stand before and after arguments; \"--\" ends them. " +
+			"In names of commands and options, - and _ are alike.",
 		HideHelpCommand: true,
 		HideVersion:     true, // its own flag would be global and take -v
 		Flags:           globalFlags(),
@@ -26,21 +29,23 @@ func newApp(s *session) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	setHelp(app)
+	return app
 }
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "config-file", Usage: "configuration `PATH` (DATAFS_CONFIG_FILE)"},
-		&cli.StringFlag{Name: "requirements", Usage: "pinned versions: a `FILE`, or text such as a==1.0;b==2.0 (DATAFS_REQUIREMENTS_FILE)"},
-		&cli.StringFlag{Name: "profile", Usage: "`NAME` of the profile (DATAFS_DEFAULT_PROFILE)"},
-		&cli.StringFlag{Name: "repo", Usage: "`DIR` of the repository (DATAFS_REPO)"},
-		&cli.BoolFlag{Name: "offline", Usage: "never touch the network (DATAFS_OFFLINE)"},
+		&cli.StringFlag{Name: "config-file", Usage: "`PATH` of the configuration file"},
+		&cli.StringFlag{Name: "requirements", Usage: "pinned versions: a `FILE`, or text such as 'a==1.0;b==2.0' (default: requirements_data.txt, if there is one)"},
+		&cli.StringFlag{Name: "profile", Usage: "`NAME` of the profile in the configuration file"},
+		&cli.StringFlag{Name: "repo", Usage: "`DIR` of the repository"},
+		&cli.BoolFlag{Name: "offline", Usage: "never touch the network"},
 		&cli.BoolFlag{Name: "json", Usage: "print results as JSON"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no messages, only results"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print more"},
-		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "`MODE`: auto, plain, json or none", Action: checkProgress},
-		&cli.DurationFlag{Name: "lock-timeout", Value: time.Minute, Usage: "how long to wait for other processes, as `TIME` such as 30s; 0: not at all"},
-		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "`MODE`: plain, json, none, or auto: a bar on a terminal, else plain (default: auto)", Action: checkProgress},
+		&cli.DurationFlag{Name: "lock-timeout", Value: time.Minute, Usage: "how long to wait for other processes, a `TIME` such as 30s or 5m; 0: not at all (default: 1m)"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask before deleting"},
 		&cli.BoolFlag{Name: "version", Usage: "print the program's version"},
 	}
 }
@@ -56,7 +61,7 @@ func checkProgress(_ *cli.Context, mode string) error {
 func commands(s *session) []*cli.Command {
 	var all []*cli.Command
 	for _, group := range [][]*cli.Command{
-		writeCommands(s), readCommands(s), versionCommands(s), metadataCommands(s),
+		writeCommands(s), readCommands(s), {deleteCommand(s)}, versionCommands(s), metadataCommands(s),
 		findCommands(s), repoCommands(s), configCommands(s), adminCommands(s),
 	} {
 		all = append(all, group...)
@@ -65,9 +70,9 @@ func commands(s *session) []*cli.Command {
 }
 
 // command is what most commands are made of.
-func command(category, name, args, usage, description string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
+func command(category, name, args, usage string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
 	return &cli.Command{
-		Category: category, Name: name, ArgsUsage: args, Usage: usage, Description: description,
+		Category: category, Name: name, ArgsUsage: args, Usage: usage, Description: descriptions[name],
 		Action: action, Flags: flags,
 	}
 }
@@ -80,8 +85,11 @@ const (
 	catConfig = "Configuration and administration"
 )
 
+// categories are the commands' categories in the order of the help.
+var categories = []string{catData, catMeta, catFind, catRepo, catConfig}
+
 func versionFlag() cli.Flag {
-	return &cli.StringFlag{Name: "version", Usage: "`VERSION` to use, or latest (default: the pinned version, else the latest)"}
+	return &cli.StringFlag{Name: "version", Usage: "`VERSION`, or latest (default: the pinned one, else the latest)"}
 }
 
 func pathFlag() cli.Flag {

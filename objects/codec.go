@@ -101,7 +101,7 @@ func newZstdEncoder(mode Compression) *zstd.Encoder {
 		level = zstd.SpeedBetterCompression
 	}
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants
 	}
@@ -271,7 +271,7 @@ func (d *decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte
 
 func newZstdDecoder() *zstd.Decoder {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxChunkSize),
-		zstd.WithDecoderLowmem(true))
+		zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true)) // or a second frame could ask for more
 	if err != nil {
 		panic(err) // the options are constants
 	}

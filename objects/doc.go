@@ -46,7 +46,7 @@
 //	           whole words, first byte 0 of each word, then byte 1 of each, ...;
 //	           the len%width bytes that are left over follow unchanged
 //	codec 0    raw
-//	codec 1    zstd (RFC 8878), one frame
+//	codec 1    zstd (RFC 8878), one frame that announces its content size
 //	codec 2    s2 block (github.com/klauspost/compress/s2)
 //	codec 3    reserved for a chunk stored as the difference from another
 //
