@@ -125,6 +125,9 @@ func TestProfiles(t *testing.T) {
 			"profiles:\n  a: &a\n    manager: {class: dynamo}\n  b: &b\n    manager: {class: mongo}\n    store: y\n" +
 				"  c: {<<: [*b, *a], store: x}\n", "c",
 			Profile{Name: "c", Manager: mongo, Store: "x"}},
+		{"what two merges bring in is there once",
+			"profiles:\n  a: &a {authorities: &x {local: {service: TempFS}}}\n  b: {authorities: {<<: [*x, *x]}}\n", "b",
+			Profile{Name: "b", Authorities: local}},
 		{"other profiles may be wrong",
 			"profiles:\n  bad: {authorities: {x: {service: NoFS}}, foo: 1}\n  good: {manager: {class: mongo}}\n", "good",
 			Profile{Name: "good", Manager: mongo}},
@@ -258,6 +261,21 @@ func mergeBomb() string {
 		text += "  p" + string(i) + ": &p" + string(i) + " {<<: [" + strings.Repeat(before+", ", 9) + before + "]}\n"
 	}
 	return text + "  default: *p9\n"
+}
+
+func TestNearestKey(t *testing.T) {
+	for _, c := range []struct{ key, known, want string }{
+		{"Defalt_autority", "default-authority", "default-authority"},
+		{"abcdxx", "abcdef abcdxy abcd", "abcdxy"},
+		{"abcdxx", "abcdxy abcdef", "abcdxy"},
+		{"stor", "store sync", "store"},
+		{"path", "args class", ""},
+		{"x", "y", "y"},
+	} {
+		if got := nearestKey(c.key, strings.Fields(c.known)); got != c.want {
+			t.Errorf("%s of %s: got %q, want %q", c.key, c.known, got, c.want)
+		}
+	}
 }
 
 func TestUnknownProfileIsNotExist(t *testing.T) {

@@ -197,7 +197,6 @@ func TestWriteProfileRefusals(t *testing.T) {
 	}
 	for _, c := range []struct{ name, file, want string }{
 		{"a directory", dir, "config file: read " + dir},
-		{"a device", os.DevNull, "is not a regular file"},
 		{"a link to itself", loop, "config file: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -207,7 +206,17 @@ func TestWriteProfileRefusals(t *testing.T) {
 			}
 		})
 	}
-	if fi, err := os.Stat(os.DevNull); err != nil || fi.Mode().IsRegular() {
-		t.Errorf("%s was replaced: %v, %v", os.DevNull, fi, err)
+}
+
+// TestOnlyRegularFilesAreReplaced never hands a device to what writes: with the
+// guard broken, and as root, that would take the machine's device away.
+func TestOnlyRegularFilesAreReplaced(t *testing.T) {
+	if got, err := configTarget(os.DevNull); err == nil {
+		t.Errorf("a device: got %s, want an error", got)
+	}
+	dir := t.TempDir()
+	err := writeConfigFile(dir, nil)
+	if err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+		t.Errorf("a directory: got %v", err)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -94,6 +95,9 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	}
 	a.opts.fill()
 	var err error
+	if a.opts.Dir, err = filepath.Abs(a.opts.Dir); err != nil {
+		return nil, fmt.Errorf("working directory: %w", err)
+	}
 	if a.where, err = locate(a.opts.places()); err != nil {
 		return nil, err
 	}
@@ -154,7 +158,7 @@ func (a *API) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.LockTimeout}); err != nil {
+	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.storeTimeout()}); err != nil {
 		return fmt.Errorf("open repository: %w", err)
 	}
 	a.bolt, err = refs.OpenBolt(a.index, filepath.Join(dir, "journal"), &refs.BoltOptions{Table: a.Table()})
@@ -163,6 +167,14 @@ func (a *API) open() (err error) {
 	}
 	a.refs = refs.New(a.bolt, &refs.Options{Now: a.opts.Now})
 	return nil
+}
+
+// storeTimeout is LockTimeout for the store, which knows no "for ever".
+func (o *Options) storeTimeout() time.Duration {
+	if o.LockTimeout < 0 {
+		return math.MaxInt64
+	}
+	return o.LockTimeout
 }
 
 // makeRepo makes a repository in dir. Another process may do so at the same

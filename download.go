@@ -34,10 +34,14 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 		return "", err
 	}
 	target = h.api.opts.places().expandHome(target)
+	whole := rec.Dir && opts.Path == ""
+	if whole {
+		target = filepath.Clean(target)
+	}
 	if fi, err := os.Stat(filepath.Dir(target)); err != nil || !fi.IsDir() {
 		return "", errorf(fs.ErrNotExist, `Directory not found: "%s"`, filepath.Dir(target))
 	}
-	if rec.Dir && opts.Path == "" {
+	if whole {
 		err = h.downloadDir(ctx, rec, target, opts.Force)
 	} else {
 		err = h.downloadFile(ctx, rec, target, opts.Path)
@@ -103,16 +107,25 @@ func (h *Archive) writeFile(f *File, target string, exec bool) (err error) {
 
 // tempBeside makes a new file beside another one, with the mode that the
 // process gives to new files.
-func tempBeside(target string, mode fs.FileMode) (*os.File, error) {
+func tempBeside(target string, mode fs.FileMode) (f *os.File, err error) {
+	_, err = nameBeside(target, func(name string) error {
+		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		return err
+	})
+	return f, err
+}
+
+// nameBeside makes something under a temporary name beside target. A killed
+// process with this one's id may have left some of the names.
+func nameBeside(target string, create func(name string) error) (name string, err error) {
 	dir, base := filepath.Split(target)
 	if len(base) > 100 {
 		base = base[:100]
 	}
 	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s.%s.datafs-%d-%d", dir, base, os.Getpid(), i)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if !errors.Is(err, fs.ErrExist) || i > 1000 {
-			return f, err
+		name = fmt.Sprintf("%s.%s.datafs-%d-%d", dir, base, os.Getpid(), i)
+		if err = create(name); !errors.Is(err, fs.ErrExist) || i > 1000 {
+			return name, err
 		}
 	}
 }
@@ -138,7 +151,6 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 	if err != nil {
 		return err
 	}
-	target = filepath.Clean(target)
 	left, err := os.ReadDir(target)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -146,7 +158,7 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 	case err != nil:
 		return errorf(fs.ErrInvalid, "%s is there and is not a directory", target)
 	case len(left) == 0:
-		return h.extractNew(ctx, t, target)
+		return h.extractInto(ctx, t, target)
 	case !force:
 		return &HintError{
 			Err:  errorf(fs.ErrExist, "directory %s is not empty", target),
@@ -158,17 +170,44 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 
 // extractNew writes a tree beside its place and renames it.
 func (h *Archive) extractNew(ctx context.Context, t *objects.Tree, target string) error {
-	tmp := fmt.Sprintf("%s.datafs-%d", target, os.Getpid())
-	if err := os.Mkdir(tmp, 0o777); err != nil {
-		return err
-	}
-	err := h.extract(ctx, t, tmp, false)
+	tmp, err := h.extractTemp(ctx, t, target)
 	if err == nil {
-		if err = os.Rename(tmp, target); err == nil {
-			return nil
-		}
+		err = os.Rename(tmp, target)
 	}
 	return errors.Join(err, os.RemoveAll(tmp))
+}
+
+// extractInto writes a tree into an empty directory, which stays the same one:
+// it may be the working directory, or somebody's mount point.
+func (h *Archive) extractInto(ctx context.Context, t *objects.Tree, target string) error {
+	tmp, err := h.extractTemp(ctx, t, filepath.Join(target, "tree"))
+	if err == nil {
+		err = moveAll(tmp, target)
+	}
+	return errors.Join(err, os.RemoveAll(tmp))
+}
+
+// extractTemp writes a tree to a temporary directory beside target.
+func (h *Archive) extractTemp(ctx context.Context, t *objects.Tree, target string) (string, error) {
+	tmp, err := nameBeside(target, func(name string) error { return os.Mkdir(name, 0o777) })
+	if err != nil {
+		return "", err
+	}
+	return tmp, h.extract(ctx, t, tmp, false)
+}
+
+// moveAll moves what is in one directory to another one, all or nothing.
+func moveAll(from, to string) error {
+	entries, err := os.ReadDir(from)
+	for i := 0; i < len(entries) && err == nil; i++ {
+		err = os.Rename(filepath.Join(from, entries[i].Name()), filepath.Join(to, entries[i].Name()))
+		if err != nil {
+			for _, e := range entries[:i] {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(to, e.Name())))
+			}
+		}
+	}
+	return err
 }
 
 func (h *Archive) extract(ctx context.Context, t *objects.Tree, dir string, replace bool) error {

@@ -49,12 +49,13 @@ func claimHost(dir, kind string) error {
 		return err
 	}
 	name := filepath.Join(dir, hostName)
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = f.WriteString(host + "\n")
-		return errors.Join(err, f.Close())
+	tmp, err := nameBeside(name, func(tmp string) error { return writeHost(tmp, host) })
+	if err != nil {
+		return err
 	}
-	if !errors.Is(err, fs.ErrExist) {
+	// A link, so that another process never sees the name without its text.
+	err = os.Link(tmp, name)
+	if err = errors.Join(err, os.Remove(tmp)); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	data, err := os.ReadFile(name)
@@ -65,4 +66,13 @@ func claimHost(dir, kind string) error {
 		Err:  fmt.Errorf("repository %s lies on a network filesystem (%s) and belongs to host %s", dir, kind, strings.TrimSpace(string(data))),
 		Hint: "give each host its own repository, or remove " + name + " when the other host no longer uses it",
 	}
+}
+
+func writeHost(name, host string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(host + "\n")
+	return errors.Join(err, f.Close())
 }

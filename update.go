@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -79,15 +80,15 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 	if err != nil {
 		return Result{}, err
 	}
-	before, err := h.before(ctx)
-	if err != nil {
-		return Result{}, err
-	}
 	w, err := h.api.writer(ctx, label)
 	if err != nil {
 		return Result{}, err
 	}
 	defer w.Close() // it keeps gc away until the version is registered
+	before, err := h.before(ctx)
+	if err != nil {
+		return Result{}, err
+	}
 	content, err := take(w, before)
 	if err == nil {
 		err = w.Finish()
@@ -121,9 +122,30 @@ func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVer
 	if err := h.api.refs.CheckUserConfig(ctx, nv.UserConfig); err != nil {
 		return nv, err
 	}
+	if err := h.checkMetadata(ctx, opts.Metadata); err != nil {
+		return nv, err
+	}
 	var err error
 	nv.Dependencies, err = h.newDependencies(opts)
 	return nv, err
+}
+
+// checkMetadata refuses, before there is a version, what UpdateMetadata would
+// refuse afterwards.
+func (h *Archive) checkMetadata(ctx context.Context, set map[string]*string) error {
+	if len(set) == 0 {
+		return nil
+	}
+	spec, err := h.api.refs.Spec(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		if _, required := spec.Metadata[key]; required && set[key] == nil {
+			return errorf(fs.ErrInvalid, `Cannot remove required metadata attribute "%s"`, key)
+		}
+	}
+	return nil
 }
 
 // newDependencies returns what a new version depends on; nil inherits.

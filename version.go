@@ -49,6 +49,9 @@ func (a *API) DefaultVersions() (map[string]string, error) {
 // goes back to the requirements.
 func (a *API) SetDefaultVersions(versions map[string]string) error {
 	var set map[string]string
+	if versions != nil {
+		set = map[string]string{}
+	}
 	for name, version := range versions {
 		_, normal, err := refs.ParseName(name)
 		if err != nil {
@@ -57,9 +60,6 @@ func (a *API) SetDefaultVersions(versions map[string]string) error {
 		v, err := checkVersion(version)
 		if err != nil {
 			return err
-		}
-		if set == nil {
-			set = map[string]string{}
 		}
 		set[normal] = v
 	}

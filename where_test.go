@@ -111,7 +111,7 @@ func TestLocate(t *testing.T) {
 			[4]string{"@" + home, "default", "@a/bc$d", ""}},
 		{"a relative store is beside the file", files{"x/y.yml": "store: ../data\n"}, whereOptions{ConfigFile: "@x/y.yml"}, nil,
 			[4]string{"@x/y.yml", "default", "@data", ""}},
-		{"a home directory that is none", nil, whereOptions{}, env{"HOME": "/dev/null", "XDG_DATA_HOME": "@d"},
+		{"a home directory that is none", files{"file": ""}, whereOptions{}, env{"HOME": "@file", "XDG_DATA_HOME": "@d"},
 			[4]string{"", "default", "@d/datafs/default", ""}},
 		{"no home directory, where none is needed", nil, whereOptions{Repo: "@r"}, env{"HOME": ""}, [4]string{"", "default", "@r", ""}},
 		{"requirements in the working directory", files{"work/requirements_data.txt": ""}, whereOptions{}, nil,

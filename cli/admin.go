@@ -16,19 +16,15 @@ func adminCommands(s *session) []*cli.Command {
 		return &cli.BoolFlag{Name: "remove", Usage: "take the " + what + " back"}
 	}
 	return []*cli.Command{{
-		Name: "admin", Category: catConfig, Usage: "tables, and what is required of archives and users",
+		Name: "admin", Category: catConfig, Usage: "tables, and what is required of archives and users", Description: descriptions["admin"],
 		Subcommands: []*cli.Command{
-			command("", "create-table", "[NAME]", "make a table of archives", "", s.createTable),
-			command("", "delete-table", "[NAME]", "delete a table with all its archives",
-				"Asks on a terminal, unless --yes is given.", s.deleteTable),
-			command("", "tables", "", "list the tables", "", s.tables),
-			command("", "require-metadata", "KEY[=PROMPT] [KEY[=PROMPT]...]", "require metadata of every new archive",
-				"PROMPT is what --helper asks with.", s.requireMetadata, remove("requirement")),
-			command("", "require-user-config", "KEY[=PROMPT] [KEY[=PROMPT]...]", "require values of every user who writes",
-				"PROMPT is what configure --helper asks with.", s.requireUserConfig, remove("requirement")),
-			command("", "require-pattern", "REGEX [REGEX...]", "require that names of new archives match",
-				"Each expression must be found in the name; anchor it with ^ and $.", s.requirePattern, remove("expression")),
-			command("", "show", "", "print what is required", "", s.showRequired),
+			command("", "create-table", "[NAME]", "make a table of archives", s.createTable),
+			command("", "delete-table", "[NAME]", "delete a table with all its archives", s.deleteTable),
+			command("", "tables", "", "list the tables", s.tables),
+			command("", "require-metadata", "KEY[=PROMPT] [KEY[=PROMPT]...]", "require metadata of every new archive", s.requireMetadata, remove("requirement")),
+			command("", "require-user-config", "KEY[=PROMPT] [KEY[=PROMPT]...]", "require values of every user who writes", s.requireUserConfig, remove("requirement")),
+			command("", "require-pattern", "REGEX [REGEX...]", "require that names of new archives match", s.requirePattern, remove("expression")),
+			command("", "show", "", "print what is required", s.showRequired),
 		},
 	}}
 }

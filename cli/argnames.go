@@ -61,7 +61,7 @@ func (p *parser) unknownOption(shown string) error {
 func (p *parser) near(name string) string {
 	var spellings []string
 	for n, o := range p.known {
-		if utf8.RuneCountInString(n) > 1 && (!o.misplaced || levenshtein.ComputeDistance(n, dashed(name)) < 2) {
+		if utf8.RuneCountInString(n) > 1 && (!o.misplaced || edits(n, dashed(name)) < 2) {
 			spellings = append(spellings, n)
 		}
 	}
@@ -94,11 +94,22 @@ func closest(name string, known []string) string {
 		if utf8.RuneCountInString(k) >= 6 {
 			limit = 2
 		}
-		if d := levenshtein.ComputeDistance(dashed(name), dashed(k)); d <= limit && d < least {
+		if d := edits(dashed(name), dashed(k)); d <= limit && d < least {
 			best, least = k, d
 		}
 	}
 	return best
+}
+
+// edits counts how many letters are wrong, missing or too many; two that
+// changed places count as one.
+func edits(a, b string) int {
+	for i := 1; i < len(a) && len(a) == len(b); i++ {
+		if a[:i-1] == b[:i-1] && a[i] == b[i-1] && a[i-1] == b[i] && a[i+1:] == b[i+1:] {
+			return 1
+		}
+	}
+	return levenshtein.ComputeDistance(a, b)
 }
 
 // count checks the number of positional arguments.

@@ -14,8 +14,7 @@ import (
 
 func configCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catConfig, "configure", "", "set who you are, or edit the configuration",
-			"Each --KEY VALUE is recorded with every version that you write. The configuration file is made if needed.", s.configure,
+		command(catConfig, "configure", "", "set who you are, or edit the configuration", s.configure,
 			&cli.BoolFlag{Name: "helper", Usage: "ask for required values that are missing"},
 			&cli.BoolFlag{Name: "edit", Usage: "open the configuration file in an editor (VISUAL, EDITOR), do nothing else"}),
 	}

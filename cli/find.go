@@ -11,14 +11,13 @@ import (
 
 func findCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catFind, "filter", "", "list archives by name", "", s.filter,
+		command(catFind, "filter", "", "list archives by name", s.filter,
 			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` at the beginning of the name"},
-			&cli.StringFlag{Name: "pattern", Usage: "`PATTERN` to match the name with"},
-			&cli.StringFlag{Name: "engine", Value: "path", Usage: "`ENGINE` of the pattern: path (* ? [ab] [!a]), str (part of the name) or regex"}),
-		command(catFind, "search", "[TAG...]", "list archives that have all the tags", "", s.search,
+			&cli.StringFlag{Name: "pattern", Usage: "`PATTERN` that names must match"},
+			&cli.StringFlag{Name: "engine", Value: "path", Usage: "`ENGINE` of the pattern: path, str or regex (default: path)"}),
+		command(catFind, "search", "[TAG...]", "list archives that have all the tags", s.search,
 			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` at the beginning of the name"}),
-		command(catFind, "listdir", "LOCATION", "list what lies directly below a path of the name space",
-			"Below the full name of a versioned archive, its versions.", s.listdir, authorityFlag("a")),
+		command(catFind, "listdir", "LOCATION", "list what lies directly below a path of the name space", s.listdir, authorityFlag("a")),
 	}
 }
 

@@ -14,16 +14,14 @@ import (
 
 func metadataCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catMeta, "metadata", "NAME", "print the metadata of an archive", "", s.metadata),
-		command(catMeta, "update_metadata", "NAME", "set metadata of an archive",
-			"Each --KEY VALUE sets a key; other keys stay as they are.", s.updateMetadata,
-			&cli.StringSliceFlag{Name: "remove", Usage: "`KEY` to remove; may be repeated"}),
-		command(catMeta, "get_dependencies", "NAME", "print what a version depends on", "", s.getDependencies, versionFlag()),
-		command(catMeta, "set_dependencies", "NAME", "replace the dependencies of the latest version",
-			"Without --dependency there are none afterwards.", s.setDependencies, dependencyFlag()),
-		command(catMeta, "get_tags", "NAME", "print the tags of an archive", "", s.getTags),
-		command(catMeta, "add_tags", "NAME TAG [TAG...]", "add tags to an archive", "", s.addTags),
-		command(catMeta, "delete_tags", "NAME TAG [TAG...]", "remove tags from an archive", "", s.deleteTags),
+		command(catMeta, "metadata", "NAME", "print the metadata of an archive", s.metadata),
+		command(catMeta, "update_metadata", "NAME", "set metadata of an archive", s.updateMetadata,
+			&cli.StringSliceFlag{Name: "remove", Usage: "`KEY` to take away; may be repeated"}),
+		command(catMeta, "get_dependencies", "NAME", "print what a version depends on", s.getDependencies, versionFlag()),
+		command(catMeta, "set_dependencies", "NAME", "replace the dependencies of the latest version", s.setDependencies, dependencyFlag()),
+		command(catMeta, "get_tags", "NAME", "print the tags of an archive", s.getTags),
+		command(catMeta, "add_tags", "NAME TAG [TAG...]", "add tags to an archive", s.addTags),
+		command(catMeta, "delete_tags", "NAME TAG [TAG...]", "remove tags from an archive", s.deleteTags),
 	}
 }
 

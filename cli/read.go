@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,14 +18,11 @@ import (
 
 func readCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catData, "download", "NAME PATH", "write a version to a file or a directory",
-			"The file appears whole or stays as it was. A directory archive wants a directory that is not there or is empty.",
-			s.download, versionFlag(), pathFlag(),
+		command(catData, "download", "NAME PATH", "write a version to a file or a directory", s.download, versionFlag(), pathFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "write into a directory that is not empty; nothing in it is removed"}),
-		command(catData, "cat", "NAME", "write the contents of a version to standard output", "", s.cat,
+		command(catData, "cat", "NAME", "write the contents of a version to standard output", s.cat,
 			versionFlag(), pathFlag()),
-		command(catData, "files", "NAME", "list the files of a version",
-			"One line for each file of a directory archive: size in bytes, BLAKE3, path.", s.files, versionFlag()),
+		command(catData, "files", "NAME", "list the files of a version", s.files, versionFlag()),
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *session) files(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var list []fileJSON
+	list := []fileJSON{}
 	w := bufio.NewWriter(s.stdout)
 	for e, err := range a.Entries(c.Context, c.String("version")) {
 		if err != nil {
@@ -115,7 +115,7 @@ func fileLine(f fileJSON) string {
 // page lets a pager show what write writes, when a person reads it.
 func (s *session) page(write func(io.Writer) error) error {
 	pager := strings.Fields(os.Getenv("PAGER"))
-	if !s.isTerminal() || os.Getenv("PAGER") == "cat" {
+	if !isTerminal(s.stdout) || os.Getenv("PAGER") == "cat" {
 		return write(s.stdout)
 	}
 	if len(pager) == 0 {
@@ -137,7 +137,14 @@ func (s *session) page(write func(io.Writer) error) error {
 	if err := cmd.Start(); err != nil {
 		return write(s.stdout)
 	}
-	write(in) // it fails when the pager is left early
+	// An interrupt is the pager's; it must not be left alone on the terminal.
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	err = write(in)
 	in.Close()
-	return cmd.Wait()
+	_ = cmd.Wait() // how it ends is its own business
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // it was left early
+	}
+	return err
 }

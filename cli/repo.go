@@ -12,14 +12,12 @@ import (
 
 func repoCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catRepo, "init", "[DIR]", "make a repository (.datafs) here",
-			"Commands below the directory use it from then on.", s.init),
-		command(catRepo, "stats", "", "print how much is stored, and how well", "", s.stats),
-		command(catRepo, "fsck", "", "check the repository for damage",
-			"Ends with exit code 5 when there is any.", s.fsck,
+		command(catRepo, "init", "[DIR]", "make a repository (.datafs) here", s.init),
+		command(catRepo, "stats", "", "print how much is stored, and how well", s.stats),
+		command(catRepo, "fsck", "", "check the repository for damage", s.fsck,
 			&cli.BoolFlag{Name: "full", Usage: "read and verify every chunk"},
 			&cli.BoolFlag{Name: "rebuild-index", Usage: "first make the index anew from packs and journal"}),
-		command(catRepo, "gc", "", "remove content that no version needs", "", s.gc,
+		command(catRepo, "gc", "", "remove content that no version needs", s.gc,
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "only print what would be removed"}),
 	}
 }

@@ -19,7 +19,7 @@ import (
 // Version is the program's version.
 const Version = "0.8.0-dev"
 
-// Exit codes.
+// Exit codes; exitCodes says what they mean.
 const (
 	exitError       = 1
 	exitUsage       = 2
@@ -121,7 +121,7 @@ func hintOf(err error) string {
 	case errors.As(err, &hint):
 		return hint.Hint
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "the disk is full; nothing was registered: free some space and run the command again"
+		return "the disk is full: free some space and run the command again"
 	case errors.Is(err, datafs.ErrCorrupt):
 		return `run "datafs fsck" to see what is damaged; "datafs fsck --rebuild-index" makes the index anew`
 	case errors.Is(err, datafs.ErrBusy):

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,10 +111,8 @@ func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
 }
 
 func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {
-	f, _ := s.stderr.(*os.File)
-	terminal := f != nil && term.IsTerminal(int(f.Fd()))
-	columns := 0
-	if terminal {
+	terminal, columns := isTerminal(s.stderr), 0
+	if f, ok := s.stderr.(*os.File); ok && terminal {
 		columns, _, _ = term.GetSize(int(f.Fd()))
 	}
 	s.bar = newProgress(s.stderr, progressOptions{
@@ -140,15 +139,41 @@ func (s *session) endProgress() {
 	}
 }
 
-// ask asks a question and reads the answer, a line of stdin.
-func (s *session) ask(question string) (string, error) {
-	fmt.Fprint(s.stderr, visible(question))
+// input is stdin for the whole run, of which answers and contents are read.
+func (s *session) input(ctx context.Context) *bufio.Reader {
 	if s.lines == nil {
-		s.lines = bufio.NewReader(s.stdin)
+		s.lines = bufio.NewReader(interruptible(ctx, s.stdin))
 	}
-	line, err := s.lines.ReadString('\n')
-	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-		return "", fmt.Errorf("no answer to %q: %w", strings.TrimSpace(question), err)
+	return s.lines
+}
+
+// interruptible lets ctx end a read: a program that waits for input must obey
+// a signal.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	if _, ok := r.(*os.File); !ok {
+		return r
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(in, struct{ io.Reader }{r}, make([]byte, 256<<10))
+		in.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
+	return out
+}
+
+// ask asks a question and reads the answer, a line of stdin.
+func (s *session) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(s.stderr, visible(question))
+	line, err := s.input(ctx).ReadString('\n')
+	if err != nil || !isTerminal(s.stdin) {
+		fmt.Fprintln(s.stderr) // nobody has typed it
+	}
+	if errors.Is(err, io.EOF) && line == "" {
+		return "", fmt.Errorf("no answer to %q: standard input has ended", strings.TrimSpace(question))
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
@@ -158,16 +183,15 @@ func (s *session) helper(c *cli.Context) func(key, prompt string) (string, error
 	if !c.Bool("helper") {
 		return nil
 	}
-	return func(_, prompt string) (string, error) { return s.ask(prompt + ": ") }
+	return func(_, prompt string) (string, error) { return s.ask(c.Context, prompt+": ") }
 }
 
 // confirm asks before something is lost, on a terminal only.
 func (s *session) confirm(c *cli.Context, question string) error {
-	f, ok := s.stdin.(*os.File)
-	if c.Bool("yes") || !ok || !term.IsTerminal(int(f.Fd())) {
+	if c.Bool("yes") || !isTerminal(s.stdin) {
 		return nil
 	}
-	answer, err := s.ask(question + " [y/N] ")
+	answer, err := s.ask(c.Context, question+" [y/N] ")
 	if err != nil {
 		return err
 	}
@@ -197,8 +221,8 @@ func (s *session) freeSet() map[string]*string {
 	return m
 }
 
-// isTerminal says whether results go to a person.
-func (s *session) isTerminal() bool {
-	f, ok := s.stdout.(*os.File)
+// isTerminal says whether a person is at the other end of a stream.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

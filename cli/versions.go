@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,12 +12,10 @@ import (
 
 func versionCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catMeta, "versions", "NAME", "list the versions, ascending", "", s.versions),
-		command(catMeta, "history", "NAME", "print the full records of all versions, oldest first", "", s.history),
-		command(catMeta, "log", "NAME", "show who wrote what when, newest first",
-			"Goes through the pager (PAGER) on a terminal.", s.log),
-		command(catMeta, "diff", "NAME VERSION [VERSION]", "show what changed between two versions",
-			"The second version is the latest when it is left out.", s.diff),
+		command(catMeta, "versions", "NAME", "list the versions, ascending", s.versions),
+		command(catMeta, "history", "NAME", "print the full records of all versions, oldest first", s.history),
+		command(catMeta, "log", "NAME", "show who wrote what when, newest first", s.log),
+		command(catMeta, "diff", "NAME VERSION [VERSION]", "show what changed between two versions", s.diff),
 	}
 }
 
@@ -56,18 +55,27 @@ func (s *session) history(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	history, err := a.History(c.Context)
+	records, err := records(c, a)
 	if err != nil {
 		return err
 	}
-	records := []recordJSON{}
-	literal := []pyDict{}
+	return s.emit(c, records, func(w io.Writer) {
+		literal := []pyDict{}
+		for _, r := range records {
+			literal = append(literal, r.literal())
+		}
+		fmt.Fprintln(w, pyLiteral(literal))
+	})
+}
+
+// records returns the history of an archive, oldest first.
+func records(c *cli.Context, a *datafs.Archive) ([]recordJSON, error) {
+	history, err := a.History(c.Context)
+	list := []recordJSON{}
 	for _, e := range history {
-		r := record(a, e)
-		records = append(records, r)
-		literal = append(literal, r.literal())
+		list = append(list, record(a, e))
 	}
-	return s.emit(c, records, func(w io.Writer) { fmt.Fprintln(w, pyLiteral(literal)) })
+	return list, err
 }
 
 func record(a *datafs.Archive, e datafs.HistoryEntry) recordJSON {
@@ -101,7 +109,12 @@ func (s *session) log(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return s.history(c)
+		records, err := records(c, a)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(records)
+		return s.emit(c, records, nil)
 	}
 	return s.page(func(w io.Writer) error { return a.Log(c.Context, w) })
 }

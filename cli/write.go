@@ -12,32 +12,29 @@ import (
 
 func writeCommands(s *session) []*cli.Command {
 	return []*cli.Command{
-		command(catData, "create", "NAME", "make an archive",
-			"Any unknown --KEY VALUE becomes metadata.", s.create,
+		command(catData, "create", "NAME", "make an archive", s.create,
 			authorityFlag(),
-			&cli.BoolFlag{Name: "versioned", Value: true, Usage: "every change makes a new, permanent version"},
-			&cli.BoolFlag{Name: "not-versioned", Usage: "contents are replaced in place"},
+			&cli.BoolFlag{Name: "versioned", Value: true, Usage: "every change makes a new, permanent version (the default)"},
+			&cli.BoolFlag{Name: "not-versioned", Usage: "contents are replaced in place; the log still grows"},
 			tagFlag(),
 			&cli.BoolFlag{Name: "helper", Usage: "ask for required metadata that is missing"}),
-		command(catData, "update", "NAME [FILE]", "make a new version of a file or a directory",
-			"FILE is a file or a directory; - is standard input. Any unknown --KEY VALUE becomes metadata.\n"+
-				"Without FILE and --string the path is asked for.", s.update,
-			&cli.StringFlag{Name: "bumpversion", Usage: "`KIND`: major, minor or patch (default: patch)"},
-			&cli.StringFlag{Name: "prerelease", Usage: "`STAGE`: alpha or beta"},
+		command(catData, "update", "NAME [FILE]", "make a new version of a file or a directory", s.update,
+			&cli.StringFlag{Name: "bumpversion", Usage: "`KIND` of number to raise: major, minor or patch"},
+			&cli.StringFlag{Name: "prerelease", Usage: "`STAGE` of a prerelease: alpha or beta"},
 			dependencyFlag(),
 			messageFlag(),
-			&cli.BoolFlag{Name: "string", Usage: "FILE is the text itself; without FILE, standard input"},
-			&cli.StringFlag{Name: "requirements_file", Usage: "`FILE` with the dependencies of this version"},
-			&cli.BoolFlag{Name: "allow-empty", Usage: "make a version also of no contents"}),
-		command(catData, "import", "DIR", "make an archive of each file below a directory",
-			"Files whose archives are there already become new versions, if they changed. Links, empty and special files are skipped.",
-			s.importDir,
+			&cli.BoolFlag{Name: "string", Usage: "FILE is the text itself; without FILE, the contents are standard input"},
+			&cli.StringFlag{Name: "requirements_file", Usage: "`FILE` of requirements, which become the dependencies of this version"},
+			&cli.BoolFlag{Name: "allow-empty", Usage: "make a version even if there are no contents"}),
+		command(catData, "import", "DIR", "make an archive of each file below a directory", s.importDir,
 			&cli.StringFlag{Name: "prefix", Usage: "`NAME` in front of the files' paths"},
 			authorityFlag(), tagFlag(), messageFlag(), dependencyFlag(),
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "only print what would be taken"}),
-		command(catData, "delete", "NAME", "delete an archive with all its versions",
-			"Asks on a terminal, unless --yes is given. The space is free after gc.", s.delete),
 	}
+}
+
+func deleteCommand(s *session) *cli.Command {
+	return command(catData, "delete", "NAME", "delete an archive with all its versions", s.delete)
 }
 
 type archiveJSON struct {
@@ -139,10 +136,10 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 	case c.Bool("string") && c.NArg() > 1:
 		return a.UpdateFrom(c.Context, strings.NewReader(source), opts)
 	case c.Bool("string"), source == "-":
-		return a.UpdateFrom(c.Context, s.stdin, opts)
+		return a.UpdateFrom(c.Context, s.input(c.Context), opts)
 	case c.NArg() < 2:
 		var err error
-		if source, err = s.ask("enter filepath: "); err != nil {
+		if source, err = s.ask(c.Context, "enter filepath: "); err != nil {
 			return datafs.Result{}, err
 		}
 	}

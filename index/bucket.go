@@ -183,7 +183,11 @@ func (b *bucket) lastBase(bound []byte) (item, bool, error) {
 	}
 	c := b.base.cursor()
 	if bound != nil {
-		if _, err := c.seek(bound); err != nil {
+		exact, err := c.seek(bound)
+		if exact && err == nil {
+			_, err = c.value() // its key may be a damaged one that belongs before bound
+		}
+		if err != nil {
 			return item{}, false, err
 		}
 	}

@@ -95,7 +95,7 @@ func checkBolt(ctx context.Context, path string) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			file.Close()
+			abandon(file)
 			err = corrupt(path, fmt.Sprint(p))
 		}
 	}()

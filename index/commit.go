@@ -125,8 +125,8 @@ func writeBolt(path string, changed []*bucket) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			// The DB may be locked for ever: closing the file is what is left.
-			file.Close()
+			// bbolt may hold locks of its own, so that its Close would hang.
+			abandon(file)
 			err = corrupt(path, fmt.Sprint(p))
 		}
 	}()
@@ -190,7 +190,7 @@ func applyBucket(btx *bbolt.Tx, b *bucket) error {
 		if bb, err = btx.CreateBucket([]byte(b.name)); err != nil {
 			return err
 		}
-		if err := bb.SetSequence(b.sum.name()); err != nil {
+		if err := bb.SetSequence(b.sum.sealName()); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,9 @@ type page struct {
 // parsePage verifies the page that starts buf. size is the page size of the
 // file, 0 for the page of an inline bucket, which fills buf exactly.
 func parsePage(buf []byte, id uint64, size int) (*page, error) {
+	if len(buf) < pageHeader {
+		return nil, fmt.Errorf("page %d has only %d bytes", id, len(buf))
+	}
 	p := &page{id: native.Uint64(buf), n: int(native.Uint16(buf[10:])), overflow: uint64(native.Uint32(buf[12:])), buf: buf}
 	flags := native.Uint16(buf[8:])
 	p.leaf = flags == leafFlag

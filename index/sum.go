@@ -2,13 +2,21 @@ package index
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"sync"
 )
 
-// sumSize is the length of the checksum that ends each stored value, in bytes.
-const sumSize = 4
+const (
+	// formatVersion is the version of the format of records and of this
+	// package's own buckets. Others are refused.
+	formatVersion = 1
+
+	// sumSize is the length of the checksum that ends each stored value, in
+	// bytes.
+	sumSize = 4
+)
 
 // castagnoli is made on first use, so that a program that never opens an index
 // does not pay for the table when it starts.
@@ -54,6 +62,17 @@ func (s summer) open(key, stored []byte) ([]byte, error) {
 	return stored[:n:n], nil
 }
 
-// name is the checksum that a bucket keeps of its own name. It is never zero,
-// so that a bucket which something else made does not pass by chance.
-func (s summer) name() uint64 { return uint64(s.prefix) | 1<<32 }
+// sealName returns what a bucket keeps as its sequence number: the version of
+// the format of its records, and the checksum of its name.
+func (s summer) sealName() uint64 { return formatVersion<<32 | uint64(s.prefix) }
+
+// openName proves a bucket's name by its sequence number.
+func (s summer) openName(sequence uint64) error {
+	if uint32(sequence) != s.prefix {
+		return errors.New("does not match its checksum")
+	}
+	if v := sequence >> 32; v != formatVersion {
+		return fmt.Errorf("is of format %d, not %d: it is damaged, or a newer version made it", v, formatVersion)
+	}
+	return nil
+}

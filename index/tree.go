@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 )
 
@@ -31,8 +32,8 @@ func (s *snapshot) buckets() *tree {
 		if p.flags(i) != bucketEntry || len(v) < 16 {
 			return nil, s.corrupt("page %d: %q is not a bucket", p.id, p.key(i))
 		}
-		if native.Uint64(v[8:]) != newSummer(string(p.key(i))).name() {
-			return nil, s.corrupt("page %d: bucket %q does not match its checksum", p.id, p.key(i))
+		if err := newSummer(string(p.key(i))).openName(native.Uint64(v[8:])); err != nil {
+			return nil, s.corrupt("page %d: bucket %q %v", p.id, p.key(i), err)
 		}
 		return v, nil
 	}
@@ -59,11 +60,11 @@ func (s *snapshot) bucket(sum summer, entry []byte) (*tree, error) {
 		}
 		return t, nil
 	}
-	if len(inline) < pageHeader {
-		return nil, s.corrupt("an inline bucket of %d bytes", len(inline))
-	}
 	p, err := parsePage(inline, 0, 0)
-	if err != nil || !p.leaf {
+	if err == nil && !p.leaf {
+		err = errors.New("a branch")
+	}
+	if err != nil {
 		return nil, s.corrupt("inline bucket: %v", err)
 	}
 	t.inline = p

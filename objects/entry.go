@@ -88,17 +88,22 @@ func (c *cursor) fileEntry(e *Entry) {
 		c.fail(fmt.Errorf("content at level %d", e.level))
 	}
 	if e.level > 0 {
-		e.root = c.id()
+		if e.root = c.id(); e.Size == 0 {
+			c.fail(fmt.Errorf("entry %q: an empty file has content", e.Path))
+		}
 		return
 	}
-	var sum int64
+	left := e.Size
 	for range c.uvarint(maxInline) {
 		r := c.ref()
-		sum += r.len
+		if r.len > left {
+			c.fail(fmt.Errorf("entry %q: its chunks are longer than the file", e.Path))
+		}
+		left -= r.len
 		e.inline = append(e.inline, r)
 	}
-	if sum != e.Size {
-		c.fail(fmt.Errorf("entry %q: chunks of %d bytes make a file of %d", e.Path, sum, e.Size))
+	if left != 0 {
+		c.fail(fmt.Errorf("entry %q: its chunks are %d bytes shorter than the file", e.Path, left))
 	}
 }
 
@@ -111,8 +116,8 @@ func checkPath(e *Entry) error {
 		}
 		return nil
 	}
-	if strings.ContainsRune(e.Path, 0) {
-		return fmt.Errorf("path %q has a NUL byte", e.Path)
+	if strings.ContainsRune(e.Path, 0) || len(e.Path) > maxPathLen {
+		return fmt.Errorf("path %.100q has a NUL byte or more than %d bytes", e.Path, maxPathLen)
 	}
 	for part := range strings.SplitSeq(e.Path, "/") {
 		if part == "" || part == "." || part == ".." {

@@ -78,10 +78,13 @@ func (f *File) Read(p []byte) (int, error) {
 // Seek implements io.Seeker.
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
+	case io.SeekStart:
 	case io.SeekCurrent:
 		offset += f.off
 	case io.SeekEnd:
 		offset += f.e.Size
+	default:
+		return 0, fs.ErrInvalid
 	}
 	if offset < 0 {
 		return 0, fs.ErrInvalid
@@ -187,6 +190,12 @@ func (s *Store) locateRefs(ctx context.Context, refs []refAt) ([]index.Loc, erro
 // decoding on all cores. When a chunk proves corrupt, what was written is a
 // true prefix.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
+	f.mu.Lock()
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		return 0, fs.ErrClosed
+	}
 	n, err := f.s.stream(f.ctx, &f.e, f.off, w)
 	f.off += n
 	return n, err

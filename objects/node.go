@@ -37,7 +37,7 @@ type ref struct {
 type node struct {
 	kind, level uint8
 	files       int64 // of a root
-	bytes       int64
+	bytes       int64 // of a root, or covered by content
 	refs        []ref
 	entries     []Entry
 	children    []child
@@ -148,7 +148,7 @@ func decodeNode(b []byte) (*node, error) {
 	switch n.kind {
 	case kindContent:
 		for len(c.b) > 0 && c.err == nil {
-			n.refs = append(n.refs, c.ref())
+			n.content(c)
 		}
 	case kindRoot:
 		n.files, n.bytes = int64(c.uvarint(maxLength)), int64(c.uvarint(maxLength))
@@ -158,16 +158,26 @@ func decodeNode(b []byte) (*node, error) {
 	default:
 		return nil, fmt.Errorf("unknown kind of node %d", n.kind)
 	}
-	if c.err == nil && n.kind != kindRoot && len(n.refs)+len(n.entries)+len(n.children) == 0 {
+	empty := len(n.refs)+len(n.entries)+len(n.children) == 0
+	if c.err == nil && empty && (n.kind != kindRoot || n.level > 0) {
 		c.err = errors.New("empty node")
 	}
 	return n, c.err
 }
 
+func (n *node) content(c *cursor) {
+	r := c.ref()
+	if r.len > maxLength-n.bytes {
+		c.fail(errors.New("items cover too many bytes"))
+	}
+	n.bytes += r.len
+	n.refs = append(n.refs, r)
+}
+
 func (n *node) listing(c *cursor) {
 	for len(c.b) > 0 && c.err == nil {
 		if n.level > 0 {
-			n.children = append(n.children, child{id: c.id(), first: c.string()})
+			n.child(c)
 			continue
 		}
 		e := c.entry()
@@ -176,4 +186,12 @@ func (n *node) listing(c *cursor) {
 		}
 		n.entries = append(n.entries, e)
 	}
+}
+
+func (n *node) child(c *cursor) {
+	x := child{id: c.id(), first: c.string()}
+	if last := len(n.children) - 1; c.err == nil && last >= 0 && ComparePaths(n.children[last].first, x.first) >= 0 {
+		c.err = fmt.Errorf("listings at %q and %q are not in order", n.children[last].first, x.first)
+	}
+	n.children = append(n.children, x)
 }

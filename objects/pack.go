@@ -88,7 +88,7 @@ func decodeTrailer(b []byte, fileSize int64) (t packTrailer, err error) {
 	t.table, t.count = le64(b), le32(b[8:])
 	copy(t.id[:], b[16:])
 	want := uint64(t.count)*packEntryLen + packTrailerLen
-	if t.count > maxPackTable || t.table < uint64(len(packHeader)) || t.table+want != uint64(fileSize) {
+	if t.count > maxPackTable || t.table < uint64(len(packHeader)) || t.table > uint64(fileSize) || t.table+want != uint64(fileSize) {
 		return t, errors.New("trailer does not fit the file's length")
 	}
 	return t, nil
@@ -100,6 +100,12 @@ func readTable(r io.ReaderAt, size int64) (ID, []index.Entry, error) {
 		return ID{}, nil, errors.New("too short for a pack")
 	}
 	buf := make([]byte, packTrailerLen)
+	if _, err := r.ReadAt(buf[:len(packHeader)], 0); err != nil {
+		return ID{}, nil, err
+	}
+	if string(buf[:len(packHeader)]) != packHeader {
+		return ID{}, nil, errors.New("no header: damaged or not a pack")
+	}
 	if _, err := r.ReadAt(buf, size-packTrailerLen); err != nil {
 		return ID{}, nil, err
 	}

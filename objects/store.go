@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ const (
 	formatFile   = "datafs.json"
 	formatNumber = 1
 	localSpace   = "local"
+
+	maxFormatFile = 64 << 10
 )
 
 // Format is what a repository's datafs.json says.
@@ -96,20 +99,38 @@ func writeNew(dir, name string, data []byte) error {
 func ReadFormat(dir string) (Format, error) {
 	var f Format
 	name := filepath.Join(dir, formatFile)
-	data, err := os.ReadFile(name)
+	data, err := readSmall(name)
 	if err != nil {
 		return f, err
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
+	var version struct {
+		Format int `json:"format"`
+	}
+	// The number comes first: another format's other fields may look otherwise.
+	if err := json.Unmarshal(data, &version); err != nil {
 		return f, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
 	}
-	if f.Format != formatNumber {
-		return f, fmt.Errorf("%s: repository format %d is not known to this program (it knows %d): use a newer datafs", name, f.Format, formatNumber)
+	if version.Format != formatNumber {
+		return f, fmt.Errorf("%s: repository format %d is not known to this program (it knows %d): use a newer datafs", name, version.Format, formatNumber)
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return f, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
 	}
 	if err := f.Chunker.Validate(); err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// readSmall reads a file of at most maxFormatFile bytes; of a longer one it
+// returns so many, which are no JSON.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFormatFile))
 }
 
 // Open opens the store in dir.

@@ -3,10 +3,15 @@ package objects
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,14 +20,19 @@ import (
 
 // newStore makes a repository for a test, and checks it deeply when the test
 // ends.
-func newStore(t *testing.T) *Store {
+func newStore(t testing.TB) *Store { return newStoreWith(t, Params{}) }
+
+// smallChunks make many chunks of few bytes.
+var smallChunks = Params{Algorithm: "gear-v1", Min: 64, Avg: 256, Max: 1024}
+
+func newStoreWith(t testing.TB, p Params) *Store {
 	t.Helper()
-	s := openStore(t, t.TempDir(), Params{})
+	s := openStore(t, t.TempDir(), p)
 	t.Cleanup(func() { checkStore(t, s) })
 	return s
 }
 
-func openStore(t *testing.T, dir string, p Params) *Store {
+func openStore(t testing.TB, dir string, p Params) *Store {
 	t.Helper()
 	if err := Create(dir, &CreateOptions{ID: "test", Chunker: p}); err != nil {
 		t.Fatal(err)
@@ -30,13 +40,19 @@ func openStore(t *testing.T, dir string, p Params) *Store {
 	return reopen(t, dir)
 }
 
-func reopen(t *testing.T, dir string) *Store {
+func reopen(t testing.TB, dir string) *Store {
 	t.Helper()
-	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
+	return openWith(t, dir, filepath.Join(dir, "index.db"), &Options{})
+}
+
+func openWith(t testing.TB, dir, indexFile string, opts *Options) *Store {
+	t.Helper()
+	db, err := index.Open(indexFile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir, &Options{Index: db})
+	opts.Index = db
+	s, err := Open(dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,24 +63,45 @@ func reopen(t *testing.T, dir string) *Store {
 	return s
 }
 
-func checkStore(t *testing.T, s *Store) {
+func checkStore(t testing.TB, s *Store) {
 	t.Helper()
 	_, err := s.CheckPacks(context.Background(), true, func(p Problem) { t.Errorf("check: %s", p.What) })
 	if err != nil {
 		t.Errorf("check: %v", err)
 	}
+	checkNoTemp(t, s)
+}
+
+func checkNoTemp(t testing.TB, s *Store) {
+	t.Helper()
 	if left, _ := os.ReadDir(filepath.Join(s.dir, "tmp")); len(left) > 0 {
 		t.Errorf("left behind in tmp: %v", left)
 	}
 }
 
-func take(t *testing.T, s *Store, add func(*Writer) (*Result, error)) Result {
+func newWriter(t testing.TB, s *Store, opts *WriterOptions) *Writer {
 	t.Helper()
-	w, err := s.Writer(t.Context(), &WriterOptions{Now: time.Now})
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	w, err := s.Writer(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func take(t testing.TB, s *Store, add func(*Writer) (*Result, error)) Result {
+	t.Helper()
+	r, _ := takeNew(t, s, &WriterOptions{}, add)
+	return r
+}
+
+// takeNew also returns how many raw bytes were new.
+func takeNew(t testing.TB, s *Store, opts *WriterOptions, add func(*Writer) (*Result, error)) (Result, int64) {
+	t.Helper()
+	w := newWriter(t, s, opts)
 	r, err := add(w)
 	if err != nil {
 		t.Fatal(err)
@@ -72,12 +109,80 @@ func take(t *testing.T, s *Store, add func(*Writer) (*Result, error)) Result {
 	if err := w.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	return *r
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := w.Added()
+	return *r, raw
 }
 
-func takeBytes(t *testing.T, s *Store, b []byte) Result {
+func takeReader(t testing.TB, s *Store, r io.Reader) Result {
 	t.Helper()
-	return take(t, s, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
+	return take(t, s, func(w *Writer) (*Result, error) { return w.File(r) })
+}
+
+func takeBytes(t testing.TB, s *Store, b []byte) Result {
+	t.Helper()
+	return takeReader(t, s, bytes.NewReader(b))
+}
+
+func takePath(t testing.TB, s *Store, name string) Result {
+	t.Helper()
+	return take(t, s, func(w *Writer) (*Result, error) { return w.Path(name, nil) })
+}
+
+func openTree(t testing.TB, s *Store, id ID) *Tree {
+	t.Helper()
+	tree, err := s.Tree(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func openFile(t testing.TB, s *Store, id ID) *File {
+	t.Helper()
+	f, err := openTree(t, s, id).Open(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// readFile reads the tree that is a single file.
+func readFile(ctx context.Context, s *Store, id ID) ([]byte, error) {
+	tree, err := s.Tree(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := tree.Open(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	_, err = f.WriteTo(&out)
+	return out.Bytes(), err
+}
+
+func checkFile(t testing.TB, s *Store, id ID, want []byte) {
+	t.Helper()
+	got, err := readFile(t.Context(), s, id)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("tree %s gave %d bytes, %v; want %d", id, len(got), err, len(want))
+	}
+}
+
+// packPaths lists the files of the packs.
+func packPaths(t testing.TB, s *Store) (paths []string) {
+	t.Helper()
+	for id, err := range s.packIDs() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, packPath(s.dir, id))
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 func random(seed uint64, n int) []byte {
@@ -102,22 +207,82 @@ func TestAFileComesBackByteForByte(t *testing.T) {
 			if r.Hash != Hash(want) || r.Size != int64(len(want)) || r.Files != 1 {
 				t.Errorf("result %+v", r)
 			}
-			tree, err := s.Tree(t.Context(), r.Tree)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := tree.Open(t.Context(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			if n, err := f.WriteTo(&out); err != nil || n != int64(len(want)) || !bytes.Equal(out.Bytes(), want) {
-				t.Fatalf("WriteTo gave %d bytes, %v; want %d", n, err, len(want))
-			}
-			f.Seek(0, io.SeekStart)
+			checkFile(t, s, r.Tree, want)
+			f := openFile(t, s, r.Tree)
 			if got, err := io.ReadAll(struct{ io.Reader }{f}); err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("Read gave %d bytes, %v", len(got), err)
 			}
 		})
+	}
+}
+
+func TestARepositoryIsMadeOnce(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		wg.Go(func() { errs[i] = Create(dir, &CreateOptions{ID: string(rune('a' + i))}) })
+	}
+	wg.Wait()
+	made := 0
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			made++
+			if f, err := ReadFormat(dir); err != nil || f.ID != string(rune('a'+i)) || f.Chunker != DefaultParams {
+				t.Errorf("format %+v, %v", f, err)
+			}
+		case !errors.Is(err, fs.ErrExist):
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d of 8 made the repository", made)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 3 {
+		t.Errorf("the directory holds %v", entries)
+	}
+}
+
+func TestAFormatFileIsReadOrRefusedByName(t *testing.T) {
+	sizes := `"chunker":{"algorithm":"gear-v1","min":16384,"avg":65536,"max":262144}`
+	cases := []struct {
+		name, text, want string
+		corrupt          bool
+	}{
+		{"what Create writes", `{"format":1,"id":"x",` + sizes + `}`, "", false},
+		{"a field that is not known", `{"format":1,"id":"x","more":[1],` + sizes + `}`, "", false},
+		{"nothing", ``, "datafs.json", true},
+		{"cut off", `{"format":1,"id":"x",`, "datafs.json", true},
+		{"a later format", `{"format":2,"id":"x",` + sizes + `}`, "format 2 is not known", false},
+		{"a later format that looks otherwise", `{"format":2,"id":7,"chunker":"gear-v2"}`, "format 2 is not known", false},
+		{"no format", `{}`, "format 0 is not known", false},
+		{"another chunker", `{"format":1,"id":"x","chunker":{"algorithm":"gear-v2","min":1,"avg":2,"max":3}}`, `unknown chunker "gear-v2"`, false},
+		{"sizes out of order", `{"format":1,"id":"x","chunker":{"algorithm":"gear-v1","min":64,"avg":32,"max":128}}`, "chunk sizes", false},
+		{"an average that is no power of two", `{"format":1,"id":"x","chunker":{"algorithm":"gear-v1","min":64,"avg":100,"max":128}}`, "chunk sizes", false},
+		{"chunks of 32 MiB", `{"format":1,"id":"x","chunker":{"algorithm":"gear-v1","min":64,"avg":128,"max":33554432}}`, "chunk sizes", false},
+		{"a file that never ends", `{"format":1,"id":"` + strings.Repeat("x", 1<<20) + `",` + sizes + `}`, "datafs.json", true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, formatFile), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := ReadFormat(dir)
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrCorrupt) != c.corrupt):
+				t.Errorf("got error %v, want %q, corrupt %v", err, c.want, c.corrupt)
+			}
+			if _, err := Open(dir, &Options{}); (err == nil) != (c.want == "") {
+				t.Errorf("Open: %v", err)
+			}
+		})
+	}
+	if _, err := ReadFormat(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no repository: %v", err)
 	}
 }

@@ -52,7 +52,8 @@ func (s *Store) stream(ctx context.Context, e *Entry, from int64, w io.Writer) (
 		n, err = st.consume(ctx, w)
 		return err
 	})
-	return n, g.Wait()
+	err := g.Wait() // before n is read
+	return n, err
 }
 
 func (st *streamer) produce(ctx context.Context, e *Entry, from int64) error {

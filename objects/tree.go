@@ -210,11 +210,7 @@ func (s *Store) contentBelow(ctx context.Context, r ref, level int) (*node, erro
 	if err != nil {
 		return nil, err
 	}
-	var sum int64
-	for _, x := range n.refs {
-		sum += x.len
-	}
-	if int(n.level) != level-1 || sum != r.len {
+	if int(n.level) != level-1 || n.bytes != r.len {
 		return nil, fmt.Errorf("%w: node %s does not cover what its parent says", ErrCorrupt, r.id)
 	}
 	return n, nil

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/datafs/datafs/index"
@@ -200,10 +202,16 @@ func (k *walk) dir(rel string) error {
 
 // list returns what is in a directory, in the order of the names.
 func (k *walk) list(rel string) ([]fs.FileInfo, error) {
-	entries, err := fs.ReadDir(k.root.FS(), rel)
+	d, err := k.root.Open(rel) // not k.root.FS(): it refuses names that are not UTF-8
 	if err != nil {
 		return nil, k.named(err)
 	}
+	defer d.Close()
+	entries, err := d.ReadDir(-1)
+	if err != nil {
+		return nil, k.named(err)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	infos := make([]fs.FileInfo, len(entries))
 	for i, e := range entries {
 		if infos[i], err = e.Info(); err != nil {

@@ -2,10 +2,7 @@ package refs
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"os"
@@ -246,71 +243,8 @@ func (t *boltTx) takeBack() error {
 // errNothing ends a transaction that has nothing to commit.
 var errNothing = errors.New("nothing to commit")
 
-// mark is how far the index has applied the journal.
-type mark struct {
-	Generation uint64 `json:"generation"` // 0: there is no journal yet
-	Offset     int64  `json:"offset"`
-	Sum        []byte `json:"sum"`  // of the frame that ends at Offset
-	Seq        uint64 `json:"seq"`  // last sequence number
-	Live       int64  `json:"live"` // bytes that the records and deletions would take in a snapshot
-}
-
-const (
-	metaBucket   = "refs"
-	tablesBucket = "refs/tables"
-	recPrefix    = "refs/record/"
-	logPrefix    = "refs/change/"
-	markKey      = "journal"
-)
-
-func loadMark(tx *index.Tx) (m mark, err error) {
-	value, err := tx.Get(metaBucket, markKey)
-	if errors.Is(err, fs.ErrNotExist) {
-		return mark{}, nil
-	}
-	if err != nil {
-		return mark{}, err
-	}
-	if err := json.Unmarshal(value, &m); err != nil || len(m.Sum) != sumSize {
-		return mark{}, fmt.Errorf("index of the journal: %w", ErrCorrupt)
-	}
-	return m, nil
-}
-
-func (m mark) store(tx *index.Tx) error {
-	value, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	return tx.Put(metaBucket, markKey, value)
-}
-
-// before reports whether m is an earlier place in the journals than n.
-func (m mark) before(n mark) bool {
-	return m.Generation < n.Generation || m.Generation == n.Generation && m.Offset < n.Offset
-}
-
-func (m mark) position() position { return position{m.Offset, checksum(m.Sum)} }
-
-// check refuses a journal that has less than the index has seen of it.
-func (m mark) check(dir string, generation uint64, size int64) error {
-	switch {
-	case m.Generation > generation:
-		return fmt.Errorf("journal %s is missing: %w", journalPath(dir, m.Generation), ErrCorrupt)
-	case m.Generation == generation && m.Offset > size:
-		return fmt.Errorf("journal %s at offset %d: file is cut short, the index knows of %d bytes: %w",
-			journalPath(dir, generation), size, m.Offset, ErrCorrupt)
-	}
-	return nil
-}
-
 func removeAll(files []string) {
 	for _, f := range files {
 		os.Remove(f) // what stays is removed by the next change
 	}
-}
-
-// seqKey is the key of a change: big-endian, so that byte order is their order.
-func seqKey(seq uint64) string {
-	return string(binary.BigEndian.AppendUint64(nil, seq))
 }

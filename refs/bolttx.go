@@ -1,12 +1,10 @@
 package refs
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 
 	"github.com/datafs/datafs/index"
@@ -57,7 +55,7 @@ func (t *boltTx) begin(rebuild bool) error {
 }
 
 // catchUp applies what the index lacks of the journal and cuts off a torn tail.
-func (t *boltTx) catchUp(path string, rebuild bool) (err error) {
+func (t *boltTx) catchUp(path string, rebuild bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("opening journal: %w", err)
@@ -80,6 +78,12 @@ func (t *boltTx) catchUp(path string, rebuild bool) (err error) {
 			return err
 		}
 	}
+	return t.read(j, known)
+}
+
+// read applies the journal from where the index is. All before the offset known
+// is acknowledged.
+func (t *boltTx) read(j *journalReader, known int64) error {
 	from := t.mark.position()
 	end, torn, err := j.scan(from, known)
 	if err != nil {
@@ -89,7 +93,7 @@ func (t *boltTx) catchUp(path string, rebuild bool) (err error) {
 		return err
 	}
 	if torn {
-		if err := cutJournal(path, end.offset); err != nil {
+		if err := cutJournal(j.path, end.offset); err != nil {
 			return err
 		}
 	}
@@ -100,11 +104,11 @@ func (t *boltTx) catchUp(path string, rebuild bool) (err error) {
 // reset forgets all that the index has of tables, before a journal is read
 // from its beginning.
 func (t *boltTx) reset(j *journalReader) error {
-	buckets, err := t.tx.Buckets(metaBucket)
+	buckets, err := t.tx.Buckets(metaBucket + "/")
 	if err != nil {
 		return err
 	}
-	for _, name := range buckets {
+	for _, name := range append(buckets, metaBucket) {
 		if err := t.tx.Drop(name); err != nil {
 			return err
 		}
@@ -289,50 +293,3 @@ func (t *boltTx) current(table, key string) (old stored, there bool, err error) 
 	}
 	return old, err == nil, err
 }
-
-// boltView is the Manager that Atomic hands out.
-type boltView struct {
-	t     *boltTx
-	table string
-}
-
-func (v boltView) Get(ctx context.Context, key string) (Record, error) {
-	if err := ctx.Err(); err != nil {
-		return Record{}, err
-	}
-	return get(v.t.tx, v.table, key)
-}
-
-func (v boltView) Put(ctx context.Context, key string, value []byte, prev Rev) (Rev, error) {
-	if err := ctx.Err(); err != nil {
-		return Absent, err
-	}
-	return v.t.put(v.table, key, value, prev)
-}
-
-func (v boltView) Delete(ctx context.Context, key string, prev Rev) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return v.t.delete(v.table, key, prev)
-}
-
-func (v boltView) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
-	return pages(func(after string) ([]Record, bool, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, false, err
-		}
-		return page(v.t.tx, v.table, prefix, after)
-	})
-}
-
-func (v boltView) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, error] {
-	return changePages(since, func(after uint64) ([]Record, bool, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, false, err
-		}
-		return changePage(v.t.tx, v.table, after)
-	})
-}
-
-func (v boltView) Close() error { return nil }

@@ -32,6 +32,7 @@ func clock() func() time.Time {
 // eachDB runs a test on a manager with compare-and-swap alone, and on one that
 // can do several things at once.
 func eachDB(t *testing.T, run func(t *testing.T, d *refs.DB)) {
+	t.Parallel()
 	t.Run("mem", func(t *testing.T) { run(t, refs.New(&refs.Mem{}, &refs.Options{Now: clock()})) })
 	t.Run("bolt", func(t *testing.T) { run(t, refs.New(openBolt(t, t.TempDir(), nil), &refs.Options{Now: clock()})) })
 }

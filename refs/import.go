@@ -73,14 +73,7 @@ func (d *DB) importOne(ctx context.Context, na *NewArchive) error {
 	if err := nv.check(); err != nil {
 		return err
 	}
-	spec, err := d.Spec(ctx)
-	if err == nil {
-		err = firstMissing(spec.UserConfig, nv.UserConfig)
-	}
-	if err == nil {
-		err = checkBumpWords(nv.Bump, nv.Prerelease)
-	}
-	if err != nil {
+	if err := d.CheckUserConfig(ctx, nv.UserConfig); err != nil {
 		return err
 	}
 	err = d.change(ctx, func(m Manager) error {

@@ -39,11 +39,13 @@ const (
 // canonical JSON objects as this package encodes them; a manager may keep them
 // as native documents, as long as it gives the same bytes back.
 type Manager interface {
-	// Get gives a record, or an error that wraps fs.ErrNotExist.
+	// Get gives a record, or an error that wraps fs.ErrNotExist; also for a key
+	// that no record can have.
 	Get(ctx context.Context, key string) (Record, error)
 
 	// Put writes a record if it is still at revision prev; Absent means that it
 	// must not exist. Otherwise the error wraps ErrConflict and nothing changes.
+	// It wraps fs.ErrInvalid for a key or a value that no record can have.
 	Put(ctx context.Context, key string, value []byte, prev Rev) (Rev, error)
 
 	// Delete removes a record if it is still at revision prev. The error wraps

@@ -14,14 +14,18 @@ func TestMem(t *testing.T) {
 	refstest.Run(t, func(t *testing.T) refs.Manager { return &refs.Mem{} })
 }
 
+// TestBolt runs the suite in a table beside one that is not empty.
 func TestBolt(t *testing.T) {
-	refstest.Run(t, func(t *testing.T) refs.Manager { return openBolt(t, t.TempDir(), nil) })
-}
-
-func TestBoltTable(t *testing.T) {
 	refstest.Run(t, func(t *testing.T) refs.Manager {
-		b := openBolt(t, t.TempDir(), &refs.BoltOptions{Table: "other"})
-		if err := b.CreateTable(t.Context(), "other"); err != nil {
+		dir := t.TempDir()
+		other := openBolt(t, dir, nil)
+		for _, key := range []string{"archive/a", "archive/000001", "zoo"} {
+			if _, err := other.Put(t.Context(), key, []byte(`{"other":true}`), refs.Absent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := openBolt(t, dir, &refs.BoltOptions{Table: "mine"})
+		if err := b.CreateTable(t.Context(), "mine"); err != nil {
 			t.Fatal(err)
 		}
 		return b

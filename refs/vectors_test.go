@@ -93,6 +93,7 @@ func readVector(t *testing.T, data []byte) string {
 // what it says. With -update they are written anew, which only a new version of
 // the format may need.
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	if *update {
 		for name, data := range makeVectors(t) {
 			want := []byte(readVector(t, data))
@@ -119,6 +120,7 @@ func TestVectors(t *testing.T) {
 // TestWritingIsAsInTheVectors: what is written today is what was written then,
 // byte for byte, as no clock and nothing random goes into a journal.
 func TestWritingIsAsInTheVectors(t *testing.T) {
+	t.Parallel()
 	for name, got := range makeVectors(t) {
 		want, err := os.ReadFile(filepath.Join(vectorDir, name))
 		if err != nil {

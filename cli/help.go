@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	helpWidth  = 79 // columns
+	helpMargin = 26 // columns of the left side of a table at most
+)
+
+// exitCodes says what each exit code of Run means.
+var exitCodes = []helpRow{
+	{"0", "done"},
+	{"1", "another error"},
+	{"2", "wrong usage: an option, a name, a version or a file's form"},
+	{"3", "not found: an archive, a version, a profile, a file"},
+	{"4", "conflict: there already is one of that name"},
+	{"5", "damage: stored bytes are not what was written"},
+	{"6", "unavailable: another process holds the repository for too long"},
+	{"7", "no permission"},
+	{"130", "interrupted"},
+}
+
+// environment lists the variables that count, besides those of the system.
+var environment = []helpRow{
+	{"DATAFS_CONFIG_FILE", "as --config-file"},
+	{"DATAFS_REQUIREMENTS_FILE", "as --requirements"},
+	{"DATAFS_DEFAULT_PROFILE", "as --profile"},
+	{"DATAFS_REPO", "as --repo"},
+	{"XDG_CONFIG_HOME", "the configuration is datafs/config.yml in it (default: ~/.config)"},
+	{"XDG_DATA_HOME", "repositories are datafs/PROFILE in it (default: ~/.local/share)"},
+	{"PAGER, LESS", "what log goes through on a terminal (default: less)"},
+	{"VISUAL, EDITOR", "what configure --edit opens (default: vi)"},
+	{"NO_COLOR", "no colour in the progress bar, if set"},
+}
+
+// helpRow is a line of a table: an option, a command, or a code, and its text.
+type helpRow struct{ Left, Right string }
+
+// setHelp gives the program and its commands their help texts.
+func setHelp(app *cli.App) {
+	app.CustomAppHelpTemplate = asTemplate(appHelp(app))
+	setCommandHelp(app.Name, app.Commands)
+}
+
+func setCommandHelp(before string, commands []*cli.Command) {
+	for _, c := range commands {
+		name := before + " " + c.Name
+		c.CustomHelpTemplate = asTemplate(commandHelp(name, c))
+		setCommandHelp(name, c.Subcommands)
+	}
+}
+
+// asTemplate makes a template whose output is the text.
+func asTemplate(text string) string { return strings.ReplaceAll(text, "{{", `{{"{{"}}`) }
+
+func appHelp(app *cli.App) string {
+	var b strings.Builder
+	b.WriteString("Usage: datafs [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\n")
+	b.WriteString(indented("  ", app.Description))
+	for _, category := range categories {
+		section(&b, category, commandRows(app.Commands, category))
+	}
+	section(&b, "Global options", optionRows(app.Flags))
+	section(&b, "Environment", environment)
+	section(&b, "Exit codes", exitCodes)
+	b.WriteString("\n\"datafs COMMAND --help\" says more about a command.\n")
+	return b.String()
+}
+
+func commandHelp(name string, c *cli.Command) string {
+	var b strings.Builder
+	b.WriteString(usageLine(name, c) + "\n\n")
+	b.WriteString(indented("  ", sentence(c.Usage)))
+	text, examples := splitDescription(c.Description)
+	if text != "" {
+		b.WriteString("\n" + indented("  ", text))
+	}
+	for _, e := range examples {
+		b.WriteString("\nExample:\n  " + strings.ReplaceAll(e, "\n", "\n  ") + "\n")
+	}
+	section(&b, "Commands", commandRows(c.Subcommands, ""))
+	section(&b, "Options", optionRows(c.Flags))
+	b.WriteString("\n\"datafs --help\" lists the global options.\n")
+	return b.String()
+}
+
+func usageLine(name string, c *cli.Command) string {
+	args := c.ArgsUsage
+	if len(c.Subcommands) > 0 {
+		args = "COMMAND [ARGUMENTS]"
+	}
+	if freeCommands[dashed(c.Name)] {
+		args += " [--KEY VALUE]..."
+	}
+	return strings.TrimRight("Usage: "+name+" [OPTIONS] "+strings.TrimLeft(args, " "), " ")
+}
+
+// sentence makes a sentence of a command's usage.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+// splitDescription takes the examples, which begin with a prompt, from a
+// command's description. Paragraphs are separated by empty lines.
+func splitDescription(description string) (text string, examples []string) {
+	var paragraphs []string
+	for p := range strings.SplitSeq(description, "\n\n") {
+		if strings.HasPrefix(p, "$ ") {
+			examples = append(examples, p)
+		} else if p != "" {
+			paragraphs = append(paragraphs, p)
+		}
+	}
+	return strings.Join(paragraphs, "\n\n"), examples
+}
+
+func commandRows(commands []*cli.Command, category string) []helpRow {
+	var rows []helpRow
+	for _, c := range commands {
+		if c.Category == category && !c.Hidden {
+			rows = append(rows, helpRow{c.Name, c.Usage})
+		}
+	}
+	return rows
+}
+
+// optionRows describes options; the one for help is among those of each command.
+func optionRows(flags []cli.Flag) []helpRow {
+	rows := make([]helpRow, 0, len(flags)+1)
+	for _, f := range flags {
+		rows = append(rows, optionRow(f))
+	}
+	return append(rows, helpRow{"-h, --help", "print this"})
+}
+
+// optionRow is such as "-m, --message TEXT". The value's name stands in back
+// quotes in the option's usage.
+func optionRow(f cli.Flag) helpRow {
+	var short, long string
+	for _, n := range f.Names() {
+		if utf8.RuneCountInString(n) == 1 {
+			short = "-" + n + ", "
+		} else if long == "" {
+			long = "--" + n
+		}
+	}
+	usage := f.(cli.DocGenerationFlag).GetUsage()
+	if _, rest, ok := strings.Cut(usage, "`"); ok {
+		value, _, _ := strings.Cut(rest, "`")
+		long += " " + value
+	}
+	return helpRow{short + long, strings.ReplaceAll(usage, "`", "")}
+}
+
+func section(b *strings.Builder, title string, rows []helpRow) {
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteString("\n" + title + ":\n")
+	left := 0
+	for _, r := range rows {
+		if n := utf8.RuneCountInString(r.Left); n <= helpMargin {
+			left = max(left, n)
+		}
+	}
+	for _, r := range rows {
+		pad := left - utf8.RuneCountInString(r.Left)
+		first := "  " + r.Left + strings.Repeat(" ", max(0, pad)+2)
+		if pad < 0 {
+			first = "  " + r.Left + "\n" + strings.Repeat(" ", left+4)
+		}
+		text := indented(strings.Repeat(" ", left+4), r.Right)
+		b.WriteString(first + strings.TrimLeft(text, " "))
+	}
+}
+
+// indented wraps paragraphs behind an indentation.
+func indented(indent, text string) string {
+	var b strings.Builder
+	for i, paragraph := range strings.Split(text, "\n\n") {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		line := indent
+		for _, word := range strings.Fields(paragraph) {
+			if line != indent && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > helpWidth {
+				b.WriteString(line + "\n")
+				line = indent
+			}
+			if line != indent {
+				line += " "
+			}
+			line += word
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}

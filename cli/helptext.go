@@ -1,0 +1,225 @@
+package cli
+
+// descriptions say more about the commands. What begins with a prompt is an
+// example; docs/commands.md has the same texts, where they are run in the order
+// of the commands, so each may build on those before it.
+var descriptions = map[string]string{
+	"create": `NAME is any path, such as climate/tas.csv; "AUTHORITY://" may stand in front. Any other --KEY VALUE becomes metadata of the archive.
+
+$ datafs create climate/tas.csv --description 'surface temperature' --tag cmip5
+created versioned archive <DataArchive local://climate/tas.csv>`,
+
+	"update": `FILE is a file or a directory; "-" is standard input, and without FILE the path is asked for. FILE itself stays as it is. If the contents are those of the latest version, no version is made.
+
+Without --bumpversion and --prerelease the third number of the version is raised; --prerelease alone goes on with the prerelease. Any other --KEY VALUE becomes metadata of the archive.
+
+$ echo '2015,14.8' > tas.csv
+$ datafs update climate/tas.csv tas.csv --message 'the first year'
+uploaded data to <DataArchive local://climate/tas.csv>. new version 0.0.1 created.
+$ echo '2016,15.0' >> tas.csv
+$ datafs update climate/tas.csv tas.csv --bumpversion minor
+uploaded data to <DataArchive local://climate/tas.csv>. version bumped 0.0.1 --> 0.1.`,
+
+	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty files and special files are skipped and named. The directory itself as one archive is what update makes.
+
+$ mkdir runs
+$ echo 0.31 > runs/a.csv
+$ echo 0.36 > runs/b.csv
+$ datafs import runs --prefix project/runs --tag draft
+imported 2 files: 2 created, 0 updated, 0 unchanged, 0 skipped`,
+
+	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A directory archive wants a directory that is not there or is empty.
+
+$ datafs download climate/tas.csv tas-2015.csv --version 0.0.1
+downloaded v0.0.1 to tas-2015.csv`,
+
+	"cat": `The bytes are those that were taken in, and each is verified before it is written.
+
+$ datafs cat climate/tas.csv --version 0.0.1
+2015,14.8`,
+
+	"files": `One line for each file: its size in bytes, its BLAKE3 hash (b3sum prints the same), and its path in a directory archive.
+
+$ datafs create runs
+created versioned archive <DataArchive local://runs>
+$ datafs update runs runs
+uploaded data to <DataArchive local://runs>. new version 0.0.1 created.
+$ datafs files runs
+           5 ... a.csv
+           5 ... b.csv`,
+
+	"delete": `Asks first on a terminal, unless --yes is given. A new archive of that name starts anew. The space becomes free with the next gc.
+
+$ datafs delete project/runs/b.csv --yes
+deleted archive <DataArchive local://project/runs/b.csv>`,
+
+	"versions": `The list can be read as a Python literal; with --json, as JSON.
+
+$ datafs versions climate/tas.csv
+['0.0.1', '0.1']`,
+
+	"history": `A list of records that can be read as a Python literal; with --json, as JSON. Setting dependencies adds a record with the version that has them.
+
+$ datafs history runs
+[{'version': '0.0.1',
+  'algorithm': 'blake3',
+  'checksum': '...',
+  'dependencies': {},
+  'message': None,
+  'user_config': {},
+  'updated': '...',
+  'size': 10,
+  'files': 2,
+  'tree': '...'}]`,
+
+	"log": `On a terminal it goes through a pager (PAGER, else less).
+
+$ datafs log climate/tas.csv
+version 0.1 (blake3 ...)
+Date:      ...
+
+version 0.0.1 (blake3 ...)
+Date:      ...
+
+    the first year`,
+
+	"diff": `The second version is the latest unless it is given. Of a directory archive the files are listed that were added, removed or changed; the last line says how much of the new version's content the old one has too.
+
+$ datafs diff climate/tas.csv 0.0.1
+climate/tas.csv: 0.0.1 (10 B) --> 0.1 (20 B)
+shared 0 B in 0 chunks, new 20 B in 1 chunk`,
+
+	"metadata": `A dict that can be read as a Python literal; with --json, as JSON.
+
+$ datafs metadata climate/tas.csv
+{'description': 'surface temperature'}`,
+
+	"update_metadata": `Each --KEY VALUE sets a key; all others stay as they are. Metadata belongs to the archive, not to a version.
+
+$ datafs update_metadata climate/tas.csv --source 'Burke et al. (2015)'
+$ datafs metadata climate/tas.csv
+{'description': 'surface temperature', 'source': 'Burke et al. (2015)'}`,
+
+	"get_dependencies": `A dict of names and versions that can be read as a Python literal; None stands for any version.
+
+$ datafs get_dependencies climate/tas.csv
+{}`,
+
+	"set_dependencies": `Without --dependency there are none afterwards. Nothing is checked: what an archive depends on need not be here. Later versions inherit the dependencies.
+
+$ datafs set_dependencies climate/tas.csv --dependency runs==0.0.1 --dependency grid
+$ datafs get_dependencies climate/tas.csv
+{'grid': None, 'runs': '0.0.1'}`,
+
+	"get_tags": `In the order in which they were added, on one line.
+
+$ datafs get_tags climate/tas.csv
+cmip5`,
+
+	"add_tags": `Tags are kept in lower case, each once.
+
+$ datafs add_tags climate/tas.csv Monthly reviewed
+$ datafs get_tags climate/tas.csv
+cmip5 monthly reviewed`,
+
+	"delete_tags": `A tag that is not there is no error.
+
+$ datafs delete_tags climate/tas.csv reviewed
+$ datafs get_tags climate/tas.csv
+cmip5 monthly`,
+
+	"filter": `All of them, or those with the prefix whose names match the pattern: by the engine path the whole name as a shell pattern, in which * also matches a slash; by str a part of the name; by regex an expression that is found in the name.
+
+$ datafs filter --pattern '*.csv'
+climate/tas.csv
+project/runs/a.csv
+$ datafs filter --prefix pro
+project/runs/a.csv`,
+
+	"search": `Without tags, all archives.
+
+$ datafs search cmip5 monthly
+climate/tas.csv`,
+
+	"listdir": `Directories of the name space, archives with contents and, for the full name of a versioned archive, its versions. '' is the top.
+
+$ datafs listdir climate
+tas.csv
+$ datafs listdir climate/tas.csv
+0.0.1
+0.1`,
+
+	"init": `Makes DIR/.datafs. Commands in DIR and below use it from then on. Without such a directory they use the repository of the profile, which makes itself.
+
+$ mkdir project
+$ datafs init project
+initialized repository .../project/.datafs`,
+
+	"stats": `Counts archives, versions and their size, how much of that is different content, and what it takes on disk.
+
+$ datafs stats
+repository    ...
+archives      3
+versions      4
+...`,
+
+	"fsck": `Checks the index, the journal, and that all that the versions need is there; with --full also every stored byte. It ends with exit code 5 when something is damaged, and changes nothing but with --rebuild-index.
+
+$ datafs fsck --full
+checked 3 archives, 4 versions, ...: all is well`,
+
+	"gc": `Also gathers small packs into large ones. Updates wait for it, reads do not.
+
+$ datafs gc --dry-run
+would have removed ...`,
+
+	"configure": `Each --KEY VALUE goes into the profile's user_config in the configuration file, and is recorded with every version that you write from then on. The file is made if needed.
+
+$ datafs configure --username 'My Name' --contact me@example.com`,
+
+	"admin": `Without a manager these settings are those of the repository.
+
+$ datafs admin tables
+datafs`,
+
+	"create-table": `NAME is the profile's table unless it is given. The embedded manager makes its own table.
+
+$ datafs admin create-table trial
+created table trial`,
+
+	"delete-table": `Asks first on a terminal, unless --yes is given. NAME is the profile's table unless it is given.
+
+$ datafs admin delete-table trial --yes
+deleted table trial`,
+
+	"tables": `One name per line.
+
+$ datafs admin tables
+datafs`,
+
+	"require-metadata": `Adds to what is required. PROMPT is what create --helper asks with; it is the key unless it is given.
+
+$ datafs admin require-metadata description='Enter a description'
+$ datafs create climate/pr.csv
+datafs: Required value "description" not found. Use helper=True or the --helper flag for assistance.
+(exit 2)`,
+
+	"require-user-config": `Adds to what is required of those who create and update archives. PROMPT is what configure --helper asks with; it is the key unless it is given.
+
+$ datafs admin require-user-config username='Your name' contact='Your e-mail address'`,
+
+	"require-pattern": `Adds to what is required of names of new archives. Each expression must be found in the name; anchor it with ^ and $.
+
+$ datafs admin require-pattern '\.(csv|nc)$'
+$ datafs create climate/notes --description 'what we found'
+datafs: archive name does not match pattern '\.(csv|nc)$'
+(exit 2)`,
+
+	"show": `User configuration and metadata with their prompts, and patterns of names.
+
+$ datafs admin show
+user config  contact=Your e-mail address
+user config  username=Your name
+metadata     description=Enter a description
+pattern      \.(csv|nc)$`,
+}

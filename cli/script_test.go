@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gofrs/flock"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/datafs/datafs/fixtures"
+)
+
+const scripts = "../fixtures/script"
+
+// TestMain makes this program the command datafs where it is called so.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"datafs": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop)
+		os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}})
+}
+
+// TestScript runs the transcripts. Each has an empty home directory, $WORK/home,
+// no settings, and these commands besides those of testscript:
+//
+//	console FILE         runs a console (see consoleStep) of this script
+//	code N COMMAND ...   runs a command, whose exit code must be N
+//	flip GLOB OFFSET     flips a bit of each file; an offset below 0 counts from the end
+//	cut GLOB SIZE        cuts files to a size; below 0, so many bytes off
+//	fill FILE SIZE SEED  writes bytes that do not compress
+//	hold FILE            holds the lock of a file until the script ends
+//	damaged              no deep check of the repositories when the script ends
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                scripts,
+		Setup:              setupScript,
+		Condition:          scriptCondition,
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"console": consoleCommand,
+			"code":    codeCommand,
+			"flip":    flipCommand,
+			"cut":     cutCommand,
+			"fill":    fillCommand,
+			"hold":    holdCommand,
+			"damaged": func(ts *testscript.TestScript, _ bool, _ []string) { *ts.Value("damaged").(*bool) = true },
+		},
+	})
+}
+
+func setupScript(e *testscript.Env) error {
+	home := filepath.Join(e.WorkDir, "home")
+	e.Vars = append(e.Vars, "HOME="+home, "LC_ALL=C", "TZ=UTC", "TERM=dumb")
+	damaged := false
+	e.Values["damaged"] = &damaged
+	e.Defer(func() {
+		if t := e.T().(testing.TB); !damaged && !t.Failed() {
+			checkRepositories(t, e.WorkDir)
+		}
+	})
+	return os.MkdirAll(home, 0o700)
+}
+
+// checkRepositories checks every repository below a directory deeply.
+func checkRepositories(t testing.TB, dir string) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "datafs.json" {
+			return err
+		}
+		var out strings.Builder
+		if code := Run(context.Background(), []string{"--repo", filepath.Dir(path), "fsck", "--full"}, nil, &out, &out); code != 0 {
+			t.Errorf("fsck of %s when the test ended: exit code %d\n%s", filepath.Dir(path), code, &out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// scriptCondition knows [root], for what the super-user is never refused.
+func scriptCondition(name string) (bool, error) {
+	if name == "root" {
+		return runtime.GOOS != "windows" && os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+func consoleCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: console FILE")
+	}
+	text := ts.ReadFile(args[0])
+	steps, err := parseConsole(text, 1)
+	ts.Check(err)
+	results, err := runConsole(ts.MkAbs("."), scriptEnv(ts), steps)
+	ts.Check(err)
+	wrong := checkConsole(steps, results)
+	if *update && len(wrong) > 0 {
+		ts.Check(rewriteScript(ts.Name(), args[0], rewriteConsole(text, steps, results, wrong, hideVolatile(ts.Getenv("WORK")))))
+		return
+	}
+	for i := range steps {
+		if wrong[i] != "" {
+			ts.Fatalf("%s %s", args[0], wrong[i])
+		}
+	}
+}
+
+func scriptEnv(ts *testscript.TestScript) []string {
+	env := []string{}
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "LC_ALL", "TZ", "TERM", "WORK", "NO_COLOR", "EDITOR", "VISUAL"} {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// rewriteScript replaces a file inside a script.
+func rewriteScript(script, file, text string) error {
+	path := filepath.Join(scripts, script+".txtar")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	archive := txtar.Parse(data)
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == file })
+	if i < 0 {
+		return fmt.Errorf("no %s in %s", file, path)
+	}
+	archive.Files[i].Data = []byte(text)
+	return os.WriteFile(path, txtar.Format(archive), 0o644)
+}
+
+func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND ...")
+	}
+	want := number(ts, args[0])
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == want:
+	case err == nil && want == 0:
+	case err == nil:
+		ts.Fatalf("got exit code 0, want %d", want)
+	default:
+		ts.Fatalf("got %v, want exit code %d", err, want)
+	}
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}
+
+// change rewrites each file that a pattern names; there must be one.
+func change(ts *testscript.TestScript, glob string, fn func([]byte) []byte) {
+	files, err := filepath.Glob(ts.MkAbs(glob))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file is called %s", glob)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		ts.Check(err)
+		ts.Check(os.WriteFile(f, fn(data), 0o600))
+	}
+}
+
+// fromEnd counts from the end of n bytes where i is below 0.
+func fromEnd(i, n int) int {
+	if i < 0 {
+		return n + i
+	}
+	return i
+}
+
+func flipCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip GLOB OFFSET")
+	}
+	at := number(ts, args[1])
+	change(ts, args[0], func(b []byte) []byte {
+		b[fromEnd(at, len(b))] ^= 1
+		return b
+	})
+}
+
+func cutCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut GLOB SIZE")
+	}
+	size := number(ts, args[1])
+	change(ts, args[0], func(b []byte) []byte { return b[:fromEnd(size, len(b))] })
+}
+
+func fillCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: fill FILE SIZE SEED")
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	err = fixtures.Random(f, int64(number(ts, args[1])), uint64(number(ts, args[2])))
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+func holdCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold FILE")
+	}
+	lock := flock.New(ts.MkAbs(args[0]))
+	ts.Check(lock.Lock())
+	ts.Defer(func() { ts.Check(lock.Unlock()) })
+}

@@ -1,0 +1,113 @@
+package index
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// pointer is the place of a page number in an image.
+type pointer struct {
+	at   int
+	what string
+}
+
+// pointers finds all that point to pages: branches, and the roots of buckets.
+func pointers(t *testing.T, image []byte) []pointer {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "index.db")
+	os.WriteFile(path, image, 0o600)
+	s, err := openSnapshot(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	var found []pointer
+	note := func(p *page) error {
+		for i := range p.n {
+			at := int(p.id)*s.pageSize + pageHeader + i*elementSize
+			if !p.leaf {
+				found = append(found, pointer{at + 8, fmt.Sprintf("branch %d of page %d", i, p.id)})
+			} else if p.id != 0 && p.flags(i) == bucketEntry && native.Uint64(p.value(i)) != 0 {
+				pos, key, _ := p.sizes(pageHeader + i*elementSize)
+				found = append(found, pointer{at + pos + key, fmt.Sprintf("root of bucket %q", p.key(i))})
+			}
+		}
+		return nil
+	}
+	if err := newTx(s, false).walkAll(note); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestAPointerToAnotherPageNeverGivesAWrongAnswer lets each pointer point to
+// other pages: to itself, to those above and below it, and to pages that were
+// given up and still hold what was there before.
+func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
+	image, qs := specimen(t)
+	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	os.WriteFile(db.path, image, 0o600)
+	want := answers(t, db, qs)
+	pages, step, n := uint64(len(image)/4096), max(1, *every/100), 0
+	for _, p := range pointers(t, image) {
+		for to := range pages + 2 {
+			b := bytes.Clone(image)
+			from := native.Uint64(b[p.at:])
+			native.PutUint64(b[p.at:], to)
+			if n++; n%step != 0 || from == to {
+				continue
+			}
+			what := fmt.Sprintf("%s: page %d instead of %d", p.what, to, from)
+			os.WriteFile(db.path, b, 0o600)
+			for i, q := range qs {
+				if got, err := q.ask(db); !matches(got, want[i], err) {
+					t.Errorf("%s: %s: got %s, %v, want %s", what, q.name, brief(got), err, brief(want[i]))
+				}
+			}
+			if err := db.Check(ctx); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: check: got %v, want ErrCorrupt", what, err)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
+	image, qs := specimen(t)
+	pages, step, n := uint64(len(image)/4096), max(1, *every/20), 0
+	for name, write := range writes {
+		db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+		os.WriteFile(db.path, image, 0o600)
+		before := answers(t, db, qs)
+		if err := write(db, ctx); err != nil {
+			t.Fatal(err)
+		}
+		after := answers(t, db, qs)
+		for _, p := range pointers(t, image) {
+			for to := range pages + 2 {
+				if n++; n%step != 0 && native.Uint64(image[p.at:]) != to {
+					continue
+				}
+				b := bytes.Clone(image)
+				native.PutUint64(b[p.at:], to)
+				os.WriteFile(db.path, b, 0o600)
+				want, err := after, write(db, ctx)
+				if err != nil {
+					want = before
+				}
+				for i, q := range qs {
+					got, qerr := q.ask(db)
+					if !matches(got, want[i], qerr) || err != nil && !errors.Is(err, ErrCorrupt) {
+						t.Fatalf("%s: %s: page %d: update: %v; %s: got %s, %v", name, p.what, to, err, q.name, brief(got), qerr)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func FuzzDecodeTable(f *testing.F) {
+	for _, v := range vectors[[]packVector](f, "pack/good.json") {
+		t, err := decodeTrailer(v.Hex[len(v.Hex)-packTrailerLen:], int64(len(v.Hex)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(v.Hex[t.table:len(v.Hex)-packTrailerLen]), t.table)
+	}
+	f.Add(make([]byte, 2*packEntryLen), uint64(8))
+	f.Fuzz(func(t *testing.T, b []byte, end uint64) {
+		entries, err := decodeTable(b, end)
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if e.Offset < 8 || e.Offset+uint64(e.Stored) > end || e.Offset+uint64(e.Stored) < e.Offset || e.Raw > maxChunkSize {
+				t.Errorf("took %+v with the table at %d", e, end)
+			}
+		}
+		if again := encodeTable(entries); !bytes.Equal(again, b) {
+			t.Errorf("encoded again it is %x, not %x", again, b)
+		}
+	})
+}
+
+func FuzzDecodeTrailer(f *testing.F) {
+	for _, name := range []string{"pack/good.json", "pack/broken.json"} {
+		for _, v := range vectors[[]packVector](f, name) {
+			f.Add([]byte(v.Hex[max(0, len(v.Hex)-packTrailerLen):]), int64(len(v.Hex)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte, size int64) {
+		if size < 0 {
+			return
+		}
+		trailer, err := decodeTrailer(b, size)
+		if err != nil {
+			return
+		}
+		if end := trailer.table + uint64(trailer.count)*packEntryLen; trailer.table > uint64(size) || end+packTrailerLen != uint64(size) {
+			t.Errorf("took a table at %d of %d entries in a file of %d bytes", trailer.table, trailer.count, size)
+		}
+		if again := trailer.encode(); !bytes.Equal(again, b) {
+			t.Errorf("encoded again it is %x, not %x", again, b)
+		}
+	})
+}
+
+// FuzzReadTable gives the table that it finds its true hash, so that what lies
+// behind the hash is reached.
+func FuzzReadTable(f *testing.F) {
+	for _, name := range []string{"pack/good.json", "pack/broken.json"} {
+		for _, v := range vectors[[]packVector](f, name) {
+			f.Add([]byte(v.Hex))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if n := len(b) - packTrailerLen; n >= 0 {
+			if tr, err := decodeTrailer(b[n:], int64(len(b))); err == nil {
+				b = bytes.Clone(b)
+				id := Hash(b[tr.table:n])
+				copy(b[n+16:], id[:])
+			}
+		}
+		id, entries, err := readTable(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		if id != Hash(encodeTable(entries)) || string(b[:8]) != packHeader {
+			t.Error("took a pack that it would not write")
+		}
+		for _, e := range entries {
+			_ = b[e.Offset : e.Offset+uint64(e.Stored)]
+		}
+	})
+}
+
+func FuzzDecodeNode(f *testing.F) {
+	for _, name := range []string{"tree/nodes.json", "tree/broken.json"} {
+		for _, v := range vectors[[]nodeVector](f, name) {
+			f.Add([]byte(v.Hex))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, err := decodeNode(b)
+		if err != nil {
+			return
+		}
+		if again := encodeNode(n); !bytes.Equal(again, b) {
+			t.Errorf("encoded again it is %x, not %x", again, b)
+		}
+		for i := range n.entries {
+			checkEntry(t, &n.entries[i])
+		}
+	})
+}
+
+// encodeNode is the inverse of decodeNode: a node has one encoding only.
+func encodeNode(n *node) []byte {
+	b := nodePrefix(n.kind, n.level)
+	if n.kind == kindRoot {
+		b = binary.AppendUvarint(b, uint64(n.files))
+		b = binary.AppendUvarint(b, uint64(n.bytes))
+	}
+	for _, r := range n.refs {
+		b = appendRef(b, r)
+	}
+	for _, c := range n.children {
+		b = appendChild(b, c)
+	}
+	for i := range n.entries {
+		b = appendEntry(b, &n.entries[i])
+	}
+	return b
+}
+
+// checkEntry checks that an entry stays in the directory it is written to.
+func checkEntry(t *testing.T, e *Entry) {
+	t.Helper()
+	if e.Path == "" {
+		return
+	}
+	if !filepath.IsLocal(e.Path) || filepath.Clean(e.Path) != e.Path {
+		t.Errorf("took the path %q", e.Path)
+	}
+	if e.Kind == KindSymlink && (filepath.IsAbs(e.Link) || !filepath.IsLocal(filepath.Join(filepath.Dir(e.Path), e.Link))) {
+		t.Errorf("took the link %q -> %q", e.Path, e.Link)
+	}
+	if e.Size < 0 {
+		t.Errorf("took a file of %d bytes", e.Size)
+	}
+}
+
+func FuzzDecodeChunk(f *testing.F) {
+	for _, v := range vectors[[]storedVector](f, "codec/stored.json") {
+		f.Add([]byte(v.Stored), v.Codec, v.Filter, uint32(len(v.Raw)))
+	}
+	for _, v := range vectors[[]storedVector](f, "codec/broken.json") {
+		f.Add([]byte(v.Stored), v.Codec, v.Filter, uint32(v.Length))
+	}
+	for _, mode := range []Compression{CompressAuto, CompressFast, CompressBetter} {
+		for kind, raw := range kinds(5000) {
+			stored, codec, filter := newEncoder(mode).encode(nil, raw)
+			if codec == codecRaw {
+				stored = kinds(5000)[kind]
+			}
+			f.Add(stored, codec, filter, uint32(len(raw)))
+		}
+	}
+	d := &decoder{}
+	f.Fuzz(func(t *testing.T, stored []byte, codec, filter uint8, rawLen uint32) {
+		if rawLen > 1<<20 {
+			return
+		}
+		before := bytes.Clone(stored)
+		got, err := d.decode([]byte("x"), stored, codec, filter, int(rawLen))
+		if !bytes.Equal(stored, before) {
+			t.Error("it wrote to the stored bytes")
+		}
+		if err != nil && len(got) != 1 {
+			t.Errorf("%d bytes with the error %v", len(got)-1, err)
+		}
+		if err == nil && len(got) != 1+int(rawLen) {
+			t.Errorf("%d bytes, want %d", len(got)-1, rawLen)
+		}
+		if got[0] != 'x' {
+			t.Error("it wrote over what was there")
+		}
+	})
+}
+
+func FuzzShuffle(f *testing.F) {
+	f.Add([]byte("0123456789abcdefXYZ"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, width := range []int{2, 4, 8} {
+			s, back := make([]byte, len(b)), make([]byte, len(b))
+			shuffle(s, b, width)
+			unshuffle(back, s, width)
+			if !bytes.Equal(back, b) {
+				t.Errorf("width %d: %x came back as %x", width, b, back)
+			}
+		}
+	})
+}
+
+func FuzzEncode(f *testing.F) {
+	for _, raw := range kinds(3000) {
+		f.Add(raw)
+	}
+	var encoders []*encoder
+	for _, mode := range []Compression{CompressAuto, CompressOff, CompressFast, CompressBetter} {
+		encoders = append(encoders, newEncoder(mode))
+	}
+	var d decoder
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for _, e := range encoders {
+			stored, codec, filter := e.encode(nil, raw)
+			if codec == codecRaw {
+				stored = raw
+			}
+			if got, err := d.decode(nil, stored, codec, filter, len(raw)); err != nil || !bytes.Equal(got, raw) {
+				t.Errorf("%s: %d bytes came back as %d, %v", e.mode, len(raw), len(got), err)
+			}
+		}
+	})
+}
+
+func FuzzReadFormat(f *testing.F) {
+	for _, s := range []string{
+		`{"format":1,"id":"x","chunker":{"algorithm":"gear-v1","min":16384,"avg":65536,"max":262144}}`,
+		`{"format":2}`, `{"format":1}`, `[]`, `{"format":1,"chunker":{"algorithm":"gear-v1","min":-1,"avg":1e9,"max":9223372036854775807}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(filepath.Join(dir, formatFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadFormat(dir)
+		if err != nil {
+			return
+		}
+		if got.Format != formatNumber || got.Chunker.Validate() != nil {
+			t.Errorf("took %+v", got)
+		}
+		NewChunker(got.Chunker).Cut(b)
+	})
+}
+
+func FuzzCheckLink(f *testing.F) {
+	for _, s := range [][2]string{{"a", "b"}, {"a/b", "../c"}, {"a/b", "../../c"}, {"a", "b/../../c"}, {"a", "/b"}, {"a/b/c", ".././/../x"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, path, target string) {
+		if checkPath(&Entry{Path: path, Kind: KindSymlink}) != nil || CheckLink(path, target) != nil {
+			return
+		}
+		checkEntry(t, &Entry{Path: path, Kind: KindSymlink, Link: target})
+	})
+}
+
+// FuzzTree reads a whole tree whose root is made of the fuzzer's bytes.
+func FuzzTree(f *testing.F) {
+	s := newStore(f)
+	for _, name := range []string{"tree/nodes.json", "tree/broken.json"} {
+		for _, v := range vectors[[]nodeVector](f, name) {
+			f.Add([]byte(v.Hex))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, err := decodeNode(b)
+		if err != nil || n.kind != kindRoot {
+			return
+		}
+		tree := &Tree{s: s, id: Hash(b), root: n}
+		for e, err := range tree.Entries(t.Context()) {
+			if err != nil {
+				if !errors.Is(err, ErrCorrupt) {
+					t.Errorf("entries: %v", err)
+				}
+				break
+			}
+			if _, err := s.stream(t.Context(), &e, 0, io.Discard); e.Size > 0 && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%q: %v", e.Path, err)
+			}
+		}
+		for _, path := range []string{"", "a", "b/c", "~"} {
+			tree.Entry(t.Context(), path)
+		}
+	})
+}
