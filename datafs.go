@@ -139,7 +139,11 @@ func (o *Options) places() *whereOptions {
 // open opens the repository's parts.
 func (a *API) open() (err error) {
 	dir := a.where.Repo
+	_, noJournal := os.Stat(filepath.Join(dir, journalName)) // looked for first: another process may be making the repository
 	if _, err := os.Stat(filepath.Join(dir, repoFormatFile)); errors.Is(err, fs.ErrNotExist) {
+		if noJournal == nil {
+			return errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, repoFormatFile))
+		}
 		if err := a.opts.makeRepo(dir); err != nil {
 			return err
 		}
@@ -161,7 +165,7 @@ func (a *API) open() (err error) {
 	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.storeTimeout()}); err != nil {
 		return fmt.Errorf("open repository: %w", err)
 	}
-	a.bolt, err = refs.OpenBolt(a.index, filepath.Join(dir, "journal"), &refs.BoltOptions{Table: a.Table()})
+	a.bolt, err = refs.OpenBolt(a.index, filepath.Join(dir, journalName), &refs.BoltOptions{Table: a.Table()})
 	if err != nil {
 		return err
 	}

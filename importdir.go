@@ -91,6 +91,7 @@ type importer struct {
 	prefix    string
 	authority string
 	user      map[string]string
+	repo      fs.FileInfo
 	batch     []ImportItem
 	sum       ImportSummary
 }
@@ -103,6 +104,9 @@ func (im *importer) prepare(ctx context.Context) (err error) {
 		}
 	}
 	im.prefix, im.user = prefix, im.api.UserConfig()
+	if im.repo, err = os.Stat(im.api.Repo()); err != nil {
+		return err
+	}
 	if im.authority, err = im.api.chooseAuthority(im.opts.Prefix, named, im.opts.Authority); err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) 
 		return err
 	}
 	if d.IsDir() {
-		if d.Name() == repoDirName {
+		if d.Name() == repoDirName || im.isRepo(d) {
 			return fs.SkipDir
 		}
 		return nil
@@ -136,6 +140,12 @@ func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) 
 		return im.flush(ctx)
 	}
 	return nil
+}
+
+// isRepo tells the repository itself, which may have any name.
+func (im *importer) isRepo(d fs.DirEntry) bool {
+	fi, err := d.Info()
+	return err == nil && os.SameFile(fi, im.repo)
 }
 
 func (im *importer) skip(item ImportItem, why string) {
@@ -203,9 +213,14 @@ func (im *importer) take(ctx context.Context, w *objects.Writer, item ImportItem
 
 func (im *importer) predict(ctx context.Context, items []ImportItem) error {
 	for _, item := range items {
+		if fi, err := os.Stat(item.Path); err != nil {
+			return err
+		} else if fi.Size() == 0 {
+			im.skip(item, "empty")
+			continue
+		}
 		item.Status = ImportCreated
-		_, err := im.api.refs.Archive(ctx, item.Archive)
-		if err == nil {
+		if _, err := im.api.refs.Archive(ctx, item.Archive); err == nil {
 			item.Status = ImportUpdated
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err

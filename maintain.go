@@ -73,7 +73,7 @@ func (a *API) table(ctx context.Context, name string, yield func(something, erro
 		yield(something{}, err)
 		return false
 	}
-	bolt, err := refs.OpenBolt(a.index, filepath.Join(a.where.Repo, "journal"), &refs.BoltOptions{Table: name})
+	bolt, err := refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name})
 	if err != nil {
 		return fail(err)
 	}
@@ -111,6 +111,7 @@ type CheckReport struct {
 	Packs, Chunks      int64
 	Bytes              int64 // of packs
 	Archives, Versions int64
+	Leftover           int64    // packs that an interrupted write left; GC takes care of them
 	Problems           []string // what is damaged, for people; none: all is well
 }
 
@@ -136,6 +137,7 @@ func (a *API) Check(ctx context.Context, opts *CheckOptions) (CheckReport, error
 	}
 	content, err := a.store.CheckPacks(ctx, opts.Full, func(p objects.Problem) { found(p.What) })
 	rep.Packs, rep.Chunks, rep.Bytes = content.Packs, content.Chunks, content.Bytes
+	rep.Leftover = content.Leftover
 	if err != nil && !errors.Is(err, ErrCorrupt) {
 		return rep, err
 	}
@@ -168,10 +170,14 @@ func (a *API) checkVersions(ctx context.Context, rep *CheckReport, found func(st
 	return nil
 }
 
-// RebuildIndex makes the index anew from the packs and the journal. The old one
+// RebuildIndex makes the index anew from the packs and the journal, and before
+// that the journal from the index, if only the journal is damaged. The old index
 // is put aside, and back when the journal cannot be read. It returns what could
 // not be read.
 func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
+	if err := a.bolt.Check(ctx); errors.Is(err, ErrCorrupt) && a.index.Check(ctx) == nil && a.bolt.Repair(ctx) == nil {
+		a.opts.Warn("the journal was made anew from the index: " + err.Error())
+	}
 	at := a.index.Path()
 	aside := at + ".old"
 	if err := os.Rename(at, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {

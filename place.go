@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	indexName = "index.db"
-	hostName  = "host"
+	indexName   = "index.db"
+	journalName = "journal"
+	hostName    = "host"
 )
 
 // networkFS is index.NetworkFS, but for tests.
@@ -49,16 +50,13 @@ func claimHost(dir, kind string) error {
 		return err
 	}
 	name := filepath.Join(dir, hostName)
-	tmp, err := nameBeside(name, func(tmp string) error { return writeHost(tmp, host) })
-	if err != nil {
-		return err
-	}
-	// A link, so that another process never sees the name without its text.
-	err = os.Link(tmp, name)
-	if err = errors.Join(err, os.Remove(tmp)); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = writeHost(name, host); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		data, err = os.ReadFile(name) // another process was faster
+	}
 	if err != nil || string(data) == host+"\n" {
 		return err
 	}
@@ -68,11 +66,18 @@ func claimHost(dir, kind string) error {
 	}
 }
 
+// writeHost makes the file by a link, so that nobody sees it without its text.
 func writeHost(name, host string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	tmp, err := nameBeside(name, func(tmp string) error {
+		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(host + "\n")
+		return errors.Join(err, f.Close())
+	})
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(host + "\n")
-	return errors.Join(err, f.Close())
+	return errors.Join(os.Link(tmp, name), os.Remove(tmp))
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,16 +23,23 @@ func newApp(s *session) *cli.App {
 		Flags:           globalFlags(),
 		Commands:        commands(s),
 		ExitErrHandler:  func(*cli.Context, error) {}, // Run does it
-		Action: func(c *cli.Context) error {
-			if c.Bool("version") {
-				_, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version)
-				return err
-			}
-			return cli.ShowAppHelp(c)
-		},
+		Before:          printVersion,
+		Action:          cli.ShowAppHelp,
 	}
 	setHelp(app)
 	return app
+}
+
+// errDone ends a run that has nothing more to do.
+var errDone = errors.New("done")
+
+// printVersion prints the program's version, also where a command follows.
+func printVersion(c *cli.Context) error {
+	if !c.Bool("version") {
+		return nil
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version)
+	return cmp.Or(err, errDone)
 }
 
 func globalFlags() []cli.Flag {

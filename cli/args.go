@@ -99,7 +99,10 @@ func settleCommands(commands []*cli.Command) {
 	}
 }
 
-func refuse(_ *cli.Context, err error, _ bool) error { return &UsageError{Text: err.Error()} }
+func refuse(_ *cli.Context, err error, _ bool) error {
+	text := strings.TrimSuffix(err.Error(), ": parse error")
+	return &UsageError{Text: strings.Replace(text, " for flag -", " for option --", 1)}
+}
 
 func (p *parser) next() string {
 	arg := p.rest[0]

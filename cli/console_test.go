@@ -70,7 +70,7 @@ func (s *consoleStep) continued() bool {
 		_, end, _ := strings.Cut(tag, "<<")
 		return !strings.HasSuffix(s.command, "\n"+strings.Trim(end, "'\""))
 	}
-	return strings.HasSuffix(s.command, `\`) || strings.Contains(s.command, "<<")
+	return strings.HasSuffix(s.command, `\`) || strings.Contains(s.command, "<<") || strings.Count(s.command, "'")%2 == 1
 }
 
 // expected is the step's expectation as a pattern.
@@ -170,7 +170,7 @@ func rewriteConsole(text string, steps []consoleStep, results []consoleResult, w
 	return strings.Join(lines, "\n")
 }
 
-var volatile = regexp.MustCompile(`[0-9a-f]{64}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000|'\d{8}-\d{6}'`)
+var volatile = regexp.MustCompile(`[0-9a-f]{64}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000|\b\d{8}-\d{6}\b`)
 
 // hideVolatile replaces what is not the same in the next run.
 func hideVolatile(dir string) func(string) string {

@@ -16,7 +16,7 @@ const (
 var exitCodes = []helpRow{
 	{"0", "done"},
 	{"1", "another error"},
-	{"2", "wrong usage: an option, a name, a version or a file's form"},
+	{"2", "wrong usage: an option, a name, a version, a requirement"},
 	{"3", "not found: an archive, a version, a profile, a file"},
 	{"4", "conflict: there already is one of that name"},
 	{"5", "damage: stored bytes are not what was written"},

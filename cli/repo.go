@@ -65,7 +65,7 @@ func (s *session) stats(c *cli.Context) error {
 		fmt.Fprintf(w, "archives      %d\n", v.Archives)
 		fmt.Fprintf(w, "versions      %d\n", v.Versions)
 		fmt.Fprintf(w, "logical size  %s\n", formatBytes(v.Logical))
-		fmt.Fprintf(w, "different     %s in %s (deduplication %.1f x)\n", formatBytes(v.Unique), plural(v.Chunks, "chunk"), v.Dedup)
+		fmt.Fprintf(w, "unique        %s in %s (deduplication %.1f x)\n", formatBytes(v.Unique), plural(v.Chunks, "chunk"), v.Dedup)
 		fmt.Fprintf(w, "stored        %s in %s (compression %.1f x)\n", formatBytes(v.Stored), plural(v.Packs, "pack"), v.Compression)
 	})
 }
@@ -83,6 +83,7 @@ type fsckJSON struct {
 	Bytes    int64    `json:"bytes"`
 	Archives int64    `json:"archives"`
 	Versions int64    `json:"versions"`
+	Leftover int64    `json:"leftover_packs"`
 	Problems []string `json:"problems"`
 }
 
@@ -111,13 +112,18 @@ func (s *session) fsck(c *cli.Context) error {
 			problems = append(problems, p)
 		}
 	}
-	v := fsckJSON{rep.Packs, rep.Chunks, rep.Bytes, rep.Archives, rep.Versions, problems}
+	if rep.Leftover > 0 && !c.Bool("quiet") {
+		s.note("%s left by an interrupted write; gc takes care of that", plural(rep.Leftover, "pack"))
+	}
+	v := fsckJSON{rep.Packs, rep.Chunks, rep.Bytes, rep.Archives, rep.Versions, rep.Leftover, problems}
 	err = s.emit(c, v, func(w io.Writer) {
 		for _, p := range problems {
 			fmt.Fprintf(w, "damaged: %s\n", oneLine(p))
 		}
-		fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, %s: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
-			plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), "index and journal", verdict(problems))
+		if !c.Bool("quiet") {
+			fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
+				plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(problems))
+		}
 	})
 	if err == nil && len(problems) > 0 {
 		err = &silentError{datafs.ErrCorrupt}

@@ -47,7 +47,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	s.line = line
 	app.Writer, app.ErrWriter = stdout, stderr
-	err = app.RunContext(ctx, line.Argv)
+	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
+		err = nil
+	}
 	if closed := s.close(); err == nil {
 		err = closed
 	}

@@ -55,9 +55,27 @@ func (s *session) open(c *cli.Context) (*datafs.API, error) {
 	if s.api != nil {
 		return s.api, nil
 	}
+	opts := s.options(c)
+	if err := repoThere(cmp.Or(opts.Repo, os.Getenv("DATAFS_REPO"))); err != nil {
+		return nil, err
+	}
 	var err error
-	s.api, err = datafs.Open(c.Context, s.options(c))
+	s.api, err = datafs.Open(c.Context, opts)
 	return s.api, err
+}
+
+// repoThere refuses a repository that was named and is not there: a slip, or a
+// disk that is not mounted, must not look like an empty repository.
+func repoThere(dir string) error {
+	if dir == "" || strings.HasPrefix(dir, "~") {
+		return nil
+	}
+	for _, at := range []string{dir, filepath.Join(dir, ".datafs")} {
+		if found, err := filepath.Glob(filepath.Join(glob(at), "[dj]*")); err != nil || len(found) > 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 // archive opens the archive that the first argument names.

@@ -204,7 +204,7 @@ func (s *session) importDir(c *cli.Context) error {
 
 func importText(c *cli.Context, w io.Writer, v importJSON) {
 	for _, f := range v.Files {
-		if f.Archive != "" {
+		if f.Status != string(datafs.ImportSkipped) {
 			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " "))
 		}
 	}

@@ -100,6 +100,9 @@ func (m *merge) start(base *tree, from []byte) error {
 	if base == nil {
 		return nil
 	}
+	if err := base.proveWhole(); err != nil {
+		return err
+	}
 	m.base = base.cursor()
 	_, err := m.base.seek(from)
 	return err
@@ -180,6 +183,9 @@ func (b *bucket) last(bound []byte) (item, bool, error) {
 func (b *bucket) lastBase(bound []byte) (item, bool, error) {
 	if b.base == nil {
 		return item{}, false, nil
+	}
+	if err := b.base.proveWhole(); err != nil {
+		return item{}, false, err
 	}
 	c := b.base.cursor()
 	if bound != nil {

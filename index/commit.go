@@ -56,11 +56,17 @@ func (tx *Tx) inspect(changed []*bucket) error {
 }
 
 func (tx *Tx) inspectBucket(b *bucket) error {
+	if err := tx.root.proveWhole(); err != nil {
+		return err
+	}
 	if err := tx.root.pathTo([]byte(b.name), b.dropped); err != nil || !b.had {
 		return err
 	}
 	if b.dropped {
 		return tx.inspectWhole(b)
+	}
+	if err := b.base.proveWhole(); err != nil {
+		return err
 	}
 	for c := b.over.first(""); c != nil; c = c.next[0] {
 		if err := b.base.pathTo([]byte(c.key), c.stored == nil); err != nil {
@@ -190,16 +196,16 @@ func applyBucket(btx *bbolt.Tx, b *bucket) error {
 		if bb, err = btx.CreateBucket([]byte(b.name)); err != nil {
 			return err
 		}
-		if err := bb.SetSequence(b.sum.sealName()); err != nil {
-			return err
-		}
 	}
 	for c := b.over.first(""); c != nil; c = c.next[0] {
 		if err := applyChange(bb, c); err != nil {
 			return fmt.Errorf("record %q: %w", c.key, err)
 		}
 	}
-	return nil
+	c := bb.Cursor()
+	first, _ := c.First()
+	last, _ := c.Last()
+	return bb.SetSequence(b.sum.sealBucket(first, last))
 }
 
 func applyChange(bb *bbolt.Bucket, c *change) error {

@@ -21,7 +21,7 @@
 //
 // A record's value in the file is the value followed by four bytes, the
 // CRC-32C of bucket, key and value (sum.go). A bucket's sequence number holds
-// the version of this format, 1, and the checksum of its name; buckets of other
-// versions are refused. Buckets whose name begins with a dot are this package's
+// the version of this format, 1, and checksums of its name and of its first and
+// last key; buckets of other versions are refused. Buckets whose name begins with a dot are this package's
 // own.
 package index

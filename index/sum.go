@@ -62,16 +62,19 @@ func (s summer) open(key, stored []byte) ([]byte, error) {
 	return stored[:n:n], nil
 }
 
-// sealName returns what a bucket keeps as its sequence number: the version of
-// the format of its records, and the checksum of its name.
-func (s summer) sealName() uint64 { return formatVersion<<32 | uint64(s.prefix) }
+// sealBucket returns what a bucket keeps as its sequence number: in the lower
+// 32 bits the checksum of its name, in the next 24 that of its first and last
+// key, in the highest 8 the version of the format of its records.
+func (s summer) sealBucket(first, last []byte) uint64 {
+	return formatVersion<<56 | uint64(s.sum(first, last)&0xFFFFFF)<<32 | uint64(s.prefix)
+}
 
 // openName proves a bucket's name by its sequence number.
 func (s summer) openName(sequence uint64) error {
 	if uint32(sequence) != s.prefix {
 		return errors.New("does not match its checksum")
 	}
-	if v := sequence >> 32; v != formatVersion {
+	if v := sequence >> 56; v != formatVersion {
 		return fmt.Errorf("is of format %d, not %d: it is damaged, or a newer version made it", v, formatVersion)
 	}
 	return nil

@@ -20,6 +20,11 @@ type tree struct {
 	inline *page
 	depth  int // of all leaves, once one is known
 
+	// seal proves the first and last key of a bucket; nil at the root of the
+	// file, which a meta page proves.
+	seal  func(first, last []byte) bool
+	whole bool // known to begin and end where it should
+
 	// check proves the i-th element of a leaf, and returns its value.
 	check func(p *page, i int) ([]byte, error)
 }
@@ -43,6 +48,7 @@ func (s *snapshot) buckets() *tree {
 // bucket returns the tree of a bucket's records, given its entry.
 func (s *snapshot) bucket(sum summer, entry []byte) (*tree, error) {
 	t := &tree{s: s, root: native.Uint64(entry)}
+	t.seal = func(first, last []byte) bool { return sum.sealBucket(first, last) == native.Uint64(entry[8:]) }
 	t.check = func(p *page, i int) ([]byte, error) {
 		if p.flags(i) != 0 {
 			return nil, s.corrupt("page %d: %q is not a record", p.id, p.key(i))
@@ -173,10 +179,7 @@ func (c *cursor) next() error {
 	if r.i++; r.i < r.p.n {
 		return nil
 	}
-	if err := c.step(1, first); err != nil || c.valid() {
-		return err
-	}
-	return c.provedEnd()
+	return c.step(1, first)
 }
 
 func (c *cursor) prev() error {
@@ -207,11 +210,28 @@ func (c *cursor) step(by int, choose func(*page) int) error {
 	return nil
 }
 
-// provedEnd makes sure that the last leaf was a leaf of the lowest level: a
-// damaged pointer may skip a level, and so hide the leaves behind it.
-func (c *cursor) provedEnd() error {
-	d := c.t.cursor()
-	return d.toEnd(first)
+// proveWhole makes sure that nothing is hidden: a damaged pointer to a bucket
+// may lead to a part of its tree, which then begins or ends with another key,
+// and one in the tree may skip a level, which the depth of the first leaf shows.
+func (t *tree) proveWhole() error {
+	if t.whole {
+		return nil
+	}
+	var ends [2][]byte
+	for i, choose := range []func(*page) int{first, last} {
+		c := t.cursor()
+		if err := c.toEnd(choose); err != nil {
+			return err
+		}
+		if c.valid() {
+			ends[i] = c.key()
+		}
+	}
+	if t.seal != nil && !t.seal(ends[0], ends[1]) {
+		return t.s.corrupt("page %d is not the root of its bucket", t.root)
+	}
+	t.whole = true
+	return nil
 }
 
 // seek goes to the first record whose key is not less than key, and tells
@@ -252,6 +272,9 @@ func (c *cursor) approach(key []byte) error {
 
 // proveAbsent checks the records on both sides of where key would be.
 func (c *cursor) proveAbsent(key []byte) error {
+	if err := c.t.proveWhole(); err != nil {
+		return err
+	}
 	if c.valid() {
 		if _, err := c.value(); err != nil {
 			return err
@@ -318,44 +341,56 @@ func (t *tree) pathTo(key []byte, siblings bool) error {
 
 // walk proves every record and calls fn with each page, in order.
 func (t *tree) walk(fn func(*page) error) error {
+	if err := t.proveWhole(); err != nil {
+		return err
+	}
 	p, err := t.top()
 	if err != nil {
 		return err
 	}
-	return t.walkPage(p, 1, fn)
+	w := &walker{t: t, fn: fn}
+	return w.walk(p, 1)
 }
 
-func (t *tree) walkPage(p *page, depth int, fn func(*page) error) error {
+type walker struct {
+	t    *tree
+	fn   func(*page) error
+	prev []byte // the key before
+}
+
+func (w *walker) walk(p *page, depth int) error {
 	if depth > maxDepth {
-		return t.s.corrupt("a tree deeper than %d pages", maxDepth)
+		return w.t.s.corrupt("a tree deeper than %d pages", maxDepth)
 	}
-	if err := fn(p); err != nil {
+	if err := w.fn(p); err != nil {
 		return err
 	}
 	if p.leaf {
-		if err := t.level(depth); err != nil {
-			return err
-		}
+		return w.leaf(p, depth)
 	}
 	for i := range p.n {
-		if p.leaf {
-			if _, err := t.check(p, i); err != nil {
-				return err
-			}
-			continue
-		}
-		q, err := t.child(p, i)
+		q, err := w.t.child(p, i)
 		if err != nil {
 			return err
 		}
-		if i+1 < p.n && bytes.Compare(q.key(q.n-1), p.key(i+1)) >= 0 {
-			return t.s.corrupt("page %d reaches beyond its branch", q.id)
-		}
-		if err := t.walkPage(q, depth+1, fn); err != nil {
+		if err := w.walk(q, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *walker) leaf(p *page, depth int) error {
+	for i := range p.n {
+		if w.prev != nil && bytes.Compare(w.prev, p.key(i)) >= 0 {
+			return w.t.s.corrupt("page %d: %q is out of order", p.id, p.key(i))
+		}
+		if _, err := w.t.check(p, i); err != nil {
+			return err
+		}
+		w.prev = p.key(i)
+	}
+	return w.t.level(depth)
 }
 
 // after returns the smallest key behind key.

@@ -56,10 +56,14 @@ type collector struct {
 	buf  *bufio.Writer
 	out  *packWriter
 	old  []index.Pack // whose live chunks are in out
-	kept idSet        // live chunks that some pack keeps already
 }
 
 func (c *collector) run(ctx context.Context) error {
+	if !c.dry {
+		if err := c.s.adopt(ctx); err != nil {
+			return err
+		}
+	}
 	small, err := c.countSmall()
 	if err != nil {
 		return err
@@ -97,14 +101,9 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 		return err // a broken pack may hold what is needed: fsck first
 	}
 	c.rep.Packs++
-	var keep []index.Entry
-	var garbage int64
-	for _, e := range entries {
-		if c.live.has(e.ID) && !c.kept.has(e.ID) {
-			keep = append(keep, e)
-		} else {
-			garbage += int64(e.Stored)
-		}
+	keep, garbage, err := c.sort(ctx, id, entries)
+	if err != nil {
+		return err
 	}
 	pack := index.Pack{ID: id, Size: size, Entries: entries}
 	switch {
@@ -117,8 +116,51 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 		c.rep.Freed += garbage
 		return c.rewrite(ctx, pack, keep)
 	}
-	for _, e := range keep {
-		c.kept.add(e.ID)
+	return nil
+}
+
+// sort returns the chunks that a pack must keep, and the stored bytes of the
+// others: those that are not live, and those that the index finds elsewhere.
+func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (keep []index.Entry, garbage int64, err error) {
+	ids := make([]ID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	locs, err := c.s.index.Locate(ctx, localSpace, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, e := range entries {
+		if c.live.has(e.ID) && (!locs[i].Found || locs[i].Pack == id) {
+			keep = append(keep, e)
+		} else {
+			garbage += int64(e.Stored)
+		}
+	}
+	return keep, garbage, nil
+}
+
+// adopt registers the packs that the index does not know: a writer was killed
+// when it had named them and not yet registered.
+func (s *Store) adopt(ctx context.Context) error {
+	known, err := s.knownPacks(ctx)
+	if err != nil {
+		return err
+	}
+	for id, err := range s.packIDs() {
+		if err != nil {
+			return err
+		}
+		if known[id] {
+			continue
+		}
+		size, entries, err := s.packTable(id)
+		if err != nil {
+			return err
+		}
+		if err := s.index.AddPacks(ctx, localSpace, index.Pack{ID: id, Size: size, Entries: entries}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -126,9 +168,6 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 // rewrite copies the chunks to keep into the open pack. They are verified on
 // the way: a broken chunk is not carried on silently.
 func (c *collector) rewrite(ctx context.Context, pack index.Pack, keep []index.Entry) (err error) {
-	for _, e := range keep {
-		c.kept.add(e.ID)
-	}
 	if c.dry {
 		return nil
 	}

@@ -36,8 +36,9 @@ type NewVersion struct {
 // none. Where that has the same contents, nothing is made, created is false and
 // the record is prev's. The bump is ignored for an unversioned archive.
 //
-// Empty contents make no version unless they are allowed: the error wraps fs.ErrInvalid, as do those of
-// Bump and those for required user config that is missing.
+// Empty contents make no version unless they are allowed: the error wraps
+// fs.ErrInvalid, as do those of Bump and those for required user config that is
+// missing.
 func (d *DB) AddVersion(ctx context.Context, nv NewVersion) (rec VersionRecord, prev *VersionRecord, created bool, err error) {
 	if err := nv.check(); err != nil {
 		return VersionRecord{}, nil, false, err

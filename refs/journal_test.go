@@ -491,6 +491,18 @@ func TestUnknownVersionsAreRefused(t *testing.T) {
 	}
 }
 
+// TestPayloadEndsWhereItEnds: what lies behind it in memory is not read.
+func TestPayloadEndsWhereItEnds(t *testing.T) {
+	t.Parallel()
+	whole := op{opPut, "t", "key", 1, []byte("value")}.append(nil)
+	for n := 1; n < len(whole); n++ {
+		r := payloadReader{rest: whole[:n]}
+		if o, ok := r.next(); ok || !errors.Is(r.err, ErrCorrupt) {
+			t.Errorf("%d of %d bytes give %+v, %v", n, len(whole), o, r.err)
+		}
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	for _, name := range vectorNames(f) {
 		data, err := os.ReadFile(filepath.Join(vectorDir, name))

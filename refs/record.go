@@ -228,7 +228,7 @@ func filled[M ~map[string]V, V any](m M) M {
 func cleanTags(tags []string) []string {
 	clean := make([]string, 0, len(tags))
 	for _, tag := range tags {
-		if tag = strings.ToLower(tag); !slices.Contains(clean, tag) {
+		if tag = strings.ToLower(tag); tag != "" && !slices.Contains(clean, tag) {
 			clean = append(clean, tag)
 		}
 	}

@@ -50,7 +50,19 @@ func makeVectors(t *testing.T) map[string][]byte {
 	start := journalHeader{generation: 1, snapshotEnd: headerSize}
 	frame, _ := encodeFrame([]byte{1, 9, 0}, flagBegin|flagEnd, headerSize, start.firstSum())
 	short, _ := encodeFrame(op{opPut, "datafs", "k", 1, []byte("value")}.append([]byte{1})[:12], flagBegin|flagEnd, headerSize, start.firstSum())
+	frames := func(flags ...uint32) []byte {
+		b, sum := start.encode(), start.firstSum()
+		for _, f := range flags {
+			var next []byte
+			next, sum = encodeFrame([]byte{0}, f, int64(len(b)), sum)
+			b = append(b, next...)
+		}
+		return b
+	}
 	return map[string][]byte{
+		"torn-transaction.journal":   frames(flagBegin|flagEnd, flagBegin, 0),
+		"bad-no-begin.journal":       frames(flagBegin|flagEnd, flagEnd),
+		"bad-begin-within.journal":   frames(flagBegin, flagBegin|flagEnd),
 		"good.journal":               last,
 		"good-empty.journal":         last[:headerSize],
 		"good-compacted.journal":     compacted,

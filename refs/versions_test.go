@@ -128,6 +128,20 @@ func TestAddVersionRefuses(t *testing.T) {
 	})
 }
 
+func TestAddVersionOfNothing(t *testing.T) {
+	eachDB(t, func(t *testing.T, d *refs.DB) {
+		for _, a := range versioned("file", "tree") {
+			mustCreate(t, d, a)
+		}
+		if got := add(t, d, "file", "", func(nv *refs.NewVersion) { nv.Size, nv.AllowEmpty = 0, true }); got != "0.0.1" {
+			t.Errorf("an empty file that is allowed made %q", got)
+		}
+		if got := add(t, d, "tree", "", func(nv *refs.NewVersion) { nv.Size, nv.Dir = 0, true }); got != "0.0.1" {
+			t.Errorf("an empty tree made %q", got)
+		}
+	})
+}
+
 func TestAddVersionAfterWhatWasPublished(t *testing.T) {
 	eachDB(t, func(t *testing.T, d *refs.DB) {
 		mustCreate(t, d, versioned("a")[0])

@@ -1,0 +1,67 @@
+package objects
+
+import (
+	"slices"
+	"testing"
+)
+
+// twice makes a store whose chunks of one content lie in two packs: the index
+// was lost between two writers.
+func twice(t *testing.T, s *Store) (first, second Result) {
+	t.Helper()
+	a := random(1, 1<<20)
+	first = takeBytes(t, s, a)
+	if err := s.index.DropSpace(t.Context(), localSpace); err != nil {
+		t.Fatal(err)
+	}
+	return first, takeBytes(t, s, slices.Concat(a, random(2, 1<<20)))
+}
+
+func gcWith(t *testing.T, s *Store, trees ...ID) GCReport {
+	t.Helper()
+	rep, err := s.GC(t.Context(), false, func(m *Marks) error {
+		for _, id := range trees {
+			if err := m.Mark(t.Context(), s, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
+	for _, rebuilt := range []bool{false, true} {
+		s := newStore(t)
+		first, second := twice(t, s)
+		live := []ID{second.Tree}
+		if rebuilt {
+			if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+				t.Fatal(err)
+			}
+			live = append(live, first.Tree)
+		}
+		gcWith(t, s, live...)
+		for _, id := range live {
+			if err := s.CheckTree(t.Context(), id, &Marks{}); err != nil {
+				t.Errorf("rebuilt %v: %v", rebuilt, err)
+			}
+		}
+	}
+}
+
+func TestAPackThatNoIndexKnowsIsLeftoverAndGoesWithGC(t *testing.T) {
+	s := newStore(t)
+	_, second := twice(t, s)
+	rep, err := s.CheckPacks(t.Context(), true, func(p Problem) { t.Error(p.What) })
+	if err != nil || rep.Leftover != 1 {
+		t.Errorf("got %d leftover, %v", rep.Leftover, err)
+	}
+	gcWith(t, s, second.Tree)
+	if rep, err = s.CheckPacks(t.Context(), true, func(p Problem) { t.Error(p.What) }); err != nil || rep.Leftover != 0 {
+		t.Errorf("after gc: got %d leftover, %v", rep.Leftover, err)
+	}
+}
