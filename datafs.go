@@ -49,6 +49,8 @@ type Options struct {
 	Now    func() time.Time    // nil: time.Now
 	Rand   io.Reader           // for the id of a new repository; nil: crypto/rand
 
+	MustExist bool // a repository that is not there is not made, but an error that wraps fs.ErrNotExist
+
 	LockTimeout time.Duration       // how long to wait for other processes; 0: a minute, < 0: for ever
 	Holder      string              // what they are told of this one
 	Waiting     func(holder string) // told when another process has been waited for a second
@@ -86,8 +88,7 @@ type API struct {
 }
 
 // Open opens the repository that the options, the environment and the
-// configuration name. The profile's own repository is made when it is not
-// there; one that was named must exist.
+// configuration name. One that is not there is made, unless MustExist is set.
 func Open(ctx context.Context, opts *Options) (*API, error) {
 	a := &API{}
 	if opts != nil {
@@ -143,6 +144,9 @@ func (a *API) open() (err error) {
 	if _, err := os.Stat(filepath.Join(dir, repoFormatFile)); errors.Is(err, fs.ErrNotExist) {
 		if noJournal == nil {
 			return errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, repoFormatFile))
+		}
+		if a.opts.MustExist {
+			return &HintError{errorf(fs.ErrNotExist, "there is no repository in %s", dir), `"datafs init DIR" makes one`}
 		}
 		if err := a.opts.makeRepo(dir); err != nil {
 			return err

@@ -93,6 +93,9 @@ func (a *API) table(ctx context.Context, name string, yield func(something, erro
 			return fail(err)
 		}
 		for i := range versions {
+			if versions[i].Number > 0 && i < len(versions)-1 {
+				continue // replaced: nobody can read these contents any more
+			}
 			if !yield(something{arch.Name, &versions[i]}, nil) {
 				return false
 			}
@@ -180,11 +183,15 @@ func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
 	}
 	at := a.index.Path()
 	aside := at + ".old"
-	if err := os.Rename(at, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("put the index aside: %w", err)
+	noIndex := os.Rename(at, aside)
+	if noIndex != nil && !errors.Is(noIndex, fs.ErrNotExist) {
+		return nil, fmt.Errorf("put the index aside: %w", noIndex)
 	}
 	if err := a.bolt.Rebuild(ctx); err != nil {
-		return nil, errors.Join(err, os.Rename(aside, at))
+		if noIndex == nil {
+			err = errors.Join(err, os.Rename(aside, at))
+		}
+		return nil, err
 	}
 	err = a.store.Rebuild(ctx, func(p objects.Problem) { problems = append(problems, p.What) })
 	if err != nil {

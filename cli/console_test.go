@@ -123,7 +123,7 @@ func runConsole(dir string, env []string, steps []consoleStep) ([]consoleResult,
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, consoleResult{strings.TrimRight(string(text), "\n"), code})
+		results = append(results, consoleResult{strings.TrimRight(strings.ToValidUTF8(string(text), "?"), "\n"), code})
 		out = rest
 	}
 	return results, nil

@@ -76,12 +76,15 @@ func commandHelp(name string, c *cli.Command) string {
 	var b strings.Builder
 	b.WriteString(usageLine(name, c) + "\n\n")
 	b.WriteString(indented("  ", sentence(c.Usage)))
-	text, examples := splitDescription(c.Description)
+	text, example := splitDescription(c.Description)
 	if text != "" {
 		b.WriteString("\n" + indented("  ", text))
 	}
-	for _, e := range examples {
-		b.WriteString("\nExample:\n  " + strings.ReplaceAll(e, "\n", "\n  ") + "\n")
+	if example != "" {
+		b.WriteString("\nExample:\n")
+		for line := range strings.SplitSeq(example, "\n") {
+			b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+		}
 	}
 	section(&b, "Commands", commandRows(c.Subcommands, ""))
 	section(&b, "Options", optionRows(c.Flags))
@@ -103,18 +106,17 @@ func usageLine(name string, c *cli.Command) string {
 // sentence makes a sentence of a command's usage.
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
-// splitDescription takes the examples, which begin with a prompt, from a
-// command's description. Paragraphs are separated by empty lines.
-func splitDescription(description string) (text string, examples []string) {
-	var paragraphs []string
-	for p := range strings.SplitSeq(description, "\n\n") {
-		if strings.HasPrefix(p, "$ ") {
-			examples = append(examples, p)
-		} else if p != "" {
-			paragraphs = append(paragraphs, p)
-		}
+// splitDescription takes the example from a command's description: all from
+// the first prompt on. Paragraphs before it are separated by empty lines.
+func splitDescription(description string) (text, example string) {
+	if strings.HasPrefix(description, "$ ") {
+		return "", description
 	}
-	return strings.Join(paragraphs, "\n\n"), examples
+	text, example, found := strings.Cut(description, "\n\n$ ")
+	if found {
+		example = "$ " + example
+	}
+	return text, example
 }
 
 func commandRows(commands []*cli.Command, category string) []helpRow {

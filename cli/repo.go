@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -94,13 +95,8 @@ func (s *session) fsck(c *cli.Context) error {
 	}
 	problems := []string{}
 	if c.Bool("rebuild-index") {
-		found, err := api.RebuildIndex(c.Context)
-		if err != nil {
+		if problems, err = s.rebuild(c, api); err != nil {
 			return err
-		}
-		problems = append(problems, found...)
-		if !c.Bool("quiet") {
-			s.note("index rebuilt")
 		}
 	}
 	rep, err := api.Check(c.Context, &datafs.CheckOptions{Full: c.Bool("full")})
@@ -116,19 +112,34 @@ func (s *session) fsck(c *cli.Context) error {
 		s.note("%s left by an interrupted write; gc takes care of that", plural(rep.Leftover, "pack"))
 	}
 	v := fsckJSON{rep.Packs, rep.Chunks, rep.Bytes, rep.Archives, rep.Versions, rep.Leftover, problems}
-	err = s.emit(c, v, func(w io.Writer) {
-		for _, p := range problems {
-			fmt.Fprintf(w, "damaged: %s\n", oneLine(p))
-		}
-		if !c.Bool("quiet") {
-			fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
-				plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(problems))
-		}
-	})
+	err = s.emit(c, v, func(w io.Writer) { v.text(w, c.Bool("quiet")) })
 	if err == nil && len(problems) > 0 {
 		err = &silentError{datafs.ErrCorrupt}
 	}
 	return err
+}
+
+// rebuild makes the index anew, and returns what could not be read.
+func (s *session) rebuild(c *cli.Context, api *datafs.API) ([]string, error) {
+	problems, err := api.RebuildIndex(c.Context)
+	if errors.Is(err, datafs.ErrCorrupt) {
+		hint := "index and journal are both damaged: put one of them back from a copy"
+		return nil, &datafs.HintError{Err: err, Hint: hint}
+	}
+	if err == nil && !c.Bool("quiet") {
+		s.note("index rebuilt")
+	}
+	return append([]string{}, problems...), err
+}
+
+func (v fsckJSON) text(w io.Writer, quiet bool) {
+	for _, p := range v.Problems {
+		fmt.Fprintf(w, "damaged: %s\n", oneLine(p))
+	}
+	if !quiet {
+		fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
+			plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(v.Problems))
+	}
 }
 
 func verdict(problems []string) string {

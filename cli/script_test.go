@@ -19,31 +19,34 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"github.com/datafs/datafs/fixtures"
 )
 
 const scripts = "../fixtures/script"
 
-// TestMain makes this program the command datafs where it is called so.
+// TestMain makes this program the command datafs where it is called so, and
+// the tools that damage files.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"datafs": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		context.AfterFunc(ctx, stop)
-		os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}})
+	testscript.Main(m, map[string]func(){
+		"datafs": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			context.AfterFunc(ctx, stop)
+			os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+		"fillfile": fillFile,
+		"flipbit":  flipBit,
+		"cutfile":  cutFile,
+	})
 }
 
 // TestScript runs the transcripts. Each has an empty home directory, $WORK/home,
 // no settings, and these commands besides those of testscript:
 //
-//	console FILE         runs a console (see consoleStep) of this script
-//	code N COMMAND ...   runs a command, whose exit code must be N
-//	flip GLOB OFFSET     flips a bit of each file; an offset below 0 counts from the end
-//	cut GLOB SIZE        cuts files to a size; below 0, so many bytes off
-//	fill FILE SIZE SEED  writes bytes that do not compress
-//	hold FILE            holds the lock of a file until the script ends
-//	damaged              no deep check of the repositories when the script ends
+//	console FILE        runs a console (see consoleStep) of this script
+//	code N COMMAND ...  runs a command, whose exit code must be N
+//	hold FILE           holds the lock of a file until the script ends
+//	damaged             no deep check of the repositories when the script ends
+//
+// The programs fillfile, flipbit and cutfile are there, too.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                scripts,
@@ -54,9 +57,6 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"console": consoleCommand,
 			"code":    codeCommand,
-			"flip":    flipCommand,
-			"cut":     cutCommand,
-			"fill":    fillCommand,
 			"hold":    holdCommand,
 			"damaged": func(ts *testscript.TestScript, _ bool, _ []string) { *ts.Value("damaged").(*bool) = true },
 		},
@@ -169,57 +169,6 @@ func number(ts *testscript.TestScript, s string) int {
 	n, err := strconv.Atoi(s)
 	ts.Check(err)
 	return n
-}
-
-// change rewrites each file that a pattern names; there must be one.
-func change(ts *testscript.TestScript, glob string, fn func([]byte) []byte) {
-	files, err := filepath.Glob(ts.MkAbs(glob))
-	ts.Check(err)
-	if len(files) == 0 {
-		ts.Fatalf("no file is called %s", glob)
-	}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		ts.Check(err)
-		ts.Check(os.WriteFile(f, fn(data), 0o600))
-	}
-}
-
-// fromEnd counts from the end of n bytes where i is below 0.
-func fromEnd(i, n int) int {
-	if i < 0 {
-		return n + i
-	}
-	return i
-}
-
-func flipCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: flip GLOB OFFSET")
-	}
-	at := number(ts, args[1])
-	change(ts, args[0], func(b []byte) []byte {
-		b[fromEnd(at, len(b))] ^= 1
-		return b
-	})
-}
-
-func cutCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: cut GLOB SIZE")
-	}
-	size := number(ts, args[1])
-	change(ts, args[0], func(b []byte) []byte { return b[:fromEnd(size, len(b))] })
-}
-
-func fillCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: fill FILE SIZE SEED")
-	}
-	f, err := os.Create(ts.MkAbs(args[0]))
-	ts.Check(err)
-	err = fixtures.Random(f, int64(number(ts, args[1])), uint64(number(ts, args[2])))
-	ts.Check(errors.Join(err, f.Close()))
 }
 
 func holdCommand(ts *testscript.TestScript, neg bool, args []string) {

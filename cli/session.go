@@ -40,7 +40,9 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 	o := &datafs.Options{
 		ConfigFile: c.String("config-file"), Profile: c.String("profile"), Repo: c.String("repo"),
 		Requirements: c.String("requirements"), LockTimeout: timeout,
-		Holder: fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),
+		// A slip, or a disk that is not mounted, must not look like an empty repository.
+		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
+		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),
 	}
 	if !c.Bool("quiet") {
 		o.Waiting = func(holder string) { s.note("waiting for %s", holder) }
@@ -55,27 +57,9 @@ func (s *session) open(c *cli.Context) (*datafs.API, error) {
 	if s.api != nil {
 		return s.api, nil
 	}
-	opts := s.options(c)
-	if err := repoThere(cmp.Or(opts.Repo, os.Getenv("DATAFS_REPO"))); err != nil {
-		return nil, err
-	}
 	var err error
-	s.api, err = datafs.Open(c.Context, opts)
+	s.api, err = datafs.Open(c.Context, s.options(c))
 	return s.api, err
-}
-
-// repoThere refuses a repository that was named and is not there: a slip, or a
-// disk that is not mounted, must not look like an empty repository.
-func repoThere(dir string) error {
-	if dir == "" || strings.HasPrefix(dir, "~") {
-		return nil
-	}
-	for _, at := range []string{dir, filepath.Join(dir, ".datafs")} {
-		if found, err := filepath.Glob(filepath.Join(glob(at), "[dj]*")); err != nil || len(found) > 0 {
-			return err
-		}
-	}
-	return nil
 }
 
 // archive opens the archive that the first argument names.

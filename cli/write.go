@@ -143,6 +143,9 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 			return datafs.Result{}, err
 		}
 	}
+	if source == "" {
+		return datafs.Result{}, usagef(`use "-" for standard input`, "no file was named")
+	}
 	return a.Update(c.Context, source, opts)
 }
 

@@ -44,23 +44,34 @@ func (tx *Tx) commit(db *DB) error {
 // inspect checks every page that bbolt will read for these changes.
 func (tx *Tx) inspect(changed []*bucket) error {
 	free, err := tx.s.freePages()
-	if err == nil {
-		err = free.verify()
+	if err != nil {
+		return err
 	}
-	for _, b := range changed {
-		if err == nil {
-			err = tx.inspectBucket(b)
-		}
+	if err := free.verify(); err != nil {
+		return err
 	}
-	return err
-}
-
-func (tx *Tx) inspectBucket(b *bucket) error {
 	if err := tx.root.proveWhole(); err != nil {
 		return err
 	}
-	if err := tx.root.pathTo([]byte(b.name), b.dropped); err != nil || !b.had {
-		return err
+	var losing []*cursor // in the tree of buckets
+	for _, b := range changed {
+		at := tx.root.cursor()
+		if err := at.approach([]byte(b.name)); err != nil {
+			return err
+		}
+		if b.dropped {
+			losing = appendLeaf(losing, at)
+		}
+		if err := tx.inspectBucket(b); err != nil {
+			return err
+		}
+	}
+	return tx.root.proveMerges(losing)
+}
+
+func (tx *Tx) inspectBucket(b *bucket) error {
+	if !b.had {
+		return nil
 	}
 	if b.dropped {
 		return tx.inspectWhole(b)
@@ -68,12 +79,28 @@ func (tx *Tx) inspectBucket(b *bucket) error {
 	if err := b.base.proveWhole(); err != nil {
 		return err
 	}
+	var losing []*cursor
 	for c := b.over.first(""); c != nil; c = c.next[0] {
-		if err := b.base.pathTo([]byte(c.key), c.stored == nil); err != nil {
+		at := b.base.cursor()
+		if err := at.approach([]byte(c.key)); err != nil {
 			return err
 		}
+		if c.stored == nil {
+			losing = appendLeaf(losing, at)
+		}
 	}
-	return nil
+	return b.base.proveMerges(losing)
+}
+
+// appendLeaf appends a cursor that is at another leaf than the last.
+func appendLeaf(losing []*cursor, c *cursor) []*cursor {
+	if !c.valid() || len(losing) > 0 && losing[len(losing)-1].leaf().id == c.leaf().id {
+		return losing
+	}
+	// Only its number is wanted: there may be many.
+	r := &c.stack[len(c.stack)-1]
+	r.p = &page{id: r.p.id, leaf: true}
+	return append(losing, c)
 }
 
 // inspectWhole checks all of a bucket that is to be dropped: bbolt reads every

@@ -216,7 +216,11 @@ func (w *wait) poll(ctx context.Context, most time.Duration, try func() (bool, e
 
 func (w *wait) tell() {
 	w.notice = nil
-	w.db.opts.Waiting(w.db.holder())
+	holder := w.db.holder()
+	if own := w.db.opts.Holder; own != "" && holder == own {
+		return // this process waits for itself: that is nobody else's doing
+	}
+	w.db.opts.Waiting(holder)
 }
 
 func (w *wait) busy() error {

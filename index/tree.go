@@ -122,11 +122,15 @@ type ref struct {
 
 func (t *tree) cursor() *cursor { return &cursor{t: t, stack: make([]ref, 0, 8)} }
 
+// leaves is the depth for those that want a leaf, however deep.
+const leaves = -1
+
 func first(*page) int  { return 0 }
 func last(p *page) int { return p.n - 1 }
 
-// descend goes from p down to a leaf, choosing an element on each page.
-func (c *cursor) descend(p *page, choose func(*page) int) error {
+// descend goes from p down to a leaf, or to a branch at the given depth,
+// choosing an element on each page. It fails where it finds a leaf above.
+func (c *cursor) descend(p *page, choose func(*page) int, depth int) error {
 	for {
 		if len(c.stack) == maxDepth {
 			return c.t.s.corrupt("a tree deeper than %d pages", maxDepth)
@@ -135,6 +139,9 @@ func (c *cursor) descend(p *page, choose func(*page) int) error {
 		c.stack = append(c.stack, ref{p, i})
 		if p.leaf {
 			return c.t.level(len(c.stack))
+		}
+		if len(c.stack) == depth {
+			return nil
 		}
 		q, err := c.t.child(p, i)
 		if err != nil {
@@ -151,7 +158,7 @@ func (c *cursor) toEnd(choose func(*page) int) error {
 	if err != nil {
 		return err
 	}
-	if err := c.descend(p, choose); err != nil {
+	if err := c.descend(p, choose, leaves); err != nil {
 		return err
 	}
 	if p.n == 0 {
@@ -161,6 +168,9 @@ func (c *cursor) toEnd(choose func(*page) int) error {
 }
 
 func (c *cursor) valid() bool { return len(c.stack) > 0 }
+
+// leaf returns the page under the cursor.
+func (c *cursor) leaf() *page { return c.stack[len(c.stack)-1].p }
 
 // key returns the key under the cursor, unproved.
 func (c *cursor) key() []byte {
@@ -179,7 +189,7 @@ func (c *cursor) next() error {
 	if r.i++; r.i < r.p.n {
 		return nil
 	}
-	return c.step(1, first)
+	return c.step(1, first, leaves)
 }
 
 func (c *cursor) prev() error {
@@ -187,11 +197,12 @@ func (c *cursor) prev() error {
 	if r.i--; r.i >= 0 {
 		return nil
 	}
-	return c.step(-1, last)
+	return c.step(-1, last, leaves)
 }
 
-// step goes to a neighbouring leaf.
-func (c *cursor) step(by int, choose func(*page) int) error {
+// step goes to the neighbour, at the given depth, of the page that the cursor is
+// at. Where there is none the cursor is at an end.
+func (c *cursor) step(by int, choose func(*page) int, depth int) error {
 	for l := len(c.stack) - 2; l >= 0; l-- {
 		r := &c.stack[l]
 		j := r.i + by
@@ -204,33 +215,9 @@ func (c *cursor) step(by int, choose func(*page) int) error {
 		if err != nil {
 			return err
 		}
-		return c.descend(q, choose)
+		return c.descend(q, choose, depth)
 	}
 	c.stack = c.stack[:0]
-	return nil
-}
-
-// proveWhole makes sure that nothing is hidden: a damaged pointer to a bucket
-// may lead to a part of its tree, which then begins or ends with another key,
-// and one in the tree may skip a level, which the depth of the first leaf shows.
-func (t *tree) proveWhole() error {
-	if t.whole {
-		return nil
-	}
-	var ends [2][]byte
-	for i, choose := range []func(*page) int{first, last} {
-		c := t.cursor()
-		if err := c.toEnd(choose); err != nil {
-			return err
-		}
-		if c.valid() {
-			ends[i] = c.key()
-		}
-	}
-	if t.seal != nil && !t.seal(ends[0], ends[1]) {
-		return t.s.corrupt("page %d is not the root of its bucket", t.root)
-	}
-	t.whole = true
 	return nil
 }
 
@@ -259,7 +246,7 @@ func (c *cursor) approach(key []byte) error {
 			return i
 		}
 		return p.descend(key)
-	})
+	}, leaves)
 	if err != nil {
 		return err
 	}
@@ -268,34 +255,6 @@ func (c *cursor) approach(key []byte) error {
 		return c.next()
 	}
 	return nil
-}
-
-// proveAbsent checks the records on both sides of where key would be.
-func (c *cursor) proveAbsent(key []byte) error {
-	if err := c.t.proveWhole(); err != nil {
-		return err
-	}
-	if c.valid() {
-		if _, err := c.value(); err != nil {
-			return err
-		}
-		if bytes.Compare(c.key(), key) < 0 {
-			return c.t.s.corrupt("%q is out of order", c.key())
-		}
-		if r := c.stack[len(c.stack)-1]; r.i > 0 {
-			_, err := c.t.check(r.p, r.i-1)
-			return err
-		}
-	}
-	d, err := c.before()
-	if err != nil || !d.valid() {
-		return err
-	}
-	if bytes.Compare(d.key(), key) > 0 {
-		return c.t.s.corrupt("%q is out of order", d.key())
-	}
-	_, err = d.value()
-	return err
 }
 
 // before returns a cursor at the record before this one's.
@@ -316,81 +275,6 @@ func (t *tree) get(key []byte) ([]byte, bool, error) {
 	}
 	v, err := c.value()
 	return v, true, err
-}
-
-// pathTo checks what bbolt will read when it puts a key, and with siblings also
-// what it may read when it deletes one: the pages on both sides, which a page
-// that has become too empty is merged with.
-func (t *tree) pathTo(key []byte, siblings bool) error {
-	c := t.cursor()
-	if err := c.approach(key); err != nil || !siblings {
-		return err
-	}
-	for _, r := range c.stack {
-		for _, i := range []int{r.i - 1, r.i + 1} {
-			if r.p.leaf || i < 0 || i >= r.p.n {
-				continue
-			}
-			if _, err := t.child(r.p, i); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// walk proves every record and calls fn with each page, in order.
-func (t *tree) walk(fn func(*page) error) error {
-	if err := t.proveWhole(); err != nil {
-		return err
-	}
-	p, err := t.top()
-	if err != nil {
-		return err
-	}
-	w := &walker{t: t, fn: fn}
-	return w.walk(p, 1)
-}
-
-type walker struct {
-	t    *tree
-	fn   func(*page) error
-	prev []byte // the key before
-}
-
-func (w *walker) walk(p *page, depth int) error {
-	if depth > maxDepth {
-		return w.t.s.corrupt("a tree deeper than %d pages", maxDepth)
-	}
-	if err := w.fn(p); err != nil {
-		return err
-	}
-	if p.leaf {
-		return w.leaf(p, depth)
-	}
-	for i := range p.n {
-		q, err := w.t.child(p, i)
-		if err != nil {
-			return err
-		}
-		if err := w.walk(q, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *walker) leaf(p *page, depth int) error {
-	for i := range p.n {
-		if w.prev != nil && bytes.Compare(w.prev, p.key(i)) >= 0 {
-			return w.t.s.corrupt("page %d: %q is out of order", p.id, p.key(i))
-		}
-		if _, err := w.t.check(p, i); err != nil {
-			return err
-		}
-		w.prev = p.key(i)
-	}
-	return w.t.level(depth)
 }
 
 // after returns the smallest key behind key.

@@ -236,6 +236,11 @@ func (s *Store) packIDs() iter.Seq2[ID, error] {
 // with the tables of all packs. Packs that cannot be read are found and left
 // out.
 func (s *Store) Rebuild(ctx context.Context, found func(Problem)) error {
+	lock, err := s.lock(ctx, false) // gc must not remove a pack that is being registered
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
 	if err := s.index.DropSpace(ctx, localSpace); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	extractGroup = 256     // small files that a worker writes at a time
 	extractLarge = 4 << 20 // bytes from which on a file is decoded on all cores
+	maxTempNames = 1000    // that killed runs may have left for one file
 )
 
 // ExtractOptions say how to write a tree to disk.
@@ -176,11 +177,7 @@ func (x *extraction) write(e Entry, fill func(*os.File) error) error {
 	if e.Kind == KindExec {
 		mode = 0o777
 	}
-	name := e.Path
-	if x.opts.Replace {
-		name = path.Join(path.Dir(e.Path), ".datafs-"+e.Hash.String()[:16]+"-"+path.Base(e.Path)[:min(64, len(path.Base(e.Path)))])
-	}
-	out, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	out, name, err := x.create(e.Path, mode)
 	if err != nil {
 		return err
 	}
@@ -193,6 +190,24 @@ func (x *extraction) write(e Entry, fill func(*os.File) error) error {
 		return fmt.Errorf("write %s: %w", e.Path, err)
 	}
 	return nil
+}
+
+// create makes a new file, where it may replace another one by a name that is
+// not in use: a run that was killed, or another one, may have made the first.
+func (x *extraction) create(name string, mode fs.FileMode) (out *os.File, made string, err error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if !x.opts.Replace {
+		out, err = x.root.OpenFile(name, flags, mode)
+		return out, name, err
+	}
+	prefix := path.Join(path.Dir(name), ".datafs-"+Hash([]byte(name)).String()[:16])
+	for i := 0; ; i++ {
+		made = fmt.Sprintf("%s-%d", prefix, i)
+		out, err = x.root.OpenFile(made, flags, mode)
+		if i == maxTempNames || !errors.Is(err, fs.ErrExist) {
+			return out, made, err
+		}
+	}
 }
 
 // linkAll makes the links, when all else is there: nothing is written through

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -40,7 +41,7 @@ type CreateOptions struct {
 // Options say how to open a store.
 type Options struct {
 	Index       *index.DB     // required
-	LockTimeout time.Duration // how long to wait for gc in another process; 0: a minute
+	LockTimeout time.Duration // how long to wait for gc in another process; 0: a minute, < 0: for ever
 }
 
 // Store is a repository's content on local disk. All methods may be called by
@@ -140,8 +141,11 @@ func Open(dir string, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), wait: opts.LockTimeout}
-	if s.wait == 0 {
+	switch {
+	case s.wait == 0:
 		s.wait = time.Minute
+	case s.wait < 0:
+		s.wait = math.MaxInt64
 	}
 	return s, nil
 }
@@ -164,16 +168,27 @@ func packPath(dir string, id ID) string {
 }
 
 // lock takes the store's lock: writers share it, gc holds it alone, so that gc
-// never removes a chunk that a writer has found and not yet referred to.
+// never removes a chunk that a writer has found and not yet referred to. All
+// pass a gate on the way, which gc keeps shut while it waits, so that writers
+// who come one after another do not keep it out for ever.
 func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) {
-	l := flock.New(filepath.Join(s.dir, "store.lock"))
+	bounded, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	gate, err := s.tryLock(ctx, bounded, "store.gate", exclusive)
+	if err != nil {
+		return nil, err
+	}
+	defer gate.Unlock()
+	return s.tryLock(ctx, bounded, "store.lock", exclusive)
+}
+
+func (s *Store) tryLock(ctx, bounded context.Context, name string, exclusive bool) (*flock.Flock, error) {
+	l := flock.New(filepath.Join(s.dir, name))
 	try := l.TryRLockContext
 	if exclusive {
 		try = l.TryLockContext
 	}
-	bounded, cancel := context.WithTimeout(ctx, s.wait)
-	defer cancel()
-	_, err := try(bounded, 20*time.Millisecond)
+	_, err := try(bounded, 10*time.Millisecond)
 	switch {
 	case err == nil:
 		return l, nil

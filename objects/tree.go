@@ -45,7 +45,19 @@ func (t *Tree) Single() (Entry, bool) {
 // Entries lists the tree in the order of its paths.
 func (t *Tree) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		t.s.walkListing(ctx, t.root, t.id, func(e *Entry) bool { return yield(*e, nil) }, func(err error) { yield(Entry{}, err) })
+		var last *Entry
+		fail := func(err error) { yield(Entry{}, err) }
+		t.s.walkListing(ctx, t.root, t.id, func(e *Entry) bool {
+			// Within a node this has been checked; here it is from node to node.
+			if last != nil {
+				if err := checkOrder(last, e); err != nil {
+					fail(fmt.Errorf("tree %s: %w: %w", t.id, ErrCorrupt, err))
+					return false
+				}
+			}
+			last = e
+			return yield(*e, nil)
+		}, fail)
 	}
 }
 

@@ -315,3 +315,67 @@ func TestImportAllTakesBackWhatHasNoVersion(t *testing.T) {
 		wantList(t, "names", names(t, d.Names(t.Context(), "")), []string{})
 	})
 }
+
+// changesOf counts what a manager has been given to write.
+func changesOf(t *testing.T, m refs.Manager) []string {
+	t.Helper()
+	list := []string{}
+	for r, err := range m.Changes(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, string(r.Cursor)+" "+r.Key)
+	}
+	return list
+}
+
+func TestWhatChangesNothingWritesNothing(t *testing.T) {
+	m := &refs.Mem{}
+	d := refs.New(m, nil)
+	mustCreate(t, d, refs.Archive{Name: "a", Versioned: true, Tags: []string{"x"}, Metadata: map[string]string{"k": "v"}})
+	add(t, d, "a", "1")
+	s := refs.Spec{Metadata: map[string]string{"k": "K?"}}
+	if err := d.SetSpec(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	want := changesOf(t, m)
+	add(t, d, "a", "1")
+	for _, err := range []error{
+		d.SetSpec(t.Context(), s),
+		d.UpdateMetadata(t.Context(), "a", map[string]*string{"k": new("v"), "none": nil}),
+		d.AddTags(t.Context(), "a", "X"),
+		d.DeleteTags(t.Context(), "a", "none"),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wantList(t, "changes", changesOf(t, m), want)
+}
+
+// reading counts the records that are asked for.
+type reading struct {
+	refs.Manager
+	asked int
+}
+
+func (m *reading) Get(ctx ctx, key string) (refs.Record, error) {
+	m.asked++
+	return m.Manager.Get(ctx, key)
+}
+
+// TestAMessageIsNotRetried: that somebody deletes the archive is for the user to
+// know, not a race to win.
+func TestAMessageIsNotRetried(t *testing.T) {
+	m, d, _ := planned(t, isOp("delete", `version/a\0.0.1`))
+	m.before = func(string) {
+		r := &reading{Manager: &m.Mem}
+		wantText(t, refs.New(r, nil).AddTags(t.Context(), "a", "x"), `Archive "a" is being deleted`, refs.ErrConflict)
+		if r.asked != 1 {
+			t.Errorf("the manager was asked %d times", r.asked)
+		}
+	}
+	if err := d.Delete(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,312 @@
+package datafs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// randomText is incompressible.
+func randomText(t *testing.T, seed uint64, size int64) string {
+	t.Helper()
+	return string(must(io.ReadAll(io.LimitReader(newRandom(seed), size)))(t))
+}
+
+func TestStats(t *testing.T) {
+	api := newAPI(t)
+	equal(t, "of nothing", must(api.Stats(t.Context()))(t), Stats{})
+	random := randomText(t, 1, 1<<20)
+	h := newArchive(t, api, "x")
+	put(t, h, random)
+	put(t, h, "short")
+	put(t, newArchive(t, api, "y"), random)
+	newArchive(t, api, "empty")
+	st := must(api.Stats(t.Context()))(t)
+	if st.Archives != 3 || st.Versions != 3 || st.Logical != 2<<20+5 || st.Packs != 2 {
+		t.Errorf("got %+v", st)
+	}
+	if st.Unique < 1<<20 || st.Unique > 1<<20+10_000 || st.Stored < 1<<20 || st.Stored > 1<<20+10_000 || st.Chunks < 10 {
+		t.Errorf("got %+v", st)
+	}
+}
+
+func TestCheckOfASoundRepository(t *testing.T) {
+	api := newAPI(t)
+	put(t, newArchive(t, api, "x"), randomText(t, 1, 1<<20))
+	put(t, newUnversioned(t, api, "y"), "text")
+	noError(t, api.CreateTable(t.Context(), "other"))
+	for _, full := range []bool{false, true} {
+		rep := must(api.Check(t.Context(), &CheckOptions{Full: full}))(t)
+		if len(rep.Problems) > 0 || rep.Archives != 2 || rep.Versions != 2 || rep.Packs != 2 || rep.Chunks < 10 || rep.Bytes < 1<<20 {
+			t.Errorf("full %v: got %+v", full, rep)
+		}
+	}
+}
+
+func TestCheckFindsDamage(t *testing.T) {
+	pack := func(t *testing.T, api *API, i int) string {
+		return must(filepath.Glob(filepath.Join(api.Repo(), "packs/*/*")))(t)[i]
+	}
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, api *API)
+		full   bool
+		want   string // in the problems
+	}{
+		{"a pack that is missing", func(t *testing.T, api *API) { noError(t, os.Remove(pack(t, api, 0))) }, false, "is missing"},
+		{"a pack that is cut off", func(t *testing.T, api *API) { noError(t, os.Truncate(pack(t, api, 0), 100)) }, false, "pack"},
+		{"bytes in a chunk", func(t *testing.T, api *API) { spoil(t, api, 1<<20) }, true, "chunk"},
+		{"an index of garbage", func(t *testing.T, api *API) {
+			noError(t, os.WriteFile(api.index.Path(), []byte(strings.Repeat("garbage ", 1000)), 0o600))
+		}, false, "index"},
+		{"an index that is empty", func(t *testing.T, api *API) { noError(t, os.Truncate(api.index.Path(), 0)) }, false, "index"},
+		{"an index without content", func(t *testing.T, api *API) { noError(t, api.index.DropSpace(t.Context(), "local")) }, false, "x version 0.0.1: "},
+		{"a journal that is cut off", func(t *testing.T, api *API) {
+			noError(t, os.Truncate(must(filepath.Glob(filepath.Join(api.Repo(), "journal/*")))(t)[0], 100))
+		}, false, "journal"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			api := openOnly(t, testOptions(t.TempDir()))
+			put(t, newArchive(t, api, "x"), randomText(t, 1, 1<<20))
+			c.damage(t, api)
+			rep, err := api.Check(t.Context(), &CheckOptions{Full: c.full})
+			noError(t, err)
+			if !strings.Contains(strings.Join(rep.Problems, "\n"), c.want) {
+				t.Errorf("got %q, want something about %q", rep.Problems, c.want)
+			}
+		})
+	}
+}
+
+// picture is all that can be seen of a repository.
+func picture(t *testing.T, api *API) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintln(&b, must(api.Tables(t.Context()))(t), fmt.Sprint(must(api.Spec(t.Context()))(t)))
+	for name, err := range api.Filter(t.Context(), nil) {
+		noError(t, err)
+		h := must(api.Archive(t.Context(), name, nil))(t)
+		fmt.Fprintln(&b, h, h.Versioned(), must(h.Tags(t.Context()))(t), must(h.Metadata(t.Context()))(t), versions(t, h))
+		noError(t, h.Log(t.Context(), &b))
+		for _, e := range must(h.History(t.Context()))(t) {
+			fmt.Fprintln(&b, e.Label(), e.Hash, depends(e.Dependencies))
+			if h.Versioned() {
+				fmt.Fprintln(&b, treeText(t, h, e.Label()))
+			}
+		}
+	}
+	return b.String()
+}
+
+func treeText(t *testing.T, h *Archive, version string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, e := range collect(t, h.Entries(t.Context(), version)) {
+		fmt.Fprintln(&b, e.Path, e.Kind, e.Size)
+		if e.Kind.IsFile() {
+			noError(t, h.Cat(t.Context(), &b, &OpenOptions{Version: version, Path: e.Path}))
+		}
+	}
+	return b.String()
+}
+
+// furnish fills a repository with some of everything.
+func furnish(t *testing.T, api *API) {
+	t.Helper()
+	h := must(api.Create(t.Context(), "dir/x", &CreateOptions{Tags: []string{"t", "u"}, Metadata: map[string]string{"a": "1"}}))(t)
+	put(t, h, randomText(t, 1, 300_000))
+	must(h.UpdateFrom(t.Context(), strings.NewReader("two"), &UpdateOptions{
+		Bump: "minor", Prerelease: "beta", Message: new("second"), Dependencies: Dependencies{"d": new("1.0"), "e": nil},
+	}))(t)
+	noError(t, h.SetDependencies(t.Context(), Dependencies{"f": new("2.0")}))
+	tree := newArchive(t, api, "tree")
+	must(tree.Update(t.Context(), writeTree(t, map[string]string{"a/b": "text", "link": "->a/b", "e/": ""}), nil))(t)
+	put(t, newUnversioned(t, api, "unversioned"), "text")
+	newArchive(t, api, "empty")
+	put(t, newArchive(t, api, "deleted"), "gone")
+	noError(t, api.Delete(t.Context(), "deleted"))
+	noError(t, api.CreateTable(t.Context(), "other"))
+	noError(t, api.RequireMetadata(t.Context(), map[string]*string{"a": new("A")}))
+	noError(t, api.RequirePatterns(t.Context(), []string{"."}, nil))
+}
+
+func TestRebuildIndexBringsEverythingBack(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(path string) error
+	}{
+		{"nothing was wrong", func(string) error { return nil }},
+		{"it was deleted", os.Remove},
+		{"it was overwritten with garbage", func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("garbage ", 10_000)), 0o600)
+		}},
+		{"it was emptied", func(path string) error { return os.Truncate(path, 0) }},
+		{"it was cut in half", func(path string) error {
+			fi, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			return os.Truncate(path, fi.Size()/2)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			api := openChecked(t, testOptions(dir))
+			furnish(t, api)
+			want := picture(t, api)
+			noError(t, c.damage(api.index.Path()))
+			problems := must(api.RebuildIndex(t.Context()))(t)
+			equal(t, "problems", len(problems), 0)
+			equal(t, "picture", picture(t, api), want)
+			again := openOnly(t, testOptions(dir))
+			equal(t, "picture for another process", picture(t, again), want)
+			left := must(filepath.Glob(filepath.Join(api.Repo(), indexName+"*")))(t)
+			equal(t, "files", len(left), 2) // the index and its lock
+			h := must(api.Archive(t.Context(), "dir/x", nil))(t)
+			equal(t, "the next version", put(t, h, "three").Version, "0.1.1")
+		})
+	}
+}
+
+func TestRebuildIndexOfAnEmptyRepository(t *testing.T) {
+	api := newAPI(t)
+	equal(t, "problems", len(must(api.RebuildIndex(t.Context()))(t)), 0)
+	put(t, newArchive(t, api, "x"), "text")
+}
+
+func TestRebuildIndexNamesWhatItCannotRead(t *testing.T) {
+	api := openOnly(t, testOptions(t.TempDir()))
+	kept := put(t, newArchive(t, api, "kept"), "kept").Archive
+	put(t, newArchive(t, api, "lost"), randomText(t, 1, 1<<20))
+	for _, name := range must(filepath.Glob(filepath.Join(api.Repo(), "packs/*/*")))(t) {
+		if fi := must(os.Stat(name))(t); fi.Size() > 1<<20 {
+			noError(t, os.Truncate(name, fi.Size()-1))
+		}
+	}
+	problems := must(api.RebuildIndex(t.Context()))(t)
+	equal(t, "problems", len(problems), 1)
+	equal(t, "contents", text(t, kept, ""), "kept")
+}
+
+// spoilJournal flips a bit in the middle.
+func spoilJournal(t *testing.T, api *API) {
+	t.Helper()
+	journal := must(filepath.Glob(filepath.Join(api.Repo(), "journal/*")))(t)[0]
+	data := must(os.ReadFile(journal))(t)
+	data[len(data)/2] ^= 1
+	noError(t, os.WriteFile(journal, data, 0o600))
+}
+
+func TestAJournalThatIsDamagedIsMadeAnewFromTheIndex(t *testing.T) {
+	opts := testOptions(t.TempDir())
+	var warnings []string
+	opts.Warn = func(text string) { warnings = append(warnings, text) }
+	api := openChecked(t, opts)
+	furnish(t, api)
+	want := picture(t, api)
+	spoilJournal(t, api)
+	equal(t, "problems", len(must(api.RebuildIndex(t.Context()))(t)), 0)
+	equal(t, "picture", picture(t, api), want)
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "the journal was made anew from the index: ") {
+		t.Errorf("got warnings %q", warnings)
+	}
+}
+
+func TestAJournalThatIsDamagedWithoutAnIndexIsAnError(t *testing.T) {
+	api := openOnly(t, testOptions(t.TempDir()))
+	put(t, newArchive(t, api, "x"), "text")
+	noError(t, os.Remove(api.index.Path()))
+	spoilJournal(t, api)
+	_, err := api.RebuildIndex(t.Context())
+	if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "journal") || strings.Contains(err.Error(), "rename") {
+		t.Errorf("got %v, want an error about the journal alone", err)
+	}
+}
+
+func TestGCFreesWhatNobodyNeeds(t *testing.T) {
+	dir := t.TempDir()
+	api := openChecked(t, testOptions(dir))
+	ctx := t.Context()
+	noError(t, api.CreateTable(ctx, "other"))
+	other := openOnly(t, configured(dir, "manager: {class: EmbeddedManager, kwargs: {table_name: other}}"))
+	keep, shared, drop := randomText(t, 1, 1<<20), randomText(t, 2, 1<<20), randomText(t, 3, 1<<20)
+	kept := put(t, newArchive(t, api, "kept"), keep).Archive
+	put(t, newArchive(t, api, "dropped"), drop+shared)
+	elsewhere := put(t, newArchive(t, other, "elsewhere"), shared).Archive
+	full := must(api.Stats(ctx))(t)
+	noError(t, api.Delete(ctx, "dropped"))
+
+	dry := must(api.GC(ctx, true))(t)
+	equal(t, "stored after a dry run", must(api.Stats(ctx))(t).Stored, full.Stored)
+	rep := must(api.GC(ctx, false))(t)
+	if rep.Freed < 1<<20-1<<17 || dry.Freed != rep.Freed {
+		t.Errorf("freed %d bytes (dry run: %d), want about 1 MiB", rep.Freed, dry.Freed)
+	}
+	st := must(api.Stats(ctx))(t)
+	if st.Stored > 2<<20+1<<19 || st.Archives != 2 {
+		t.Errorf("got %+v", st)
+	}
+	equal(t, "kept", text(t, kept, "") == keep, true)
+	equal(t, "in the other table", text(t, elsewhere, "") == shared, true)
+	equal(t, "a second run", must(api.GC(ctx, false))(t).Freed, int64(0))
+
+	noError(t, api.DeleteTable(ctx, "other"))
+	must(api.GC(ctx, false))(t)
+	if st := must(api.Stats(ctx))(t); st.Stored > 1<<20+10_000 {
+		t.Errorf("without the table: got %+v", st)
+	}
+	noError(t, api.Delete(ctx, "kept"))
+	must(api.GC(ctx, false))(t)
+	equal(t, "at last", must(api.Stats(ctx))(t), Stats{})
+}
+
+func TestGCFreesReplacedContents(t *testing.T) {
+	api := newAPI(t)
+	h := newUnversioned(t, api, "x")
+	for i := range 4 {
+		put(t, h, randomText(t, uint64(i), 1<<20))
+	}
+	want := text(t, h, "")
+	must(api.GC(t.Context(), false))(t)
+	if st := must(api.Stats(t.Context()))(t); st.Stored > 1<<20+20_000 {
+		t.Errorf("got %+v, want 1 MiB stored", st)
+	}
+	equal(t, "contents", text(t, h, "") == want, true)
+	equal(t, "records", len(must(h.History(t.Context()))(t)), 4)
+}
+
+// Two writers at once may store the same chunk in two packs.
+func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
+	const big = 20 << 20 // packs that GC does not gather
+	for _, order := range []bool{false, true} {
+		api := newAPI(t)
+		ctx := t.Context()
+		same := randomText(t, 1, big)
+		texts := map[string]string{"one": same, "two": same + randomText(t, 2, big/2)}
+		if order {
+			texts = map[string]string{"one": same + randomText(t, 3, big/2), "two": same}
+		}
+		for _, name := range []string{"one", "two"} {
+			newArchive(t, api, name)
+		}
+		inside := must(api.writer(ctx, "one"))(t)
+		first := must(inside.File(strings.NewReader(texts["one"])))(t)
+		put(t, must(api.Archive(ctx, "two", nil))(t), texts["two"])
+		noError(t, inside.Finish())
+		h := must(api.Archive(ctx, "one", nil))(t)
+		nv := must(h.prepare(ctx, &UpdateOptions{}))(t)
+		must(h.register(ctx, nv, first))(t)
+		noError(t, inside.Close())
+
+		must(api.GC(ctx, false))(t)
+		for _, name := range slices.Sorted(maps.Keys(texts)) {
+			equal(t, name, text(t, must(api.Archive(ctx, name, nil))(t), "") == texts[name], true)
+		}
+	}
+}

@@ -1,0 +1,387 @@
+package objects
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/datafs/datafs/index"
+)
+
+// damaged is a store of some files, each in a pack of its own.
+type damaged struct {
+	s     *Store
+	files []damagedFile
+}
+
+type damagedFile struct {
+	name string
+	tree ID
+	want []byte
+	pack ID
+}
+
+// newDamaged takes files in with each compression. The store is not checked
+// when the test ends.
+func newDamaged(t *testing.T) *damaged {
+	t.Helper()
+	d := &damaged{s: openStore(t, t.TempDir(), smallChunks)}
+	old := map[string]bool{}
+	for i, mode := range []Compression{CompressOff, CompressAuto, CompressFast} {
+		want := append(random(uint64(i), 1200), kinds(4000)[[]string{"text", "float32", "int16"}[i]]...)
+		r, _ := takeNew(t, d.s, &WriterOptions{Compression: mode}, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(want)) })
+		f := damagedFile{name: string(mode), tree: r.Tree, want: want}
+		for _, p := range packPaths(t, d.s) {
+			if !old[p] {
+				old[p] = true
+				f.pack, _ = ParseID(filepath.Base(p))
+			}
+		}
+		d.files = append(d.files, f)
+	}
+	return d
+}
+
+func (d *damaged) path(i int) string { return packPath(d.s.dir, d.files[i].pack) }
+
+func (d *damaged) check(t *testing.T) (problems []string) {
+	t.Helper()
+	_, err := d.s.CheckPacks(t.Context(), true, func(p Problem) {
+		if !errors.Is(p.Err, ErrCorrupt) {
+			t.Errorf("check: %v", p.Err)
+		}
+		problems = append(problems, p.What)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return problems
+}
+
+// read reads all files, of which only that of a pack may be damaged, and
+// reports whether it is.
+func (d *damaged) read(t *testing.T, what string, hit int) (failed bool) {
+	t.Helper()
+	d.s.nodes = newNodeCache()
+	for i, f := range d.files {
+		got, err := readFile(t.Context(), d.s, f.tree)
+		switch {
+		case err == nil && bytes.Equal(got, f.want):
+		case err == nil:
+			t.Errorf("%s: %s has wrong bytes", what, f.name)
+		case i != hit:
+			t.Errorf("%s in another pack: %s: %v", what, f.name, err)
+		case !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), f.pack.String()):
+			t.Errorf("%s: the error does not name the pack: %v", what, err)
+		case !bytes.HasPrefix(f.want, got):
+			t.Errorf("%s: what was read before the error is wrong", what)
+		default:
+			failed = true
+		}
+	}
+	return failed
+}
+
+func TestAFlippedBitIsFoundOrHarmless(t *testing.T) {
+	d := newDamaged(t)
+	for i, f := range d.files {
+		good, err := os.ReadFile(d.path(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr, err := decodeTrailer(good[len(good)-packTrailerLen:], int64(len(good)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		failures := 0
+		for at := 0; at < len(good); at += 1 + at%37 {
+			bad := bytes.Clone(good)
+			bad[at] ^= 1 << (at % 8)
+			overwrite(t, d.path(i), bad)
+			what := fmt.Sprintf("%s: byte %d of %d", f.name, at, len(good))
+			failed := d.read(t, what, i)
+			problems := d.check(t)
+			frame := at >= len(packHeader) && uint64(at) < tr.table
+			// In a compressed chunk a bit may not matter for what it expands to.
+			if sure := !frame || failed || f.name == "off"; sure && len(problems) == 0 {
+				t.Errorf("%s: CheckPacks found nothing", what)
+			}
+			if !frame && failed {
+				t.Errorf("%s: the table is broken, and the file cannot be read", what)
+			}
+			for _, p := range problems {
+				if !strings.Contains(p, f.pack.String()) {
+					t.Errorf("%s: CheckPacks found %s", what, p)
+				}
+			}
+			if failed {
+				failures++
+			}
+		}
+		if failures < 30 {
+			t.Errorf("%s: only %d flipped bits were felt", f.name, failures)
+		}
+		overwrite(t, d.path(i), good)
+	}
+	checkStore(t, d.s)
+}
+
+// overwrite changes a file in place, as a failing disk does.
+func overwrite(t *testing.T, name string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(b, 0)
+	if err := errors.Join(err, f.Truncate(int64(len(b))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestATruncatedPackIsFoundOrHarmless(t *testing.T) {
+	d := newDamaged(t)
+	for i, f := range d.files {
+		good, err := os.ReadFile(d.path(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n < len(good); n += 1 + n%101 {
+			overwrite(t, d.path(i), good[:n])
+			what := fmt.Sprintf("%s cut to %d of %d", f.name, n, len(good))
+			failed := d.read(t, what, i)
+			if n < 100 && !failed {
+				t.Errorf("%s can still be read", what)
+			}
+			if problems := d.check(t); len(problems) == 0 {
+				t.Errorf("%s: CheckPacks found nothing", what)
+			}
+		}
+		overwrite(t, d.path(i), good)
+	}
+	checkStore(t, d.s)
+}
+
+func TestADeletedPackIsNamed(t *testing.T) {
+	d := newDamaged(t)
+	for _, closeFirst := range []bool{true, false} {
+		if closeFirst {
+			d.s.packs.close() // or the open pack can still be read
+		}
+		aside := filepath.Join(t.TempDir(), "aside")
+		if err := os.Rename(d.path(1), aside); err != nil {
+			t.Fatal(err)
+		}
+		if failed := d.read(t, "a deleted pack", 1); failed != closeFirst {
+			t.Errorf("reading failed %v", failed)
+		}
+		problems := d.check(t)
+		if len(problems) != 1 || !strings.Contains(problems[0], d.files[1].pack.String()) || !strings.Contains(problems[0], "missing") {
+			t.Errorf("CheckPacks found %q", problems)
+		}
+		if err := os.Rename(aside, d.path(1)); err != nil {
+			t.Fatal(err)
+		}
+		d.read(t, "all packs there", -1)
+	}
+	checkStore(t, d.s)
+}
+
+func TestAPackUnderAnotherNameIsFound(t *testing.T) {
+	d := newDamaged(t)
+	data, err := os.ReadFile(d.path(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, d.path(1), data)
+	if !d.read(t, "another pack's bytes", 1) {
+		t.Error("it could be read")
+	}
+	if problems := d.check(t); len(problems) == 0 {
+		t.Error("CheckPacks found nothing")
+	}
+}
+
+func TestALostIndexIsRebuilt(t *testing.T) {
+	d := newDamaged(t)
+	if err := os.Remove(filepath.Join(d.s.dir, "index.db")); err != nil {
+		t.Fatal(err)
+	}
+	s := reopen(t, d.s.dir)
+	if _, err := readFile(t.Context(), s, d.files[0].tree); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("without an index: %v", err)
+	}
+	d.s = s
+	if rep, err := s.CheckPacks(t.Context(), false, func(p Problem) { t.Error(p.What) }); err != nil || rep.Leftover != 3 {
+		t.Errorf("CheckPacks: %+v, %v", rep, err)
+	}
+	for range 2 { // over an empty index, and over a full one
+		if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+			t.Fatal(err)
+		}
+		d.read(t, "rebuilt", -1)
+		checkStore(t, s)
+	}
+	if err := s.CheckTree(t.Context(), d.files[2].tree, &Marks{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRebuildLeavesBrokenPacksOut(t *testing.T) {
+	d := newDamaged(t)
+	overwrite(t, d.path(2), []byte("no pack"))
+	var problems []string
+	if err := d.s.Rebuild(t.Context(), func(p Problem) { problems = append(problems, p.What) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0], d.files[2].pack.String()) {
+		t.Errorf("Rebuild found %q", problems)
+	}
+	for i, f := range d.files[:2] {
+		if got, err := readFile(t.Context(), d.s, f.tree); err != nil || !bytes.Equal(got, f.want) {
+			t.Errorf("file %d: %v", i, err)
+		}
+	}
+	if _, err := readFile(t.Context(), d.s, d.files[2].tree); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("the file of the broken pack: %v", err)
+	}
+}
+
+func TestRebuildWaitsForGC(t *testing.T) {
+	d := newDamaged(t)
+	lock, err := d.s.lock(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	s := openWith(t, d.s.dir, filepath.Join(d.s.dir, "index.db"), &Options{LockTimeout: 1})
+	if err := s.Rebuild(t.Context(), func(Problem) {}); !errors.Is(err, index.ErrBusy) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAWrongLocationIsMadeGood writes locations into the index that are not
+// those of the packs. The pack's own table helps, except where the length is
+// not what the tree says.
+func TestAWrongLocationIsMadeGood(t *testing.T) {
+	cases := map[string]func(*index.Entry){
+		"an offset too great":      func(e *index.Entry) { e.Offset++ },
+		"an offset too small":      func(e *index.Entry) { e.Offset-- },
+		"an offset far outside":    func(e *index.Entry) { e.Offset = 1 << 50 },
+		"a negative offset":        func(e *index.Entry) { e.Offset = 1 << 63 },
+		"too few stored bytes":     func(e *index.Entry) { e.Stored-- },
+		"too many stored bytes":    func(e *index.Entry) { e.Stored++ },
+		"4 GiB of stored bytes":    func(e *index.Entry) { e.Stored = 1<<32 - 1 },
+		"another codec":            func(e *index.Entry) { e.Codec ^= 1 },
+		"an unknown codec":         func(e *index.Entry) { e.Codec = 77 },
+		"another filter":           func(e *index.Entry) { e.Filter ^= 4 },
+		"an unknown filter":        func(e *index.Entry) { e.Filter = 3 },
+		"another length, refused":  func(e *index.Entry) { e.Raw++ },
+		"4 GiB of length, refused": func(e *index.Entry) { e.Raw = 1<<32 - 1 },
+	}
+	d := newDamaged(t)
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			d.relocate(t, change)
+			for _, f := range d.files {
+				d.s.nodes = newNodeCache()
+				got, err := readFile(t.Context(), d.s, f.tree)
+				if strings.HasSuffix(name, "refused") {
+					if !errors.Is(err, ErrCorrupt) {
+						t.Errorf("%s: %v", f.name, err)
+					}
+				} else if err != nil || !bytes.Equal(got, f.want) {
+					t.Errorf("%s: %d bytes, %v", f.name, len(got), err)
+				}
+			}
+			if problems := d.check(t); len(problems) != len(d.files) {
+				t.Errorf("CheckPacks found %q", problems)
+			}
+		})
+	}
+	if err := d.s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+		t.Fatal(err)
+	}
+	checkStore(t, d.s)
+}
+
+// relocate fills the index with changed locations.
+func (d *damaged) relocate(t *testing.T, change func(*index.Entry)) {
+	t.Helper()
+	if err := d.s.index.DropSpace(t.Context(), localSpace); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range d.files {
+		size, entries, err := d.s.packTable(f.pack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range entries {
+			change(&entries[i])
+		}
+		if err := d.s.index.AddPacks(t.Context(), localSpace, index.Pack{ID: f.pack, Size: size, Entries: entries}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestALocationInAnotherPackIsCorrupt shows that an index which leads to the
+// wrong pack never yields wrong bytes.
+func TestALocationInAnotherPackIsCorrupt(t *testing.T) {
+	d := newDamaged(t)
+	if err := d.s.index.DropSpace(t.Context(), localSpace); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range d.files {
+		size, entries, err := d.s.packTable(f.pack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := d.files[(i+1)%len(d.files)].pack
+		if err := d.s.index.AddPacks(t.Context(), localSpace, index.Pack{ID: other, Size: size, Entries: entries}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range d.files {
+		if got, err := readFile(t.Context(), d.s, f.tree); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %d bytes, %v", f.name, len(got), err)
+		}
+	}
+}
+
+func TestADamagedFileIsNotExtracted(t *testing.T) {
+	s, src, dir := openStore(t, t.TempDir(), Params{}), t.TempDir(), t.TempDir()
+	writeFile(t, src, "broken", 0o644, random(1, 100_000))
+	writeFile(t, src, "large", 0o644, random(2, extractLarge))
+	writeFile(t, src, "sound", 0o644, []byte("sound"))
+	r, _ := takeNew(t, s, &WriterOptions{Compression: CompressOff}, func(w *Writer) (*Result, error) { return w.Path(src, nil) })
+	tree := openTree(t, s, r.Tree)
+	data, err := os.ReadFile(packPaths(t, s)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][]byte{random(1, 100), random(2, extractLarge)[3<<20:][:100]} {
+		bad := bytes.Clone(data)
+		bad[bytes.Index(bad, part)] ^= 1
+		overwrite(t, packPaths(t, s)[0], bad)
+		for _, replace := range []bool{false, true} {
+			err := tree.Extract(t.Context(), dir, &ExtractOptions{Replace: replace})
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("got %v", err)
+			}
+			for p, what := range listDir(t, dir) {
+				if want, ok := listDir(t, src)[p]; !ok || what != want {
+					t.Errorf("%q was left: %s", p, what)
+				}
+				if err := os.Remove(filepath.Join(dir, p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
