@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,6 +23,8 @@ func TestDownloadOfAFile(t *testing.T) {
 	})
 	noError(t, os.Chmod(filepath.Join(dir, "there"), 0o640))
 	api.opts.Getenv = func(name string) string { return map[string]string{"HOME": dir}[name] }
+	socket := filepath.Join(t.TempDir(), "socket")
+	defer must(net.Listen("unix", socket))(t).Close()
 	for _, c := range []struct {
 		name    string
 		version string
@@ -41,7 +44,7 @@ func TestDownloadOfAFile(t *testing.T) {
 		{"a directory with a slash", "", "sub/", "", dir + "/sub/ is a directory"},
 		{"a directory that is missing", "", "none/x", "", `Directory not found: "` + dir + `/none"`},
 		{"a directory that is a file", "", "there/x", "", `Directory not found: "` + dir + `/there"`},
-		{"a device", "", os.DevNull, "", "/dev/null is not a regular file"},
+		{"a socket", "", socket, "", socket + " is not a regular file"},
 		{"a link to itself", "", "loop", "", "stat " + dir + "/loop: too many levels of symbolic links"},
 		{"a version that is missing", "3.0", "none2", "", `Version "3.0" not found in archive history`},
 		{"a version that is missing, over a file", "3.0", "there", "", `Version "3.0" not found in archive history`},
@@ -242,4 +245,15 @@ func leftovers(target string) []string {
 		names = append(names, fmt.Sprintf("%s.%s.datafs-%d-%d", dir, base, os.Getpid(), i))
 	}
 	return names
+}
+
+func TestMovingIsAllOrNothing(t *testing.T) {
+	from := writeTree(t, map[string]string{"a": "1", "b": "2", "c": "3"})
+	to := writeTree(t, map[string]string{"b/in the way": ""})
+	if err := moveAll(from, to); err == nil {
+		t.Error("a file took a directory's place")
+	}
+	equal(t, "what is there", readTree(t, to), map[string]string{"b/in the way": ""})
+	noError(t, moveAll(writeTree(t, map[string]string{"d": "4"}), to))
+	equal(t, "what is there", readTree(t, to), map[string]string{"b/in the way": "", "d": "4"})
 }

@@ -54,7 +54,8 @@ type ImportSummary struct {
 	New, Stored                          int64 // raw bytes that were new, and what they take
 }
 
-const importBatch = 4096 // files that are registered in one go
+// importBatch is how many files are registered in one go.
+var importBatch = 4096
 
 // Import makes an archive of each file below a directory, named like the file,
 // or a new version where there is an archive of that name. Links, empty and
@@ -199,9 +200,13 @@ func (im *importer) flush(ctx context.Context) error {
 	return im.register(ctx, items, contents)
 }
 
+// handle is one for an archive that may not be there yet.
+func (im *importer) handle(item ImportItem) *Archive {
+	return &Archive{api: im.api, name: item.Archive}
+}
+
 func (im *importer) take(ctx context.Context, w *objects.Writer, item ImportItem) (*objects.Result, error) {
-	h := &Archive{api: im.api, name: item.Archive}
-	before, err := h.before(ctx)
+	before, err := im.handle(item).before(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // a new archive
 	}
@@ -239,7 +244,12 @@ func (im *importer) register(ctx context.Context, items []ImportItem, contents [
 			continue
 		}
 		im.sum.Size += c.Size
-		list = append(list, im.record(items[i], c))
+		rec := im.record(items[i], c)
+		var err error
+		if rec.Version.Checksums, err = im.handle(items[i]).checksums(ctx, c); err != nil {
+			return fmt.Errorf("import %s: %w", items[i].Path, err)
+		}
+		list = append(list, rec)
 		taken = append(taken, items[i])
 	}
 	errs, err := im.api.refs.ImportAll(ctx, list)

@@ -80,11 +80,10 @@ func sortLines(s string) string {
 	return sorted(m)
 }
 
-func TestImportThousandsOfFiles(t *testing.T) {
-	files := importBatch + 104
-	if testing.Short() {
-		files = 500
-	}
+func TestImportInManyBatches(t *testing.T) {
+	defer func(n int) { importBatch = n }(importBatch)
+	importBatch = 300
+	const files = 1000
 	opts := testOptions(t.TempDir())
 	opts.Now = func() time.Time { return time.Now().Add(time.Minute) } // no time stamp is racy
 	api := openChecked(t, opts)
@@ -182,4 +181,15 @@ func TestImportOfUnversionedArchives(t *testing.T) {
 	got, _ := importing(t, api, dir, ImportOptions{Unversioned: true})
 	equal(t, "import", got, "f: created f ")
 	equal(t, "versioned", must(api.Archive(t.Context(), "f", nil))(t).Versioned(), false)
+}
+
+func TestImportRecordsChecksums(t *testing.T) {
+	api := openChecked(t, configured(t.TempDir(), "checksums: [md5]"))
+	dir := writeTree(t, map[string]string{"f": "hello"})
+	for range 2 {
+		must(api.Import(t.Context(), dir, nil))(t)
+		h := must(api.Archive(t.Context(), "f", nil))(t)
+		equal(t, "md5", must(h.Meta(t.Context(), "0.0.1", "md5"))(t), "5d41402abc4b2a76b9719d911017c592")
+		equal(t, "versions", versions(t, h), "0.0.1")
+	}
 }

@@ -12,7 +12,7 @@ import (
 func TestWhichVersionIsRead(t *testing.T) {
 	dir := t.TempDir()
 	opts := testOptions(dir)
-	opts.Requirements = "pinned==0.0.1;wrong==7.0;newest==latest"
+	opts.Requirements = "pinned==0.0.1;wrong==7.0;newest==latest;empty==latest"
 	api := openChecked(t, opts)
 	for _, name := range []string{"free", "pinned", "wrong", "newest"} {
 		h := newArchive(t, api, name)
@@ -44,7 +44,7 @@ func TestWhichVersionIsRead(t *testing.T) {
 		{"a pin that is not in the history", "wrong", "", "", "", `Archive "wrong" version 7.0 not found`},
 		{"a handle's version that is not in the history", "free", "7.0", "", "", `Archive "free" version 7.0 not found`},
 		{"asked for against the wrong pin", "wrong", "", "latest", "two", ""},
-		{"no contents", "empty", "", "", "", `Archive "empty" has no versions`},
+		{"the pin latest of no contents", "empty", "", "", "", `Archive "empty" has no versions`},
 		{"latest of no contents", "empty", "", "latest", "", `Archive "empty" has no versions`},
 		{"a version of no contents", "empty", "", "0.0.1", "", `Version "0.0.1" not found in archive history`},
 	} {

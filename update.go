@@ -199,7 +199,7 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 	}
 	nv.Tree, nv.Hash, nv.Size, nv.Files, nv.Dir = c.Tree, c.Hash, c.Size, c.Files, c.Dir
 	var err error
-	if nv.Checksums, err = h.api.checksums(ctx, c); err != nil {
+	if nv.Checksums, err = h.checksums(ctx, c); err != nil {
 		return Result{}, err
 	}
 	rec, prev, created, err := h.api.refs.AddVersion(ctx, nv)
@@ -216,15 +216,31 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 	return res, nil
 }
 
-// checksums computes what the profile wants recorded besides BLAKE3, of single
-// files.
-func (a *API) checksums(ctx context.Context, c *objects.Result) (map[string]string, error) {
-	if len(a.where.Profile.Checksums) == 0 || c.Dir {
+// checksums are what the profile wants recorded besides BLAKE3, of single files.
+// Those of the same contents are known.
+func (h *Archive) checksums(ctx context.Context, c *objects.Result) (map[string]string, error) {
+	want := h.api.where.Profile.Checksums
+	if len(want) == 0 || c.Dir {
 		return nil, nil
 	}
+	rec, err := h.latestOrNil(ctx)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // Import has not made it yet
+		return nil, err
+	}
+	if rec != nil && rec.Hash == c.Hash && !rec.Dir {
+		unknown := func(name string) bool { return rec.Checksums[name] == "" }
+		if !slices.ContainsFunc(want, unknown) {
+			return rec.Checksums, nil
+		}
+	}
+	return h.api.sum(ctx, c.Tree, want)
+}
+
+// sum reads a file in the repository.
+func (a *API) sum(ctx context.Context, tree objects.ID, algorithms []string) (map[string]string, error) {
 	sums := map[string]hash.Hash{}
 	var all []io.Writer
-	for _, name := range a.where.Profile.Checksums {
+	for _, name := range algorithms {
 		switch name {
 		case "md5":
 			sums[name] = md5.New()
@@ -235,7 +251,7 @@ func (a *API) checksums(ctx context.Context, c *objects.Result) (map[string]stri
 		}
 		all = append(all, sums[name])
 	}
-	t, err := a.store.Tree(ctx, c.Tree)
+	t, err := a.store.Tree(ctx, tree)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -210,6 +211,15 @@ func TestTheProfileAsksForChecksums(t *testing.T) {
 	equal(t, "checksums of a directory", len(must(h.Info(t.Context(), ""))(t).Sums), 0)
 }
 
+func TestChecksumsOfTheSameContentsAreKnown(t *testing.T) {
+	api := openOnly(t, configured(t.TempDir(), "checksums: [md5]"))
+	random := randomText(t, 1, 1<<20)
+	h := newArchive(t, api, "x")
+	put(t, h, random)
+	spoil(t, api, 1<<20) // so that they cannot be computed again
+	equal(t, "created", put(t, h, random).Created, false)
+}
+
 func TestHistoryRecordsTheUserAndTheMessage(t *testing.T) {
 	dir := t.TempDir()
 	config := "api: {user_config: {username: My Name, contact: me@x.org}}"
@@ -242,4 +252,26 @@ func TestHistoryRecordsTheUserAndTheMessage(t *testing.T) {
 		"version 0.0.1 (blake3 " + hash.Checksum + ")", "Date:      Sat, 18 Nov 2017 12:30:00 +0000",
 		"contact:   me@x.org", "username:  My Name", "",
 	})
+}
+
+func TestProgressAddsUp(t *testing.T) {
+	opts := testOptions(t.TempDir())
+	var mu sync.Mutex
+	told := map[string]int64{}
+	opts.Progress = func(p Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		told[fmt.Sprint(p.Label, " of ", p.Total)] += p.Bytes
+	}
+	api := openChecked(t, opts)
+	h := newArchive(t, api, "x")
+	put(t, h, strings.Repeat("text", 250))
+	must(h.Download(t.Context(), filepath.Join(t.TempDir(), "f"), nil))(t)
+	tree := newArchive(t, api, "tree")
+	must(tree.Update(t.Context(), writeTree(t, map[string]string{"a": "12", "b": "345"}), nil))(t)
+	must(tree.Download(t.Context(), filepath.Join(t.TempDir(), "d"), nil))(t)
+	equal(t, "told", len(told), 4)
+	equal(t, "of the update", told["x of 0"], 1000)
+	equal(t, "of the download", told["x of 1000"], 1000)
+	equal(t, "of the download of a directory", told["tree of 5"], 5)
 }

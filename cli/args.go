@@ -35,7 +35,7 @@ type parsed struct {
 }
 
 // freeCommands take any unknown --KEY VALUE; the names are in their dashed form.
-var freeCommands = map[string]bool{"configure": true, "create": true, "update": true, "update-metadata": true}
+var freeCommands = map[string]bool{"configure": true, "create": true, "import": true, "update": true, "update-metadata": true}
 
 // parser walks over the arguments once, from left to right.
 type parser struct {

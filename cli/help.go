@@ -32,6 +32,7 @@ var environment = []helpRow{
 	{"DATAFS_DEFAULT_PROFILE", "as --profile"},
 	{"DATAFS_REPO", "as --repo"},
 	{"XDG_CONFIG_HOME", "the configuration is datafs/config.yml in it (default: ~/.config)"},
+	{"XDG_CACHE_HOME", "the index of a repository on a network filesystem is in datafs in it (default: ~/.cache)"},
 	{"XDG_DATA_HOME", "repositories are datafs/PROFILE in it (default: ~/.local/share)"},
 	{"PAGER, LESS", "what log goes through on a terminal (default: less)"},
 	{"VISUAL, EDITOR", "what configure --edit opens (default: vi)"},

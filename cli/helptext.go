@@ -20,7 +20,9 @@ $ echo '2016,15.0' >> tas.csv
 $ datafs update climate/tas.csv tas.csv --bumpversion minor
 uploaded data to <DataArchive local://climate/tas.csv>. version bumped 0.0.1 --> 0.1.`,
 
-	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty files and special files are skipped and named. The directory itself as one archive is what update makes.
+	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty files and special files are skipped and named. Any other --KEY VALUE becomes metadata of the archives that are made.
+
+The directory itself as one archive is what update makes.
 
 $ mkdir runs
 $ echo 0.31 > runs/a.csv

@@ -130,19 +130,26 @@ func (p *progress) percent() int64 {
 	return int64(100 * min(1, max(0, float64(p.state.Done)/float64(p.state.Total))))
 }
 
+// bar writes a bar and the text, or the text alone where the total is unknown.
 func (p *progress) bar(now time.Time) {
-	const cells = 20
-	text, filled := p.text(now), 0
+	gauge, columns := "", 0
 	if p.state.Total > 0 {
-		filled = int(p.percent()) * cells / 100
+		gauge, columns = p.gauge()
 	}
-	text = string([]rune(text)[:min(utf8.RuneCountInString(text), max(0, p.Columns-cells-4))])
-	bar := strings.Repeat("=", filled)
-	if !p.NoColour {
-		bar = "\x1b[32m" + bar + "\x1b[0m"
-	}
-	columns := cells + 3 + utf8.RuneCountInString(text)
+	text := p.text(now)
+	text = string([]rune(text)[:min(utf8.RuneCountInString(text), max(0, p.Columns-columns-1))])
+	columns += utf8.RuneCountInString(text)
 	pad := strings.Repeat(" ", max(0, p.shown-columns))
-	fmt.Fprintf(p.w, "\r[%s%s] %s%s", bar, strings.Repeat(" ", cells-filled), text, pad)
+	fmt.Fprintf(p.w, "\r%s%s%s", gauge, text, pad)
 	p.shown = columns
+}
+
+func (p *progress) gauge() (gauge string, columns int) {
+	const cells = 20
+	filled := int(p.percent()) * cells / 100
+	done := strings.Repeat("=", filled)
+	if !p.NoColour {
+		done = "\x1b[32m" + done + "\x1b[0m"
+	}
+	return "[" + done + strings.Repeat(" ", cells-filled) + "] ", cells + 3
 }

@@ -71,13 +71,13 @@ func TestAShorterBarLeavesNothingOfTheOneBefore(t *testing.T) {
 	p.Update(time.Unix(2, 0), progressState{Label: "abcdef"})
 	out.Reset()
 	p.Update(time.Unix(3, 0), progressState{Label: "a"})
-	if got, want := out.String(), "\r["+strings.Repeat(" ", 20)+"] a: 0 B     "; got != want {
+	if got, want := out.String(), "\ra: 0 B     "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	out.Reset()
 	p.Clear()
 	p.Clear()
-	if got, want := out.String(), "\r"+strings.Repeat(" ", 29)+"\r"; got != want {
+	if got, want := out.String(), "\r"+strings.Repeat(" ", 6)+"\r"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -29,6 +29,8 @@ type session struct {
 	bar  *progress
 	mu   sync.Mutex // guards state
 	done progressState
+
+	total int64 // bytes that will be read, 0 when unknown; set before the work begins
 }
 
 // options turns the global options into the library's.
@@ -127,7 +129,7 @@ func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {
 			s.done = progressState{Label: p.Label}
 		}
 		s.done.Done += p.Bytes
-		s.done.Total = p.Total
+		s.done.Total = max(p.Total, s.total)
 		state := s.done
 		s.mu.Unlock()
 		s.bar.Update(time.Now(), state)

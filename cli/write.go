@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -146,6 +147,9 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 	if source == "" {
 		return datafs.Result{}, usagef(`use "-" for standard input`, "no file was named")
 	}
+	if fi, err := os.Stat(source); err == nil && fi.Mode().IsRegular() {
+		s.total = fi.Size()
+	}
 	return a.Update(c.Context, source, opts)
 }
 
@@ -182,7 +186,7 @@ func (s *session) importDir(c *cli.Context) error {
 	files := []importFileJSON{}
 	opts := &datafs.ImportOptions{
 		Prefix: c.String("prefix"), Authority: c.String("authority_name"), Tags: c.StringSlice("tag"),
-		Message: message(c), DryRun: c.Bool("dry-run"),
+		Message: message(c), Metadata: s.free(), DryRun: c.Bool("dry-run"),
 		Each: func(i datafs.ImportItem) {
 			if i.Status == datafs.ImportSkipped && !c.Bool("quiet") {
 				s.note("skipped %s: %s", i.Path, i.Why)

@@ -94,12 +94,10 @@ func (tx *Tx) inspectBucket(b *bucket) error {
 
 // appendLeaf appends a cursor that is at another leaf than the last.
 func appendLeaf(losing []*cursor, c *cursor) []*cursor {
-	if !c.valid() || len(losing) > 0 && losing[len(losing)-1].leaf().id == c.leaf().id {
+	if !c.valid() || len(losing) > 0 && losing[len(losing)-1].page().id == c.page().id {
 		return losing
 	}
-	// Only its number is wanted: there may be many.
-	r := &c.stack[len(c.stack)-1]
-	r.p = &page{id: r.p.id, leaf: true}
+	c.stack[len(c.stack)-1].p = c.page().slim()
 	return append(losing, c)
 }
 

@@ -17,7 +17,7 @@ import (
 
 // every is how many bytes lie between two flipped bits in these tests; 1 takes
 // many minutes.
-var every = flag.Int("every", 997, "flip a bit in every n-th byte")
+var every = flag.Int("every", 1999, "flip a bit in every n-th byte")
 
 // question is one thing to ask a database.
 type question struct {

@@ -153,3 +153,12 @@ func (p *page) descend(key []byte) int {
 	}
 	return i
 }
+
+// slim returns a branch, or the number of a leaf without its content: there may
+// be many leaves to remember.
+func (p *page) slim() *page {
+	if !p.leaf {
+		return p
+	}
+	return &page{id: p.id, leaf: true}
+}

@@ -57,42 +57,94 @@ func (c *cursor) proveAbsent(key []byte) error {
 	return err
 }
 
-// proveMerges checks the pages that bbolt may read when it deletes keys: it merges
-// a page that has become too empty with a neighbour, which may make the page
-// above too empty, and so on. The cursors are at the leaves that lose keys, in
-// order. Each such leaf makes for one merge, at most, at each depth, and each
-// merge reaches one page further; where pages that reach out meet, their reaches
-// add up.
+// merges finds the pages that bbolt may read when it deletes keys: it merges a
+// page that has become too empty with a neighbour, which may make the page above
+// too empty, and so on.
+type merges struct {
+	t      *tree
+	losing []*cursor // at the leaves that lose keys, in order
+	seen   map[uint64]*seenPage
+}
+
+type seenPage struct {
+	p      *page
+	parent uint64
+	found  bool
+}
+
+// proveMerges checks the pages that bbolt may read when the leaves under the
+// cursors lose keys.
 func (t *tree) proveMerges(losing []*cursor) error {
+	m := &merges{t: t, losing: losing, seen: map[uint64]*seenPage{}}
+	for _, c := range losing {
+		m.see(c)
+	}
 	for depth := 2; depth <= t.depth; depth++ {
-		if err := t.proveReach(losing, depth, 1, first); err != nil {
+		if err := m.reach(depth, 1, first); err != nil {
 			return err
 		}
 		slices.Reverse(losing)
-		err := t.proveReach(losing, depth, -1, last)
+		err := m.reach(depth, -1, last)
 		slices.Reverse(losing)
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return m.proveParents()
 }
 
-// proveReach is proveMerges at one depth, in one direction.
-func (t *tree) proveReach(losing []*cursor, depth, by int, choose func(*page) int) error {
-	reach := 0
-	for i, l := range losing {
-		reach++
-		met := func(p *page) bool { return i+1 < len(losing) && losing[i+1].stack[depth-1].p.id == p.id }
-		c := &cursor{t: t, stack: slices.Clone(l.stack[:depth])}
-		for reach > 0 && c.valid() && !met(c.stack[depth-1].p) {
+func (m *merges) see(c *cursor) {
+	parent := uint64(0)
+	for _, r := range c.stack {
+		if m.seen[r.p.id] == nil {
+			m.seen[r.p.id] = &seenPage{p: r.p.slim(), parent: parent}
+		}
+		parent = r.p.id
+	}
+}
+
+// reach goes from each leaf that loses keys, or from the page above it at the
+// given depth, as far as merges may reach in one direction. Each such leaf makes
+// for one merge, at most, at each depth, and each merge reaches one page
+// further; where pages that reach out meet, their reaches add up.
+func (m *merges) reach(depth, by int, choose func(*page) int) error {
+	far := 0
+	for i, l := range m.losing {
+		far++
+		met := func(p *page) bool {
+			return i+1 < len(m.losing) && m.losing[i+1].stack[depth-1].p.id == p.id
+		}
+		c := &cursor{t: m.t, stack: slices.Clone(l.stack[:depth])}
+		for far > 0 && c.valid() && !met(c.page()) {
 			if err := c.step(by, choose, depth); err != nil {
 				return err
 			}
-			reach--
+			m.see(c)
+			far--
 		}
 		if !c.valid() {
-			reach = 0
+			far = 0
+		}
+	}
+	return nil
+}
+
+// proveParents makes sure that nothing but its parent points to a page that was
+// seen: bbolt would take such a page for a child of the wrong one.
+func (m *merges) proveParents() error {
+	for _, s := range m.seen {
+		if s.p.leaf {
+			continue
+		}
+		for i := range s.p.n {
+			child := m.seen[s.p.child(i)]
+			if child == nil {
+				continue
+			}
+			if child.found || child.parent != s.p.id {
+				return m.t.s.corrupt("page %d and another both point to page %d", s.p.id, child.p.id)
+			}
+			child.found = true
 		}
 	}
 	return nil

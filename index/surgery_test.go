@@ -52,7 +52,7 @@ func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
 	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
 	os.WriteFile(db.path, image, 0o600)
 	want := answers(t, db, qs)
-	pages, step, n := uint64(len(image)/4096), max(1, *every/100), 0
+	pages, step, n := uint64(len(image)/4096), max(1, *every/50), 0
 	for _, p := range pointers(t, image) {
 		for to := range pages + 2 {
 			b := bytes.Clone(image)
@@ -80,7 +80,7 @@ func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
 
 func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 	image, qs := specimen(t)
-	pages, step, n := uint64(len(image)/4096), max(1, *every/20), 0
+	pages, step, n := uint64(len(image)/4096), max(1, *every/10), 0
 	for name, write := range writes {
 		db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
 		os.WriteFile(db.path, image, 0o600)
@@ -91,7 +91,7 @@ func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 		after := answers(t, db, qs)
 		for _, p := range pointers(t, image) {
 			for to := range pages + 2 {
-				if n++; n%step != 0 && native.Uint64(image[p.at:]) != to {
+				if n++; n%step != 0 {
 					continue
 				}
 				b := bytes.Clone(image)

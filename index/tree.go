@@ -169,8 +169,8 @@ func (c *cursor) toEnd(choose func(*page) int) error {
 
 func (c *cursor) valid() bool { return len(c.stack) > 0 }
 
-// leaf returns the page under the cursor.
-func (c *cursor) leaf() *page { return c.stack[len(c.stack)-1].p }
+// page returns the page that the cursor is at.
+func (c *cursor) page() *page { return c.stack[len(c.stack)-1].p }
 
 // key returns the key under the cursor, unproved.
 func (c *cursor) key() []byte {

@@ -65,6 +65,9 @@ func (b *batch) full() bool {
 
 // do adds an act behind the chunks so far.
 func (w *Writer) do(run func(*packer) error) error {
+	if err := w.usable(); err != nil {
+		return err
+	}
 	w.cur.acts = append(w.cur.acts, act{after: len(w.cur.chunks), run: run})
 	if w.cur.full() {
 		return w.rotate(w.cur.n)

@@ -116,7 +116,8 @@ func (s *Store) CheckTree(ctx context.Context, id ID, done *Marks) error {
 
 // Marks remembers what trees reach. The zero value is empty.
 type Marks struct {
-	set idSet
+	set  idSet
+	done map[ID]bool // nodes, all below which is in set: a file may have a node's bytes, and so its id
 }
 
 // Mark adds all that a tree reaches.
@@ -128,7 +129,7 @@ func (m *Marks) Mark(ctx context.Context, s *Store, tree ID) error {
 func (m *Marks) Len() int { return m.set.len() }
 
 func (m *Marks) mark(ctx context.Context, s *Store, id ID, look bool) error {
-	if m.set.has(id) {
+	if m.done[id] {
 		return nil
 	}
 	t, err := s.Tree(ctx, id)
@@ -138,8 +139,16 @@ func (m *Marks) mark(ctx context.Context, s *Store, id ID, look bool) error {
 	if err := m.listing(ctx, s, t.root, look); err != nil {
 		return fmt.Errorf("tree %s: %w", id, err)
 	}
-	m.set.add(id)
+	m.finish(id)
 	return nil
+}
+
+func (m *Marks) finish(node ID) {
+	m.set.add(node)
+	if m.done == nil {
+		m.done = map[ID]bool{}
+	}
+	m.done[node] = true
 }
 
 func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error {
@@ -149,7 +158,7 @@ func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error
 		}
 	}
 	for _, c := range n.children {
-		if m.set.has(c.id) {
+		if m.done[c.id] {
 			continue
 		}
 		below, err := s.listingBelow(ctx, n, c)
@@ -159,7 +168,7 @@ func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error
 		if err := m.listing(ctx, s, below, look); err != nil {
 			return err
 		}
-		m.set.add(c.id)
+		m.finish(c.id)
 	}
 	return nil
 }
@@ -175,7 +184,7 @@ func (m *Marks) file(ctx context.Context, s *Store, e *Entry, look bool) error {
 }
 
 func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, look bool) error {
-	if m.set.has(r.id) {
+	if m.done[r.id] {
 		return nil
 	}
 	n, err := s.contentBelow(ctx, r, level)
@@ -189,7 +198,7 @@ func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, look bo
 		err = m.content(ctx, s, n.refs[i], level-1, look)
 	}
 	if err == nil {
-		m.set.add(r.id)
+		m.finish(r.id)
 	}
 	return err
 }

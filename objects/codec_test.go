@@ -37,6 +37,7 @@ func kinds(n int) map[string][]byte {
 }
 
 func TestEveryKindOfDataComesBackFromEveryCompression(t *testing.T) {
+	t.Parallel()
 	var d decoder
 	for _, mode := range []Compression{"", CompressAuto, CompressOff, CompressFast, CompressBetter} {
 		e := newEncoder(mode)

@@ -138,6 +138,7 @@ func readAll(t *testing.T, tree *Tree) error {
 }
 
 func TestATreeWithABadEntryIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	c := craft{t, s}
 	storeChunks(t, s, []byte("one"))
@@ -154,6 +155,7 @@ func TestATreeWithABadEntryIsRefused(t *testing.T) {
 }
 
 func TestATreeWhoseNodesDoNotFitIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	c := craft{t, s}
 	one := storeChunks(t, s, []byte("one"), []byte("two"), []byte("four"))[0]
@@ -256,6 +258,7 @@ func victim(t *testing.T) (dir, outside string) {
 }
 
 func TestExtractDoesNotFollowALinkOutOfTheDirectory(t *testing.T) {
+	t.Parallel()
 	s, src := newStore(t), t.TempDir()
 	writeFile(t, src, "d/file", 0o644, []byte("new"))
 	writeFile(t, src, "d/sub/file", 0o644, []byte("new"))
@@ -303,9 +306,10 @@ func TestExtractReplacesALinkNotWhatItLeadsTo(t *testing.T) {
 }
 
 func TestExtractReplacesFilesAndLeavesOthers(t *testing.T) {
+	t.Parallel()
 	s, src, dir := newStore(t), t.TempDir(), t.TempDir()
 	long := strings.Repeat("long name ", 20)
-	for i := range 3 * extractGroup { // so that several workers write them
+	for i := range extractGroup + 200 { // so that several workers write them
 		writeFile(t, src, fmt.Sprintf("%s%d", long, i), 0o644, []byte("the same in all"))
 	}
 	writeFile(t, src, "d/file", 0o755, []byte("new"))

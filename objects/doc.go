@@ -17,8 +17,9 @@
 //	packs/ab/ID   a pack; ID is its id in lower-case hex, ab its first two digits
 //	tmp/          files being written; may be removed when nobody writes
 //
-// A reader refuses a format number that it does not know. Two repositories
-// that share storage must agree in the chunker's algorithm and sizes.
+// A reader refuses a format number that it does not know, and a datafs.json of
+// more than 64 KiB. Two repositories that share storage must agree in the
+// chunker's algorithm and sizes.
 //
 // # Chunker "gear-v1"
 //
@@ -96,13 +97,16 @@
 // Paths are UTF-8 or any other bytes but NUL, components separated by "/",
 // none of them empty, "." or ".."; entries ascend in the order of their
 // components (that is, of the bytes of the path with "/" taken as 0), and no
-// entry lies below one that is not a directory. A tree that is a single file
-// has one entry, with the empty path. A link's target is relative, has ".."
+// entry lies below one that is not a directory. A path or a link's target has
+// at most 64 KiB; a file and a tree have at most 2^62 bytes, and so have the
+// lengths in a node together. A tree that is a single file has one entry, with
+// the empty path. A link's target is relative, has ".."
 // only at its beginning, and there no more often than the link has parents.
 //
 // Lists are cut into nodes by content, so that a change in one place makes few
 // new nodes. A node ends after an item whose boundary word is divisible by 256
-// once it has 32 items, or when it has 4,096 items or 256 KiB, header included. The boundary
+// once it has 32 items, or when it has 4,096 items or 256 KiB, the 7 bytes of
+// the header common to all nodes included. The boundary
 // word is the first 4 bytes of the item's id; for an entry, of the BLAKE3 of
 // the entry's bytes. Levels are added until one node is left. A node has at
 // most 1 MiB and a level of at most 8.

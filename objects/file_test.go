@@ -38,6 +38,7 @@ func contents(t testing.TB) map[string]struct {
 }
 
 func TestReadAtGivesTheBytesAtAnyOffset(t *testing.T) {
+	t.Parallel()
 	for name, c := range contents(t) {
 		t.Run(name, func(t *testing.T) {
 			id := takeBytes(t, c.s, c.want).Tree
@@ -186,6 +187,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // TestTheTreeDoesNotDependOnTheReads gives the same bytes in reads of all sizes.
 func TestTheTreeDoesNotDependOnTheReads(t *testing.T) {
+	t.Parallel()
 	for name, c := range contents(t) {
 		want := c.want[:min(len(c.want), 1<<20)]
 		id := takeBytes(t, c.s, want).Tree
@@ -237,6 +239,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestALocalChangeInAFileIsSmall edits a file of 4 MiB in some places.
 func TestALocalChangeInAFileIsSmall(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	base := random(1, 4<<20)
 	takeBytes(t, s, base)
@@ -257,6 +260,7 @@ func TestALocalChangeInAFileIsSmall(t *testing.T) {
 // TestRunsHaveFewChunks takes long runs of one value, and sees the chunks agree
 // again behind an insertion before the run.
 func TestRunsHaveFewChunks(t *testing.T) {
+	t.Parallel()
 	word := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1e20))
 	cases := map[string][]byte{"zeros": {0}, "0xff": {0xff}, "the float32 1e20": word, "two values in turn": {0, 1}, "words of 8": []byte("\x00\x00\x00\x00\x00\x00\xf0\x7f")}
 	c := NewChunker(DefaultParams)

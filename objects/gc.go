@@ -40,7 +40,7 @@ func (s *Store) GC(ctx context.Context, dry bool, roots func(*Marks) error) (rep
 		return rep, err
 	}
 	rep.Live = int64(live.Len())
-	c := &collector{s: s, dry: dry, live: &live.set, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10)}
+	c := &collector{s: s, dry: dry, live: &live.set, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10), there: map[ID]bool{}}
 	if err := c.run(ctx); err != nil {
 		c.abort()
 		return rep, err
@@ -56,6 +56,8 @@ type collector struct {
 	buf  *bufio.Writer
 	out  *packWriter
 	old  []index.Pack // whose live chunks are in out
+
+	there map[ID]bool // packs with doubles, and whether they exist
 }
 
 func (c *collector) run(ctx context.Context) error {
@@ -64,14 +66,11 @@ func (c *collector) run(ctx context.Context) error {
 			return err
 		}
 	}
-	small, err := c.countSmall()
+	packs, small, err := c.survey()
 	if err != nil {
 		return err
 	}
-	for id, err := range c.s.packIDs() {
-		if err != nil {
-			return err
-		}
+	for _, id := range packs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -82,16 +81,19 @@ func (c *collector) run(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-func (c *collector) countSmall() (n int, err error) {
+// survey lists the packs that there are before any are made, and counts the
+// small ones.
+func (c *collector) survey() (packs []ID, small int, err error) {
 	for id, err := range c.s.packIDs() {
 		if err != nil {
-			return n, err
+			return nil, 0, err
 		}
+		packs = append(packs, id)
 		if fi, err := os.Stat(packPath(c.s.dir, id)); err == nil && fi.Size() < smallPack {
-			n++
+			small++
 		}
 	}
-	return n, nil
+	return packs, small, nil
 }
 
 // pack decides about one pack.
@@ -120,7 +122,8 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 }
 
 // sort returns the chunks that a pack must keep, and the stored bytes of the
-// others: those that are not live, and those that the index finds elsewhere.
+// others: those that are not live, and those that the index finds elsewhere, in
+// a pack that is there.
 func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (keep []index.Entry, garbage int64, err error) {
 	ids := make([]ID, len(entries))
 	for i, e := range entries {
@@ -131,13 +134,25 @@ func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (kee
 		return nil, 0, err
 	}
 	for i, e := range entries {
-		if c.live.has(e.ID) && (!locs[i].Found || locs[i].Pack == id) {
+		elsewhere := locs[i].Found && locs[i].Pack != id && c.exists(locs[i].Pack)
+		if c.live.has(e.ID) && !elsewhere {
 			keep = append(keep, e)
 		} else {
 			garbage += int64(e.Stored)
 		}
 	}
 	return keep, garbage, nil
+}
+
+// exists says whether the file of a pack that holds a double is there.
+func (c *collector) exists(id ID) bool {
+	there, asked := c.there[id]
+	if !asked {
+		_, err := os.Stat(packPath(c.s.dir, id))
+		there = err == nil
+		c.there[id] = there
+	}
+	return there
 }
 
 // adopt registers the packs that the index does not know: a writer was killed

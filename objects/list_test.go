@@ -118,10 +118,11 @@ func TestNodesWithBoundariesOnlyHaveTheMinimum(t *testing.T) {
 }
 
 func TestAChangeInAListMakesFewNewNodes(t *testing.T) {
+	t.Parallel()
 	nodes := nodeMap{}
 	_, refs := synthetic(t, nodes, 50_000)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range 8 {
 		at := rnd.IntN(len(refs))
 		changes := map[string][]ref{
 			"replaced": append(slices.Clone(refs[:at]), append([]ref{{ID{9, byte(at)}, 77}}, refs[at+1:]...)...),

@@ -193,6 +193,7 @@ func random(seed uint64, n int) []byte {
 }
 
 func TestAFileComesBackByteForByte(t *testing.T) {
+	t.Parallel()
 	zeros := make([]byte, 3<<20)
 	text := bytes.Repeat([]byte("2026-01-01,12.5,0.0,station-7\n"), 40000)
 	cases := map[string][]byte{

@@ -41,7 +41,10 @@ func (s *Store) stream(ctx context.Context, e *Entry, from int64, w io.Writer) (
 	}
 	workers := runtime.GOMAXPROCS(0)
 	st := &streamer{s: s, jobs: make(chan *job, workers+2), order: make(chan *job, workers+2)}
-	st.pool.New = func() any { return make([]byte, 0, streamBatch+streamBatch/4) }
+	st.pool.New = func() any {
+		b := make([]byte, 0, streamBatch+streamBatch/4)
+		return &b
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return st.produce(ctx, e, from) })
 	for range workers {
@@ -105,7 +108,7 @@ func (st *streamer) send(ctx context.Context, refs []refAt) error {
 func (st *streamer) decode(ctx context.Context) error {
 	f := fetcher{s: st.s}
 	for j := range st.jobs {
-		j.buf = st.pool.Get().([]byte)[:0]
+		j.buf = (*st.pool.Get().(*[]byte))[:0]
 		for i := range j.locs {
 			if j.buf, j.err = f.fetchMoved(ctx, j.buf, &j.locs[i]); j.err != nil {
 				break
@@ -135,7 +138,8 @@ func (st *streamer) consume(ctx context.Context, w io.Writer) (int64, error) {
 		if j.err != nil {
 			return n, j.err
 		}
-		st.pool.Put(j.buf[:0])
+		buf := j.buf[:0]
+		st.pool.Put(&buf)
 	}
 	return n, ctx.Err()
 }

@@ -139,6 +139,7 @@ func strangeDir(t testing.TB) string {
 }
 
 func TestADirectoryComesBackAsItWas(t *testing.T) {
+	t.Parallel()
 	s, dir := newStore(t), strangeDir(t)
 	r := takePath(t, s, dir)
 	if !r.Dir || r.Hash != r.Tree {
@@ -176,6 +177,7 @@ func TestADirectoryComesBackAsItWas(t *testing.T) {
 }
 
 func TestThreeThousandSmallFiles(t *testing.T) {
+	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
 	for i := range 3000 {
 		writeFile(t, dir, fmt.Sprintf("%d/%d/file %d", i%7, i%50, i), 0o644, random(uint64(i), i%3000))
@@ -206,6 +208,7 @@ func TestThreeThousandSmallFiles(t *testing.T) {
 }
 
 func TestALocalChangeInATreeIsSmall(t *testing.T) {
+	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
 	for i := range 3000 {
 		writeFile(t, dir, fmt.Sprintf("%02d/%04d", i/100, i), 0o644, fmt.Appendf(nil, "file %d", i))
@@ -224,6 +227,7 @@ func TestALocalChangeInATreeIsSmall(t *testing.T) {
 }
 
 func TestAnEntryIsFoundAtItsPathOnly(t *testing.T) {
+	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
 	for i := range 1000 {
 		writeFile(t, dir, fmt.Sprintf("d%03d/f%03d", i/10, i), 0o644, fmt.Appendf(nil, "%d", i))

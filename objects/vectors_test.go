@@ -304,6 +304,7 @@ type treeVector struct {
 }
 
 func TestTreesOfTheVectorsHaveTheirIDs(t *testing.T) {
+	t.Parallel()
 	for _, v := range vectors[[]treeVector](t, "tree/trees.json") {
 		t.Run(v.About, func(t *testing.T) {
 			s := newStoreWith(t, Params{"gear-v1", v.Min, v.Avg, v.Max})

@@ -113,11 +113,11 @@ func (w *Writer) readFile(t *treeWriter, e Entry, f *os.File, before fs.FileInfo
 	}
 	after, err := f.Stat()
 	if err != nil {
-		return err
+		return w.abandon(w.cur.n, err)
 	}
 	stat := index.StatOf(before)
 	if size != before.Size() || index.StatOf(after) != stat {
-		return fmt.Errorf("%s: %w", name, ErrChanged)
+		return w.abandon(w.cur.n, fmt.Errorf("%s: %w", name, ErrChanged))
 	}
 	return t.file(e, newSeen(abs, stat, at))
 }

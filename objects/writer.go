@@ -96,6 +96,9 @@ func (w *Writer) File(r io.Reader) (*Result, error) {
 
 // feed reads a file to its end, cuts it, and hands full blocks on.
 func (w *Writer) feed(r io.Reader) (size int64, err error) {
+	if err := w.usable(); err != nil {
+		return 0, err
+	}
 	start := w.cur.n // of the bytes not cut yet
 	for idle := 0; ; idle++ {
 		if w.cur.full() {
@@ -116,11 +119,26 @@ func (w *Writer) feed(r io.Reader) (size int64, err error) {
 		case err == io.EOF:
 			return size, nil
 		case err != nil:
-			return size, err
+			return size, w.abandon(start, err)
 		case idle > 100:
-			return size, io.ErrNoProgress
+			return size, w.abandon(start, io.ErrNoProgress)
 		}
 	}
+}
+
+// abandon forgets the file that is being fed, of which the bytes from start on
+// are not cut yet, so that the next one begins anew. It returns why.
+func (w *Writer) abandon(start int, why error) error {
+	w.cur.n = start
+	w.cur.ends = append(w.cur.ends, fileEnd{after: len(w.cur.chunks), pos: start, file: &inFile{}})
+	err := w.do(func(p *packer) error {
+		p.file = nil
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return why
 }
 
 func (w *Writer) progress(n int64) {
@@ -170,6 +188,17 @@ func (w *Writer) failure() error {
 	return w.ctx.Err()
 }
 
+// usable refuses to go on after the end of the run.
+func (w *Writer) usable() error {
+	if !w.closed {
+		return nil
+	}
+	if err := w.group.Wait(); err != nil {
+		return err
+	}
+	return errors.New("the writer is closed")
+}
+
 func (w *Writer) shut() {
 	if !w.closed {
 		w.closed = true
@@ -181,8 +210,8 @@ func (w *Writer) shut() {
 
 // Finish waits until all that was added is durable and known to the index.
 func (w *Writer) Finish() error {
-	if w.closed {
-		return errors.New("the writer is closed")
+	if err := w.usable(); err != nil {
+		return err
 	}
 	if err := w.dispatch(w.cur); err != nil {
 		return err

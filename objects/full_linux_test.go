@@ -1,0 +1,77 @@
+package objects
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestAFullDiskLeavesAGoodStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mountSmall(t, dir, 6<<20)
+	s := openStore(t, dir, Params{})
+	t.Cleanup(func() { s.Close() })
+	want := random(1, 500_000)
+	tree := takeBytes(t, s, want).Tree
+	failed, done := 0, 0
+	for free := int64(0); free < 1_500_000; free += 90_000 {
+		unfill := fill(t, dir, free)
+		w := newWriter(t, s, &WriterOptions{})
+		_, err := w.File(bytes.NewReader(random(uint64(100+free), 600_000)))
+		if err == nil {
+			err = w.Finish()
+		}
+		if err != nil && !errors.Is(err, syscall.ENOSPC) && !strings.Contains(err.Error(), "no space") {
+			t.Errorf("with %d bytes free: %v", free, err)
+		}
+		if failed++; err == nil {
+			failed, done = failed-1, done+1
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		unfill()
+		checkStore(t, s)
+		checkFile(t, s, tree, want)
+		collect(t, s, tree)
+	}
+	if failed < 3 || done < 3 {
+		t.Errorf("%d runs failed, %d did not", failed, done)
+	}
+	checkFile(t, s, tree, want)
+}
+
+// fill leaves so many bytes free on the file system of a directory.
+func fill(t *testing.T, dir string, free int64) (undo func()) {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "ballast")
+	if n := int64(st.Bavail)*int64(st.Bsize) - free; n > 0 {
+		if err := os.WriteFile(name, make([]byte, n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() { os.Remove(name) }
+}
+
+// mountSmall mounts a file system of so many bytes, where that is allowed.
+func mountSmall(t *testing.T, dir string, size int64) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
