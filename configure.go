@@ -37,7 +37,9 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 		switch {
 		case err == nil:
 		case isNew:
-			err = errors.Join(err, os.Remove(file))
+			if e := os.Remove(file); !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
 		default:
 			err = errors.Join(err, writeConfigFile(file, old))
 		}

@@ -165,7 +165,10 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 			Hint: "use --force to write into it; files of the same names are replaced, others stay",
 		}
 	}
-	return h.extract(ctx, t, target, true)
+	if err := h.extract(ctx, t, target, true); err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	return nil
 }
 
 // extractNew writes a tree beside its place and renames it.

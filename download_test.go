@@ -22,6 +22,7 @@ func TestDownloadOfAFile(t *testing.T) {
 		"deep/linked": "in deep", "down": "->deep/linked", "loop": "->loop", "$long": "",
 	})
 	noError(t, os.Chmod(filepath.Join(dir, "there"), 0o640))
+	makePipe(t, filepath.Join(dir, "pipe"))
 	api.opts.Getenv = func(name string) string { return map[string]string{"HOME": dir}[name] }
 	socket := filepath.Join(t.TempDir(), "socket")
 	defer must(net.Listen("unix", socket))(t).Close()

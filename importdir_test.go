@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -34,7 +33,7 @@ func TestImport(t *testing.T) {
 	dir := writeTree(t, map[string]string{
 		"a.nc": "A", "sub/b.nc": "B", "sub/empty": "", "sub/dir/": "", "link": "->a.nc", "dirlink": "->sub", "sub/same": "A",
 	})
-	noError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	makePipe(t, filepath.Join(dir, "pipe"))
 	put(t, newArchive(t, api, "sub/b.nc"), "older")
 
 	got, sum := importing(t, api, dir, ImportOptions{DryRun: true})

@@ -175,6 +175,8 @@ func readTree(t *testing.T, dir string) map[string]string {
 			target, err := os.Readlink(path)
 			files[rel] = "->" + target
 			return err
+		case !d.Type().IsRegular():
+			files[rel] = d.Type().String()
 		default:
 			data, err := os.ReadFile(path)
 			files[rel] = string(data)

@@ -65,7 +65,8 @@ func TestScript(t *testing.T) {
 
 func setupScript(e *testscript.Env) error {
 	home := filepath.Join(e.WorkDir, "home")
-	e.Vars = append(e.Vars, "HOME="+home, "LC_ALL=C", "TZ=UTC", "TERM=dumb")
+	e.Vars = append(e.Vars, "HOME="+home)
+	e.Vars = append(e.Vars, plainEnv...)
 	damaged := false
 	e.Values["damaged"] = &damaged
 	e.Defer(func() {
@@ -124,7 +125,7 @@ func consoleCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func scriptEnv(ts *testscript.TestScript) []string {
 	env := []string{}
-	for _, name := range []string{"HOME", "PATH", "TMPDIR", "LC_ALL", "TZ", "TERM", "WORK", "NO_COLOR", "EDITOR", "VISUAL"} {
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "LC_ALL", "TZ", "TERM", "GORACE", "WORK", "NO_COLOR", "EDITOR", "VISUAL"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

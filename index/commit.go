@@ -228,8 +228,11 @@ func applyBucket(btx *bbolt.Tx, b *bucket) error {
 		}
 	}
 	c := bb.Cursor()
+	var last []byte
 	first, _ := c.First()
-	last, _ := c.Last()
+	if first != nil { // Last never returns when all of several leaves have just been emptied
+		last, _ = c.Last()
+	}
 	return bb.SetSequence(b.sum.sealBucket(first, last))
 }
 

@@ -97,14 +97,35 @@ func matches(got, want any, err error) bool {
 // brief cuts a long answer.
 func brief(v any) string { return fmt.Sprintf("%.300s", fmt.Sprint(v)) }
 
-// specimen makes a small database that has everything: branches over two levels,
+// specimen makes a small database that has everything: a tree of three levels,
 // long keys, long values, inline buckets, free pages, and all of this package's
 // own buckets.
 func specimen(t *testing.T) (image []byte, qs []question) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "index.db")
-	db := openDB(t, path, nil)
-	var asked []string
+	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	asked := fillRecords(t, db)
+	entries := randomEntries(rand.New(rand.NewPCG(1, 1)), 200)
+	err := errors.Join(
+		db.AddPacks(ctx, "local", Pack{ID{1}, 10, entries[:150]}, Pack{ID{2}, 20, entries[150:]}),
+		db.AddPacks(ctx, "team", Pack{ID{3}, 30, entries[100:110]}),
+		db.RemovePack(ctx, "local", ID{1}, entries[:50]),
+		db.Cache(ctx, map[string]Cached{"/a": {At: 1}, "/b": {At: 2, Tree: ID{1}}}),
+		db.Update(ctx, func(tx *Tx) error { return deleteFrom(tx, "big", "key 02", 30, model{}) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []ID{{}, {0xFF}}
+	for _, e := range entries {
+		ids = append(ids, e.ID)
+	}
+	return readImage(t, db), questions(asked, ids)
+}
+
+// fillRecords puts records into two buckets, and returns keys to ask for, half
+// of which are not there.
+func fillRecords(t *testing.T, db *DB) []string {
+	t.Helper()
+	asked := []string{"a", "key 0399a", "zzz"}
 	update(t, db, func(tx *Tx) error {
 		for i := range 400 {
 			k := fmt.Sprintf("key %04d", i)
@@ -118,44 +139,31 @@ func specimen(t *testing.T) (image []byte, qs []question) {
 				asked = append(asked, k, k[:8]+"!")
 			}
 		}
-		asked = append(asked, "a", "key 0399a", "zzz")
 		return errors.Join(tx.Put("big", "key 0150 long", make([]byte, 9000)), tx.Put("small", "key 0010!", []byte("v")), tx.Put("small", "key 0123!", nil))
 	})
-	entries := randomEntries(rand.New(rand.NewPCG(1, 1)), 200)
-	err := errors.Join(
-		db.AddPacks(ctx, "local", Pack{ID{1}, 10, entries[:150]}, Pack{ID{2}, 20, entries[150:]}),
-		db.AddPacks(ctx, "team", Pack{ID{3}, 30, entries[100:110]}),
-		db.RemovePack(ctx, "local", ID{1}, entries[:50]),
-		db.Cache(ctx, map[string]Cached{"/a": {At: 1}, "/b": {At: 2, Tree: ID{1}}}),
-		db.Update(ctx, func(tx *Tx) error {
-			_, err := tx.Get("big", "key 0001")
-			return errors.Join(err, deleteFrom(tx, "big", "key 02", 30, model{}))
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []ID
-	for _, e := range entries {
-		ids = append(ids, e.ID)
-	}
-	if image, err = os.ReadFile(path); err != nil {
-		t.Fatal(err)
-	}
-	s, err := openSnapshot(path)
+	return asked
+}
+
+// readImage returns the specimen's content, having made sure that it is what
+// the tests need.
+func readImage(t *testing.T, db *DB) []byte {
+	t.Helper()
+	s, err := openSnapshot(db.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	tx := newTx(s, false)
-	b, berr := tx.bucket("big")
+	b, berr := newTx(s, false).bucket("big")
 	_, _, gerr := b.get([]byte("key"))
 	fl, ferr := s.freePages()
 	if err := errors.Join(berr, gerr, ferr); err != nil || b.base.depth < 3 || fl.n < 3 {
 		t.Fatalf("the specimen has a tree of depth %d and %d free pages, %v", b.base.depth, fl.n, err)
 	}
-	// bbolt makes the file longer than it need be.
-	image = image[:int(s.pages)*s.pageSize]
-	return image, questions(asked, append(ids, ID{}, ID{0xFF}))
+	image, err := os.ReadFile(db.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image[:int(s.pages)*s.pageSize] // bbolt makes the file longer than it need be
 }
 
 func answers(t *testing.T, db *DB, qs []question) []any {

@@ -111,3 +111,89 @@ func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestAFlippedBitInAKeyNeverGivesAWrongAnswer flips each bit of each key in a
+// bucket of several leaves, where it turns keys into others that were not there.
+func TestAFlippedBitInAKeyNeverGivesAWrongAnswer(t *testing.T) {
+	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	var asked []string
+	update(t, db, func(tx *Tx) error {
+		for i := range 24 {
+			k := fmt.Sprintf("key %03d", 2*i)
+			asked = append(asked, k, fmt.Sprintf("key %03d", 2*i+1))
+			if err := tx.Put("b", k, make([]byte, 300)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	ask := inView(func(tx *Tx) (any, error) { return gets(tx, "b", append(asked, "key 002!")) })
+	want, err := ask(db)
+	image, rerr := os.ReadFile(db.path)
+	if err := errors.Join(err, rerr); err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; ; at += 7 {
+		i := bytes.Index(image[at:], []byte("key 0"))
+		if i < 0 {
+			break
+		}
+		at += i
+		for bit := 4 * 8; bit < 7*8; bit++ {
+			b := bytes.Clone(image)
+			b[at+bit/8] ^= 1 << (bit % 8)
+			os.WriteFile(db.path, b, 0o600)
+			if got, err := ask(db); !matches(got, want, err) {
+				t.Fatalf("bit %d of byte %d: got %s, %v, want %s", bit%8, at+bit/8, brief(got), err, brief(want))
+			}
+		}
+	}
+}
+
+// TestAUsedPageThatIsListedAsFreeNeverGivesAWrongAnswer lets bbolt overwrite
+// pages that are in use.
+func TestAUsedPageThatIsListedAsFreeNeverGivesAWrongAnswer(t *testing.T) {
+	image, qs := specimen(t)
+	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	os.WriteFile(db.path, image, 0o600)
+	s, err := openSnapshot(db.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := int(s.freelist)*s.pageSize + pageHeader
+	n := int(native.Uint16(image[list-6:]))
+	s.close()
+	again := func() error {
+		return db.Update(ctx, func(tx *Tx) error { return tx.Put("new", "k", make([]byte, 30000)) })
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	want := answers(t, db, qs)
+	before, step := answers(t, atImage(t, image), qs), max(1, *every/100)
+	for i := 0; i < n*len(image)/4096; i += step {
+		b, at := bytes.Clone(image), list+8*(i%n)
+		native.PutUint64(b[at:], uint64(i/n))
+		os.WriteFile(db.path, b, 0o600)
+		for range 3 {
+			if err := again(); err != nil && !errors.Is(err, ErrCorrupt) {
+				t.Fatal(err)
+			}
+		}
+		for j, q := range qs {
+			if got, err := q.ask(db); !matches(got, want[j], err) && !matches(got, before[j], err) {
+				t.Fatalf("page %d is listed as free: %s: got %s, %v, want %s", i/n, q.name, brief(got), err, brief(want[j]))
+			}
+		}
+	}
+}
+
+// atImage returns a database with the given content.
+func atImage(t *testing.T, image []byte) *DB {
+	t.Helper()
+	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	if err := os.WriteFile(db.path, image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}

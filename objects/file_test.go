@@ -266,7 +266,11 @@ func TestRunsHaveFewChunks(t *testing.T) {
 	c := NewChunker(DefaultParams)
 	for name, unit := range cases {
 		t.Run(name, func(t *testing.T) {
-			run := bytes.Repeat(unit, 64<<20/len(unit))
+			size := 64 << 20
+			if raceEnabled {
+				size = 8 << 20
+			}
+			run := bytes.Repeat(unit, size/len(unit))
 			distinct := map[ID]int{}
 			for _, n := range cutAll(c, run) {
 				distinct[Hash(run[:n])]++

@@ -25,7 +25,8 @@ var ErrChanged = errors.New("changed while it was read")
 // place, the file is not read.
 //
 // Links below a directory are stored as links if they cannot lead out of it;
-// other links, and what is neither file nor directory, are refused by name.
+// other links, and what is neither file nor directory, are refused by name. A
+// repository below the directory is left out.
 func (w *Writer) Path(name string, before *Tree) (*Result, error) {
 	fi, err := os.Stat(name)
 	if err != nil {
@@ -212,13 +213,27 @@ func (k *walk) list(rel string) ([]fs.FileInfo, error) {
 		return nil, k.named(err)
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	infos := make([]fs.FileInfo, len(entries))
-	for i, e := range entries {
-		if infos[i], err = e.Info(); err != nil {
+	infos := make([]fs.FileInfo, 0, len(entries))
+	for _, e := range entries {
+		fi, err := e.Info()
+		if err != nil {
 			return nil, k.named(err)
+		}
+		if !k.isStore(fi) {
+			infos = append(infos, fi)
 		}
 	}
 	return infos, nil
+}
+
+// isStore tells a repository, which must not swallow itself: by the name that
+// one in a working directory has, or as this very store.
+func (k *walk) isStore(fi fs.FileInfo) bool {
+	if !fi.IsDir() {
+		return false
+	}
+	own, err := os.Stat(k.w.s.dir)
+	return fi.Name() == ".datafs" || err == nil && os.SameFile(fi, own)
 }
 
 func (k *walk) cached(rel string, infos []fs.FileInfo) ([]index.Cached, error) {
