@@ -52,6 +52,9 @@ func (a *API) Create(ctx context.Context, name string, opts *CreateOptions) (*Ar
 		Name: normal, Authority: authority, Versioned: !opts.Unversioned,
 		Metadata: maps.Clone(opts.Metadata), Tags: opts.Tags, UserConfig: a.UserConfig(),
 	}
+	if err := a.ask(ctx, refs.RequiredUserConfig, &rec.UserConfig, opts.Helper); err != nil {
+		return nil, err
+	}
 	if err := a.ask(ctx, refs.RequiredMetadata, &rec.Metadata, opts.Helper); err != nil {
 		return nil, err
 	}

@@ -79,10 +79,10 @@ func (s *consoleStep) expected() *regexp.Regexp {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		last := i == len(lines)-1
-		if any := strings.TrimSpace(line) == "..."; any && last {
+		if gap := strings.TrimSpace(line) == "..."; gap && last {
 			b.WriteString(`(?s:.*)`)
 			continue
-		} else if any {
+		} else if gap {
 			b.WriteString(`(?s:(?:.*\n)?)`)
 			continue
 		}
@@ -102,6 +102,14 @@ func (s *consoleStep) expected() *regexp.Regexp {
 type consoleResult struct {
 	out  string
 	exit int
+}
+
+// needShell skips a test where there is no shell, as on Windows.
+func needShell(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
 }
 
 const consoleMark = "--console-step--"
@@ -184,6 +192,7 @@ func hideVolatile(dir string) func(string) string {
 }
 
 func TestConsole(t *testing.T) {
+	needShell(t)
 	tests := []struct{ name, text, wrong string }{
 		{"what is printed is compared", "$ echo a; echo b\na\nb\n", ""},
 		{"another text is wrong", "$ echo a\nb", "line 1: $ echo a"},
@@ -227,6 +236,7 @@ func TestConsole(t *testing.T) {
 }
 
 func TestRewriteConsole(t *testing.T) {
+	needShell(t)
 	text := "# about\n\n$ echo a\nx\ny\n\n$ echo b \\\n> c\n\n# note\n$ (exit 3)\n$ echo d\nd\n"
 	steps, err := parseConsole(text, 1)
 	if err != nil {

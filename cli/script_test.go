@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 //
 // The programs fillfile, flipbit and cutfile are there, too.
 func TestScript(t *testing.T) {
+	needShell(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                scripts,
 		Setup:              setupScript,

@@ -137,6 +137,7 @@ type walk struct {
 	earlier func() (Entry, error, bool) // entries of an earlier version, in order
 	at      Entry                       // the next of them
 	have    bool
+	own     fs.FileInfo // of the store's directory, which is left out
 }
 
 func (w *Writer) dirPath(name, abs string, before *Tree) (*Result, error) {
@@ -145,7 +146,11 @@ func (w *Writer) dirPath(name, abs string, before *Tree) (*Result, error) {
 		return nil, err
 	}
 	defer root.Close()
-	k := &walk{w: w, t: w.newTree(), root: root, name: name, abs: abs}
+	own, err := os.Stat(w.s.dir)
+	if err != nil {
+		return nil, err
+	}
+	k := &walk{w: w, t: w.newTree(), root: root, name: name, abs: abs, own: own}
 	k.t.res.Dir = true
 	if before != nil {
 		next, stop := iter.Pull2(before.Entries(w.ctx))
@@ -256,6 +261,8 @@ func (k *walk) one(rel string, fi fs.FileInfo, c *index.Cached) error {
 		return context.Cause(k.w.ctx)
 	}
 	switch mode := fi.Mode(); {
+	case mode.IsDir() && os.SameFile(fi, k.own):
+		return nil
 	case mode.IsDir():
 		return k.dir(rel)
 	case mode&fs.ModeSymlink != 0:
