@@ -138,10 +138,18 @@ func (a *API) Check(ctx context.Context, opts *CheckOptions) (CheckReport, error
 		}
 		found(err.Error())
 	}
+	if err := a.journalGone(); err != nil {
+		if !errors.Is(err, ErrCorrupt) {
+			return rep, err
+		}
+		found(err.Error())
+	}
 	content, err := a.store.CheckPacks(ctx, opts.Full, func(p objects.Problem) { found(p.What) })
 	rep.Packs, rep.Chunks, rep.Bytes = content.Packs, content.Chunks, content.Bytes
 	rep.Leftover = content.Leftover
-	if err != nil && !errors.Is(err, ErrCorrupt) {
+	if errors.Is(err, ErrCorrupt) {
+		found(err.Error())
+	} else if err != nil {
 		return rep, err
 	}
 	return rep, a.checkVersions(ctx, &rep, found)
@@ -206,9 +214,27 @@ func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
 // GCReport says what GC did.
 type GCReport = objects.GCReport
 
+// journalGone refuses a repository that has content, and no journal that could
+// name it: then every pack would look like garbage.
+func (a *API) journalGone() error {
+	journal := filepath.Join(a.where.Repo, "journal")
+	left, err := os.ReadDir(journal)
+	if len(left) > 0 || (err != nil && !errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
+	packs, err := filepath.Glob(filepath.Join(a.where.Repo, "packs", "*", "*"))
+	if err == nil && len(packs) > 0 {
+		err = fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal)
+	}
+	return err
+}
+
 // GC removes content that no version needs, and gathers small packs. With dry
 // it only says what it would do. Updates wait for it; reads do not.
 func (a *API) GC(ctx context.Context, dry bool) (GCReport, error) {
+	if err := a.journalGone(); err != nil {
+		return GCReport{}, err
+	}
 	return a.store.GC(ctx, dry, func(m *objects.Marks) error {
 		for rec, err := range a.everything(ctx) {
 			if err != nil {

@@ -52,7 +52,7 @@ func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
 	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
 	os.WriteFile(db.path, image, 0o600)
 	want := answers(t, db, qs)
-	pages, step, n := uint64(len(image)/4096), max(1, *every/50), 0
+	pages, step, n := uint64(len(image)/4096), stride(1, 50), 0
 	for _, p := range pointers(t, image) {
 		for to := range pages + 2 {
 			b := bytes.Clone(image)
@@ -80,7 +80,7 @@ func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
 
 func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 	image, qs := specimen(t)
-	pages, step, n := uint64(len(image)/4096), max(1, *every/10), 0
+	pages, step, n := uint64(len(image)/4096), stride(1, 10), 0
 	for name, write := range writes {
 		db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
 		os.WriteFile(db.path, image, 0o600)
@@ -170,7 +170,7 @@ func TestAUsedPageThatIsListedAsFreeNeverGivesAWrongAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := answers(t, db, qs)
-	before, step := answers(t, atImage(t, image), qs), max(1, *every/100)
+	before, step := answers(t, atImage(t, image), qs), stride(1, 100)
 	for i := 0; i < n*len(image)/4096; i += step {
 		b, at := bytes.Clone(image), list+8*(i%n)
 		native.PutUint64(b[at:], uint64(i/n))

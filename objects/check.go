@@ -222,6 +222,9 @@ func (s *Store) packIDs() iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
 		root := filepath.Join(s.dir, "packs")
 		subs, err := os.ReadDir(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root)
+		}
 		if err != nil {
 			yield(ID{}, err)
 			return

@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/datafs/datafs/index"
 )
 
 // kinds makes n bytes of each kind of data that the encoder tells apart.
@@ -163,6 +165,27 @@ func TestABombFailsWithoutMemory(t *testing.T) {
 					t.Errorf("%d bytes were allocated to find that out", got)
 				}
 			})
+		}
+	}
+}
+
+// TestAHugeLocationFailsWithoutMemory has the index say that small chunks are
+// huge.
+func TestAHugeLocationFailsWithoutMemory(t *testing.T) {
+	d := newDamaged(t)
+	for name, change := range map[string]func(*index.Entry){
+		"stored": func(e *index.Entry) { e.Stored = math.MaxUint32 },
+		"raw":    func(e *index.Entry) { e.Raw = math.MaxUint32 },
+	} {
+		d.relocate(t, change)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for _, f := range d.files {
+			readFile(t.Context(), d.s, f.tree) // what it gives is another test's business
+		}
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -66,6 +67,9 @@ func (p *packWriter) finish() (index.Pack, error) {
 	name := packPath(p.dir, t.id)
 	sub := filepath.Dir(name)
 	made := os.Mkdir(sub, 0o700)
+	if errors.Is(made, fs.ErrNotExist) {
+		made = os.MkdirAll(sub, 0o700) // the directory of packs was removed
+	}
 	if err := os.Rename(p.f.Name(), name); err != nil {
 		return pack, err
 	}
