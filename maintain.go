@@ -147,9 +147,7 @@ func (a *API) Check(ctx context.Context, opts *CheckOptions) (CheckReport, error
 	content, err := a.store.CheckPacks(ctx, opts.Full, func(p objects.Problem) { found(p.What) })
 	rep.Packs, rep.Chunks, rep.Bytes = content.Packs, content.Chunks, content.Bytes
 	rep.Leftover = content.Leftover
-	if errors.Is(err, ErrCorrupt) {
-		found(err.Error())
-	} else if err != nil {
+	if err != nil && !errors.Is(err, ErrCorrupt) {
 		return rep, err
 	}
 	return rep, a.checkVersions(ctx, &rep, found)
