@@ -25,20 +25,26 @@ func (s *Store) locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
 	return locs, nil
 }
 
-// fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile.
+// fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile,
+// and again while it was looked up anew. gc tells the index before it removes a
+// pack: one that the index still names, and that is gone at a second look (it
+// may have been made anew), is missing.
 func (f *fetcher) fetchMoved(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
-	out, err := f.fetch(dst, loc)
-	if !errors.Is(err, errGone) {
-		return out, err
+	for seen := false; ; {
+		out, err := f.fetch(dst, loc)
+		if !errors.Is(err, errGone) {
+			return out, err
+		}
+		again, err := f.s.locate(ctx, []ID{loc.ID})
+		if err != nil {
+			return dst, err
+		}
+		same := again[0].Pack == loc.Pack
+		if same && seen {
+			return dst, fmt.Errorf("%w: pack %s is missing", ErrCorrupt, loc.Pack)
+		}
+		seen, loc = same, &again[0]
 	}
-	again, err := f.s.locate(ctx, []ID{loc.ID})
-	if err != nil {
-		return dst, err
-	}
-	if out, err = f.fetch(dst, &again[0]); errors.Is(err, errGone) {
-		return dst, fmt.Errorf("%w: pack %s is missing", ErrCorrupt, loc.Pack)
-	}
-	return out, err
 }
 
 // load reads one chunk.
