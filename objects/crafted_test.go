@@ -381,3 +381,25 @@ func TestContentOfManyLevelsIsRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestADirectoryThatBeginsWithANodeIsFound looks for directories whose first
+// entry is the first of a node, one or two levels down.
+func TestADirectoryThatBeginsWithANodeIsFound(t *testing.T) {
+	s := newStore(t)
+	c := craft{t, s}
+	at := func(id ID, first string) []byte { return appendChild(nil, child{id, first}) }
+	listing := func(first string) []byte { return at(c.listing(dirEntry(first)), first) }
+	left := c.put(nodePrefix(kindListing, 1), listing("a/x"), listing("b/x"))
+	right := c.put(nodePrefix(kindListing, 1), listing("c/x"), listing("d/x"))
+	tree := openTree(t, s, c.put(rootPrefix(2), at(left, "a/x"), at(right, "c/x")))
+	for _, path := range []string{"a", "b", "c", "d", "a/x", "b/x", "c/x", "d/x"} {
+		if e, err := tree.Entry(t.Context(), path); err != nil || e.Kind != KindDir || e.Path != path {
+			t.Errorf("%q: %+v, %v", path, e, err)
+		}
+	}
+	for _, path := range []string{"", "0", "a/y", "bb", "b/y", "c/w", "d/x/y", "e"} {
+		if e, err := tree.Entry(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %+v, %v", path, e, err)
+		}
+	}
+}

@@ -124,6 +124,30 @@ func TestGCOfEverything(t *testing.T) {
 	}
 }
 
+// TestGCRewritesAPackThatIsHalfGarbage has one pack only, so that none is
+// gathered.
+func TestGCRewritesAPackThatIsHalfGarbage(t *testing.T) {
+	s := newStore(t)
+	var live *Result
+	dead := take(t, s, func(w *Writer) (*Result, error) {
+		var err error
+		if live, err = w.File(bytes.NewReader(random(1, 300_000))); err != nil {
+			return nil, err
+		}
+		return w.File(bytes.NewReader(random(2, 300_000)))
+	})
+	if rep := collect(t, s, live.Tree, dead.Tree); rep.Rewritten != 0 {
+		t.Errorf("with nothing to remove: %+v", rep)
+	}
+	if rep := collect(t, s, live.Tree); rep.Rewritten != 1 || rep.Freed < 300_000 {
+		t.Errorf("%+v", rep)
+	}
+	if isThere(t, s, dead.Tree) {
+		t.Error("the garbage is still there")
+	}
+	checkFile(t, s, live.Tree, random(1, 300_000))
+}
+
 func TestGCGathersSmallPacks(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

@@ -233,3 +233,33 @@ func TestPathsAreOrderedByTheirComponents(t *testing.T) {
 		}
 	}
 }
+
+// TestNodesOfLongItemsStaySmall lists paths of which few fill a node.
+func TestNodesOfLongItemsStaySmall(t *testing.T) {
+	nodes := nodeMap{}
+	list := newListing(nodes.put)
+	var want []string
+	for i := range 100 {
+		e := Entry{Path: fmt.Sprintf("%03d%s", i, bytes.Repeat([]byte("long/"), 12_000)) + "x", Kind: KindDir}
+		want = append(want, e.Path)
+		if err := list.add(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := list.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range nodes {
+		if len(b) > nodeMaxBytes+maxPathLen+100 {
+			t.Errorf("a node of %d bytes", len(b))
+		}
+	}
+	root, err := decodeNode(nodes[id])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pathsBelow(t, nodes, root); !slices.Equal(got, want) {
+		t.Errorf("%d paths came back of %d", len(got), len(want))
+	}
+}

@@ -162,6 +162,10 @@ func TestUnchangedFilesOfADirectoryAreNotReadAgain(t *testing.T) {
 	if third.Tree == second.Tree {
 		t.Error("a/2 was not read")
 	}
+	// Now the cache knows all files, but that version has other contents.
+	if fourth, _ := takeNew(t, s, &WriterOptions{Now: later}, path(before)); fourth.Tree != third.Tree {
+		t.Errorf("with an older version: tree %s, want %s", fourth.Tree, third.Tree)
+	}
 }
 
 func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
