@@ -111,7 +111,13 @@ func (s *Store) checkLocations(ctx context.Context, id ID, entries []index.Entry
 // CheckTree checks that a tree is whole: its nodes can be read and the index
 // knows all its chunks. Chunks in done are not looked up again.
 func (s *Store) CheckTree(ctx context.Context, id ID, done *Marks) error {
-	return done.mark(ctx, s, id, true)
+	return done.mark(ctx, s, id, marking{look: true})
+}
+
+// CheckPart is CheckTree for a tree that is at an authority: what is not here
+// is no error, what is here and damaged is.
+func (s *Store) CheckPart(ctx context.Context, id ID, done *Marks) error {
+	return done.mark(ctx, s, id, marking{look: true, part: true})
 }
 
 // Marks remembers what trees reach. The zero value is empty.
@@ -122,21 +128,44 @@ type Marks struct {
 
 // Mark adds all that a tree reaches.
 func (m *Marks) Mark(ctx context.Context, s *Store, tree ID) error {
-	return m.mark(ctx, s, tree, false)
+	return m.mark(ctx, s, tree, marking{})
 }
+
+// MarkPart is Mark for a tree that is at an authority: of what is not here,
+// what lies below is not marked.
+func (m *Marks) MarkPart(ctx context.Context, s *Store, tree ID) error {
+	return m.mark(ctx, s, tree, marking{part: true})
+}
+
+// marking says how a tree is gone through.
+type marking struct {
+	look bool // look chunks up
+	part bool // what is not here is no error
+}
+
+// skips says whether an error only means that something is not here, and that
+// this is no error.
+func (how marking) skips(err error) bool { return how.part && errors.Is(err, errAbsent) }
 
 // Len returns the number of chunks and nodes marked.
 func (m *Marks) Len() int { return m.set.len() }
 
-func (m *Marks) mark(ctx context.Context, s *Store, id ID, look bool) error {
+// Has says whether a chunk or node is marked. Of 2^32 marked ones, one that is
+// not may count as marked too: see idSet.
+func (m *Marks) Has(id ID) bool { return m.set.has(id) }
+
+func (m *Marks) mark(ctx context.Context, s *Store, id ID, how marking) error {
 	if m.done[id] {
 		return nil
 	}
 	t, err := s.Tree(ctx, id)
+	if how.skips(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if err := m.listing(ctx, s, t.root, look); err != nil {
+	if err := m.listing(ctx, s, t.root, how); err != nil {
 		return fmt.Errorf("tree %s: %w", id, err)
 	}
 	m.finish(id)
@@ -151,9 +180,9 @@ func (m *Marks) finish(node ID) {
 	m.done[node] = true
 }
 
-func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error {
+func (m *Marks) listing(ctx context.Context, s *Store, n *node, how marking) error {
 	for i := range n.entries {
-		if err := m.file(ctx, s, &n.entries[i], look); err != nil {
+		if err := m.file(ctx, s, &n.entries[i], how); err != nil {
 			return err
 		}
 	}
@@ -162,10 +191,13 @@ func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error
 			continue
 		}
 		below, err := s.listingBelow(ctx, n, c)
+		if how.skips(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if err := m.listing(ctx, s, below, look); err != nil {
+		if err := m.listing(ctx, s, below, how); err != nil {
 			return err
 		}
 		m.finish(c.id)
@@ -173,29 +205,32 @@ func (m *Marks) listing(ctx context.Context, s *Store, n *node, look bool) error
 	return nil
 }
 
-func (m *Marks) file(ctx context.Context, s *Store, e *Entry, look bool) error {
+func (m *Marks) file(ctx context.Context, s *Store, e *Entry, how marking) error {
 	if !e.Kind.IsFile() {
 		return nil
 	}
 	if e.level == 0 {
-		return m.leaves(ctx, s, e.inline, look)
+		return m.leaves(ctx, s, e.inline, how)
 	}
-	return m.content(ctx, s, ref{e.root, e.Size}, int(e.level), look)
+	return m.content(ctx, s, ref{e.root, e.Size}, int(e.level), how)
 }
 
-func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, look bool) error {
+func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, how marking) error {
 	if m.done[r.id] {
 		return nil
 	}
 	n, err := s.contentBelow(ctx, r, level)
+	if how.skips(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if level == 1 {
-		err = m.leaves(ctx, s, n.refs, look)
+		err = m.leaves(ctx, s, n.refs, how)
 	}
 	for i := 0; level > 1 && i < len(n.refs) && err == nil; i++ {
-		err = m.content(ctx, s, n.refs[i], level-1, look)
+		err = m.content(ctx, s, n.refs[i], level-1, how)
 	}
 	if err == nil {
 		m.finish(r.id)
@@ -203,17 +238,20 @@ func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, look bo
 	return err
 }
 
-func (m *Marks) leaves(ctx context.Context, s *Store, refs []ref, look bool) error {
+func (m *Marks) leaves(ctx context.Context, s *Store, refs []ref, how marking) error {
 	var fresh []refAt
 	for _, r := range refs {
 		if m.set.add(r.id) {
 			fresh = append(fresh, refAt{ref: r})
 		}
 	}
-	if !look {
+	if !how.look {
 		return nil
 	}
 	_, err := s.locateRefs(ctx, fresh)
+	if how.skips(err) {
+		return nil
+	}
 	return err
 }
 

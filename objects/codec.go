@@ -216,6 +216,12 @@ type decoder struct {
 // decode appends the raw bytes of a stored chunk to dst. It never makes more
 // than rawLen bytes, which the caller has bounded.
 func (d *decoder) decode(dst, stored []byte, codec, filter uint8, rawLen int) ([]byte, error) {
+	if codec == codecLocated {
+		var err error
+		if codec, filter, stored, _, err = splitLocated(stored); err != nil {
+			return dst, err
+		}
+	}
 	base := len(dst)
 	dst = grow(dst, rawLen)
 	target := dst[base:base]

@@ -50,6 +50,14 @@
 //	codec 1    zstd (RFC 8878), one frame that announces its content size
 //	codec 2    s2 block (github.com/klauspost/compress/s2)
 //	codec 3    reserved for a chunk stored as the difference from another
+//	codec 4    a node with the places of what it names, only at an authority (filter 0):
+//	           inner codec u8, inner filter u8, inner stored length u32, the node's
+//	           stored bytes by that codec and filter; then uvarint number of packs,
+//	           that many pack ids (32); then for each child, in the node's order:
+//	           uvarint pack (0: this one, n: the n-th of the list), zigzag varint of
+//	           the offset minus the end of the child before it in that pack (0 for the
+//	           first), uvarint stored length, codec u8, filter u8, and for a node
+//	           uvarint raw length
 //
 // Other values are refused. A chunk has at most 16 MiB raw.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/datafs/datafs/index"
@@ -25,6 +26,8 @@ type File struct {
 	cached [4]cachedChunk // the chunks decoded last
 	next   int
 	f      fetcher
+	end    int64 // of the last read
+	ahead  int64 // bytes to fetch beyond what is read, while reads go on where the last one ended
 }
 
 type cachedChunk struct {
@@ -103,6 +106,9 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	if f.closed {
 		return 0, fs.ErrClosed
 	}
+	if off != f.end {
+		f.ahead = 0
+	}
 	n := 0
 	for n < len(p) && off+int64(n) < f.e.Size {
 		m, err := f.readSome(p[n:], off+int64(n))
@@ -111,6 +117,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 			return n, err
 		}
 	}
+	f.end = off + int64(n)
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -125,15 +132,12 @@ func (f *File) readSome(p []byte, off int64) (int, error) {
 			return copy(p, c.raw[off-c.off:]), nil
 		}
 	}
-	var refs []refAt
-	for r, err := range f.s.refs(f.ctx, &f.e, off) {
-		if err != nil {
-			return 0, err
-		}
-		if r.off >= off+int64(len(p)) || len(refs) == locateBatch {
-			break
-		}
-		refs = append(refs, r)
+	refs, err := f.refsIn(off, off+int64(len(p)))
+	if err == nil && f.s.source != nil {
+		err = f.readAhead(refs, off+int64(len(p)))
+	}
+	if err != nil {
+		return 0, err
 	}
 	locs, err := f.s.locateRefs(f.ctx, refs)
 	if err != nil {
@@ -148,6 +152,47 @@ func (f *File) readSome(p []byte, off int64) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// refsIn returns the chunks that hold the bytes from off to end, at most
+// locateBatch.
+func (f *File) refsIn(off, end int64) ([]refAt, error) {
+	var refs []refAt
+	for r, err := range f.s.refs(f.ctx, &f.e, off) {
+		if err != nil {
+			return nil, err
+		}
+		if r.off >= end || len(refs) == locateBatch {
+			break
+		}
+		refs = append(refs, r)
+	}
+	return refs, nil
+}
+
+// maxReadAhead bounds what is fetched before it is asked for.
+const maxReadAhead = 16 << 20
+
+// readAhead fetches the chunks of a read that are not here, and, while reads go
+// on where the last one ended, more and more of those behind them: otherwise
+// each small read would cost a request.
+func (f *File) readAhead(refs []refAt, end int64) error {
+	ids := make([]ID, len(refs))
+	for i, r := range refs {
+		ids[i] = r.id
+	}
+	locs, err := f.s.index.Locate(f.ctx, localSpace, ids)
+	if err != nil || !slices.ContainsFunc(locs, func(l index.Loc) bool { return !l.Found }) {
+		return err
+	}
+	if f.ahead > 0 {
+		if refs, err = f.refsIn(refs[0].off, end+f.ahead); err != nil {
+			return err
+		}
+	}
+	f.ahead = min(max(2*f.ahead, 1<<20), maxReadAhead)
+	_, err = f.s.locateRefs(f.ctx, refs)
+	return err
 }
 
 // readChunk copies from one chunk, beginning at byte skip of it. A chunk that

@@ -254,7 +254,7 @@ func TestGCKeepsTheOnlyCopy(t *testing.T) {
 	}
 	_, err := s.GC(t.Context(), false, func(m *Marks) error {
 		m.set.add(tree)
-		return m.listing(t.Context(), s, root.root, false)
+		return m.listing(t.Context(), s, root.root, marking{})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,16 +55,22 @@ func (p *packWriter) commit() (index.Pack, error) {
 	return pack, nil
 }
 
-func (p *packWriter) finish() (index.Pack, error) {
+// seal writes what follows the chunks.
+func (p *packWriter) seal() (index.Pack, error) {
 	table := encodeTable(p.entries)
 	t := packTrailer{table: p.offset, count: uint32(len(p.entries)), id: Hash(table)}
 	pack := index.Pack{ID: t.id, Size: int64(p.offset) + int64(len(table)) + packTrailerLen, Entries: p.entries}
 	p.w.Write(table) // a bufio.Writer keeps its first error for Flush
 	p.w.Write(t.encode())
-	if err := errors.Join(p.w.Flush(), p.f.Sync(), p.f.Close()); err != nil {
+	return pack, p.w.Flush()
+}
+
+func (p *packWriter) finish() (index.Pack, error) {
+	pack, err := p.seal()
+	if err := errors.Join(err, p.f.Sync(), p.f.Close()); err != nil {
 		return pack, err
 	}
-	name := packPath(p.dir, t.id)
+	name := packPath(p.dir, pack.ID)
 	sub := filepath.Dir(name)
 	made := os.Mkdir(sub, 0o700)
 	if errors.Is(made, fs.ErrNotExist) {

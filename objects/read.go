@@ -11,19 +11,49 @@ import (
 	"github.com/datafs/datafs/index"
 )
 
-// locate finds chunks, by slot. One that is not there is an error.
+// locate finds chunks, by slot. What is not there is asked of the source; one
+// that is nowhere is an error.
 func (s *Store) locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
 	locs, err := s.index.Locate(ctx, localSpace, ids)
 	if err != nil {
 		return nil, err
 	}
+	var missing []ID
 	for i := range locs {
 		if !locs[i].Found {
-			return nil, fmt.Errorf("%w: chunk %s is not in the repository", ErrCorrupt, ids[i])
+			missing = append(missing, ids[i])
 		}
 	}
-	return locs, nil
+	if len(missing) == 0 {
+		return locs, nil
+	}
+	if s.source == nil {
+		return nil, fmt.Errorf("%w: chunk %s %w", ErrCorrupt, missing[0], errAbsent)
+	}
+	if err := s.source.Fetch(ctx, missing); err != nil {
+		return nil, err
+	}
+	here := *s
+	here.source = nil
+	return here.locate(ctx, ids)
 }
+
+// errAbsent says that the index does not know a chunk.
+var errAbsent = errors.New("is not in the repository")
+
+// prefetch asks the source, if there is one, for several nodes at once that a
+// reader will want one after another.
+func (s *Store) prefetch(ctx context.Context, ids []ID) error {
+	if s.source == nil {
+		return nil
+	}
+	_, err := s.locate(ctx, ids[:min(len(ids), prefetchNodes)])
+	return err
+}
+
+// prefetchNodes is how many nodes are fetched together: they lie side by side
+// at an authority, and each stands for some 20 MB of a file.
+const prefetchNodes = 16
 
 // fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile,
 // and again while it was looked up anew. gc tells the index before it removes a

@@ -53,6 +53,23 @@ type Store struct {
 	packs  *packFiles
 	nodes  *nodeCache
 	wait   time.Duration
+	source Source // nil: all that is wanted is here
+}
+
+// Source brings chunks into a repository from where else they are. Its methods
+// may be called by several goroutines.
+type Source interface {
+	// Fetch makes the index find chunks that it did not find. Those that the
+	// source does not have are an error.
+	Fetch(ctx context.Context, ids []ID) error
+}
+
+// From returns the same store as it is seen by readers that want a source to be
+// asked for what is not here. It need not be closed.
+func (s *Store) From(src Source) *Store {
+	view := *s
+	view.source = src
+	return &view
 }
 
 // Create makes the directories and the format file of a new repository in dir.
@@ -98,12 +115,16 @@ func writeNew(dir, name string, data []byte) error {
 // ReadFormat reads the format file of the repository in dir. Where there is no
 // repository the error wraps fs.ErrNotExist.
 func ReadFormat(dir string) (Format, error) {
-	var f Format
 	name := filepath.Join(dir, formatFile)
 	data, err := readSmall(name)
 	if err != nil {
-		return f, err
+		return Format{}, err
 	}
+	return ParseFormat(name, data)
+}
+
+// ParseFormat reads what the format file of that name says.
+func ParseFormat(name string, data []byte) (f Format, err error) {
 	var version struct {
 		Format int `json:"format"`
 	}

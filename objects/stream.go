@@ -14,6 +14,7 @@ import (
 const (
 	locateBatch = 1024    // chunks looked up in one transaction
 	streamBatch = 1 << 20 // bytes that one worker decodes at a time
+	firstFetch  = 64      // chunks that are fetched before the first is shown
 )
 
 // job is a run of chunks that one worker decodes into one buffer.
@@ -28,8 +29,9 @@ type job struct {
 // memory is a fixed number of buffers.
 type streamer struct {
 	s     *Store
-	jobs  chan *job // to the workers
-	order chan *job // to the consumer, in the file's order
+	found chan []index.Loc // the file's chunks, looked up
+	jobs  chan *job        // to the workers
+	order chan *job        // to the consumer, in the file's order
 	pool  sync.Pool
 	skip  int64 // bytes of the first chunk before the wanted offset; set before the first job is sent
 }
@@ -40,13 +42,14 @@ func (s *Store) stream(ctx context.Context, e *Entry, from int64, w io.Writer) (
 		return 0, ctx.Err()
 	}
 	workers := runtime.GOMAXPROCS(0)
-	st := &streamer{s: s, jobs: make(chan *job, workers+2), order: make(chan *job, workers+2)}
+	st := &streamer{s: s, found: make(chan []index.Loc), jobs: make(chan *job, workers+2), order: make(chan *job, workers+2)}
 	st.pool.New = func() any {
 		b := make([]byte, 0, streamBatch+streamBatch/4)
 		return &b
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return st.produce(ctx, e, from) })
+	g.Go(func() error { return st.find(ctx, e, from) })
+	g.Go(func() error { return st.distribute(ctx) })
 	for range workers {
 		g.Go(func() error { return st.decode(ctx) })
 	}
@@ -59,9 +62,14 @@ func (s *Store) stream(ctx context.Context, e *Entry, from int64, w io.Writer) (
 	return n, err
 }
 
-func (st *streamer) produce(ctx context.Context, e *Entry, from int64) error {
-	defer close(st.jobs)
-	defer close(st.order)
+// find looks the file's chunks up, one batch ahead of the workers: a source may
+// have to fetch them.
+func (st *streamer) find(ctx context.Context, e *Entry, from int64) error {
+	defer close(st.found)
+	size := locateBatch
+	if st.s.source != nil {
+		size = firstFetch // who reads only the beginning should not wait for much more
+	}
 	var refs []refAt
 	for r, err := range st.s.refs(ctx, e, from) {
 		if err != nil {
@@ -70,35 +78,48 @@ func (st *streamer) produce(ctx context.Context, e *Entry, from int64) error {
 		if r.off < from {
 			st.skip = from - r.off
 		}
-		if refs = append(refs, r); len(refs) == locateBatch {
-			if err := st.send(ctx, refs); err != nil {
+		if refs = append(refs, r); len(refs) == size {
+			if err := st.locate(ctx, refs); err != nil {
 				return err
 			}
-			refs = refs[:0]
+			refs, size = refs[:0], min(2*size, locateBatch)
 		}
 	}
-	return st.send(ctx, refs)
+	return st.locate(ctx, refs)
 }
 
-// send looks chunks up and hands them to the workers in runs.
-func (st *streamer) send(ctx context.Context, refs []refAt) error {
+func (st *streamer) locate(ctx context.Context, refs []refAt) error {
 	locs, err := st.s.locateRefs(ctx, refs)
 	if err != nil {
 		return err
 	}
-	for len(locs) > 0 {
-		n, size := 0, 0
-		for n < len(locs) && (n == 0 || size+int(locs[n].Raw) <= streamBatch) {
-			size += int(locs[n].Raw)
-			n++
-		}
-		j := &job{locs: locs[:n], done: make(chan struct{})}
-		locs = locs[n:]
-		for _, to := range [...]chan *job{st.order, st.jobs} {
-			select {
-			case to <- j:
-			case <-ctx.Done():
-				return ctx.Err()
+	select {
+	case st.found <- locs:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// distribute hands chunks to the workers in runs.
+func (st *streamer) distribute(ctx context.Context) error {
+	defer close(st.jobs)
+	defer close(st.order)
+	for locs := range st.found {
+		for len(locs) > 0 {
+			n, size := 0, 0
+			for n < len(locs) && (n == 0 || size+int(locs[n].Raw) <= streamBatch) {
+				size += int(locs[n].Raw)
+				n++
+			}
+			j := &job{locs: locs[:n], done: make(chan struct{})}
+			locs = locs[n:]
+			for _, to := range [...]chan *job{st.order, st.jobs} {
+				select {
+				case to <- j:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
 		}
 	}

@@ -69,7 +69,13 @@ func (s *Store) walkListing(ctx context.Context, n *node, id ID, visit func(*Ent
 			return false
 		}
 	}
-	for _, c := range n.children {
+	for i, c := range n.children {
+		if i%prefetchNodes == 0 {
+			if err := s.prefetch(ctx, childIDs(n.children[i:])); err != nil {
+				fail(fmt.Errorf("tree %s: %w", id, err))
+				return false
+			}
+		}
 		below, err := s.listingBelow(ctx, n, c)
 		if err != nil {
 			fail(fmt.Errorf("tree %s: %w", id, err))
@@ -80,6 +86,14 @@ func (s *Store) walkListing(ctx context.Context, n *node, id ID, visit func(*Ent
 		}
 	}
 	return true
+}
+
+func childIDs(children []child) []ID {
+	ids := make([]ID, min(len(children), prefetchNodes))
+	for i := range ids {
+		ids[i] = children[i].id
+	}
+	return ids
 }
 
 func (s *Store) listingBelow(ctx context.Context, n *node, c child) (*node, error) {
@@ -189,11 +203,20 @@ type refWalk struct {
 
 // refs visits items that lie level levels above the chunks.
 func (w *refWalk) refs(items []ref, level int, off int64) bool {
-	for _, r := range items {
+	ahead := 0 // how many items from here on have been prefetched
+	for i, r := range items {
 		if off+r.len <= w.from {
 			off += r.len
 			continue
 		}
+		if level > 0 && ahead == 0 {
+			ahead = prefetchNodes
+			if err := w.s.prefetch(w.ctx, refIDs(items[i:])); err != nil {
+				w.yield(refAt{}, err)
+				return false
+			}
+		}
+		ahead--
 		if level == 0 {
 			if !w.yield(refAt{r, off}, nil) {
 				return false
@@ -204,6 +227,14 @@ func (w *refWalk) refs(items []ref, level int, off int64) bool {
 		off += r.len
 	}
 	return true
+}
+
+func refIDs(refs []ref) []ID {
+	ids := make([]ID, min(len(refs), prefetchNodes))
+	for i := range ids {
+		ids[i] = refs[i].id
+	}
+	return ids
 }
 
 func (w *refWalk) below(r ref, level int, off int64) bool {

@@ -44,7 +44,7 @@ type Update struct {
 }
 
 // VersionRecord is one version of an archive. All but Updates stays as it was
-// written.
+// written; Place is filled in by the first push.
 type VersionRecord struct {
 	Archive   string
 	Version   Version           // zero for an unversioned archive
@@ -55,6 +55,7 @@ type VersionRecord struct {
 	Files     int64             // how many files
 	Dir       bool              // a directory tree, not a single file
 	Checksums map[string]string // further checksums in hex, by algorithm: "md5", "sha256"
+	Place     string            // where at the authority the tree begins, as package remote writes it; "": never pushed
 	Updates   []Update          // first the write, then each change of the dependencies
 }
 
@@ -127,6 +128,7 @@ type versionJSON struct {
 	Format    int               `json:"format"`
 	Hash      index.ID          `json:"hash"`
 	Number    int               `json:"number"`
+	Place     string            `json:"place,omitempty"`
 	Size      int64             `json:"size"`
 	Tree      index.ID          `json:"tree"`
 	Updates   []updateJSON      `json:"updates"`
@@ -162,7 +164,7 @@ func encodeVersion(v VersionRecord) ([]byte, error) {
 	}
 	return encodeJSON(versionJSON{
 		Archive: v.Archive, Checksums: filled(v.Checksums), Dir: v.Dir, Files: v.Files, Format: recordFormat,
-		Hash: v.Hash, Number: v.Number, Size: v.Size, Tree: v.Tree, Updates: updates, Version: v.Version,
+		Hash: v.Hash, Number: v.Number, Place: v.Place, Size: v.Size, Tree: v.Tree, Updates: updates, Version: v.Version,
 	})
 }
 
@@ -173,7 +175,7 @@ func decodeVersion(r Record) (VersionRecord, error) {
 	}
 	v := VersionRecord{
 		Archive: j.Archive, Version: j.Version, Number: j.Number, Tree: j.Tree, Hash: j.Hash, Size: j.Size,
-		Files: j.Files, Dir: j.Dir, Checksums: filled(j.Checksums), Updates: make([]Update, len(j.Updates)),
+		Files: j.Files, Dir: j.Dir, Checksums: filled(j.Checksums), Place: j.Place, Updates: make([]Update, len(j.Updates)),
 	}
 	for i, u := range j.Updates {
 		v.Updates[i] = Update{u.Message, filled(u.Dependencies), filled(u.UserConfig), u.Time, u.Bump, u.Prerelease}

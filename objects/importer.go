@@ -1,0 +1,212 @@
+package objects
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"github.com/datafs/datafs/index"
+)
+
+// Importer takes chunks in as they are stored elsewhere, without compressing
+// them again. Nobody finds a chunk before the pack that it went to is durable:
+// when the pack was full, or after Commit. While an Importer is open, gc waits.
+// Its methods may be called by several goroutines.
+type Importer struct {
+	s    *Store
+	lock *flock.Flock
+
+	mu   sync.Mutex // guards what follows
+	pack *packWriter
+	buf  *bufio.Writer
+	seen map[ID]struct{} // in the open pack
+}
+
+// Importer starts taking chunks in.
+func (s *Store) Importer(ctx context.Context) (*Importer, error) {
+	lock, err := s.lock(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Importer{s: s, lock: lock, buf: bufio.NewWriterSize(nil, 256<<10), seen: map[ID]struct{}{}}, nil
+}
+
+// Add takes in a stored chunk that Verifier has accepted. One that is in the
+// open pack already is left out; whether it is in the store is the caller's to
+// ask.
+func (im *Importer) Add(ctx context.Context, e index.Entry, stored []byte) error {
+	e, stored, err := Unlocate(e, stored)
+	if err != nil {
+		return err
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	if _, there := im.seen[e.ID]; there {
+		return nil
+	}
+	if im.pack == nil {
+		if im.pack, err = newPackWriter(im.s.dir, im.buf); err != nil {
+			return err
+		}
+	}
+	if err := im.pack.add(e, stored); err != nil {
+		return err
+	}
+	im.seen[e.ID] = struct{}{}
+	if im.pack.full() {
+		return im.commit(ctx)
+	}
+	return nil
+}
+
+// Commit makes what was added durable and known.
+func (im *Importer) Commit(ctx context.Context) error {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.commit(ctx)
+}
+
+func (im *Importer) commit(ctx context.Context) error {
+	if im.pack == nil {
+		return nil
+	}
+	pack, err := im.pack.commit()
+	im.pack = nil
+	clear(im.seen)
+	if err != nil {
+		return err
+	}
+	return im.s.index.AddPacks(ctx, localSpace, pack)
+}
+
+// Close discards what is not committed and lets gc go on.
+func (im *Importer) Close() error {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	if im.pack != nil {
+		im.pack.discard()
+		im.pack = nil
+	}
+	return im.lock.Unlock()
+}
+
+// Verifier decodes stored chunks and compares their hashes. It is for one
+// goroutine.
+type Verifier struct {
+	dec decoder
+	raw []byte
+}
+
+// Raw decodes a stored chunk and verifies it. The bytes are good until the next
+// call. The error wraps ErrCorrupt.
+func (v *Verifier) Raw(e index.Entry, stored []byte) ([]byte, error) {
+	if e.Raw > maxChunkSize || int64(len(stored)) != int64(e.Stored) {
+		return nil, fmt.Errorf("%w: chunk %s: %d bytes stored, want %d", ErrCorrupt, e.ID, len(stored), e.Stored)
+	}
+	raw, err := v.dec.decode(v.raw[:0], stored, e.Codec, e.Filter, int(e.Raw))
+	if err != nil {
+		return nil, fmt.Errorf("%w: chunk %s: %w", ErrCorrupt, e.ID, err)
+	}
+	if v.raw = raw; Hash(raw) != e.ID {
+		return nil, fmt.Errorf("%w: chunk %s: the bytes do not match their hash", ErrCorrupt, e.ID)
+	}
+	return raw, nil
+}
+
+// Copier reads chunks of the repository as they are stored, and verifies them.
+// It is for one goroutine.
+type Copier struct {
+	s      *Store
+	v      Verifier
+	stored []byte
+}
+
+// Copier returns a new one.
+func (s *Store) Copier() *Copier { return &Copier{s: s} }
+
+// Stored reads a chunk as it is stored. The bytes are good until the next call.
+// The error wraps ErrCorrupt where they are not the chunk.
+func (c *Copier) Stored(loc *index.Loc) ([]byte, error) {
+	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
+		return nil, fmt.Errorf("%w: chunk %s is too large", ErrCorrupt, loc.ID)
+	}
+	var err error
+	if c.stored, err = c.s.storedBytes(c.stored[:0], loc); err != nil {
+		return nil, fmt.Errorf("read chunk %s in pack %s: %w", loc.ID, loc.Pack, err)
+	}
+	if _, err := c.v.Raw(loc.Entry, c.stored); err != nil {
+		return nil, err
+	}
+	return c.stored, nil
+}
+
+// Raw returns the raw bytes of the chunk that Stored read last.
+func (c *Copier) Raw() []byte { return c.v.raw }
+
+// PackFile is a pack on its way to an authority, in a file that is removed by
+// Close. It is for one goroutine.
+type PackFile struct {
+	w *packWriter
+}
+
+// NewPackFile starts a pack. The caller holds the store with Pin.
+func (s *Store) NewPackFile() (*PackFile, error) {
+	w, err := newPackWriter(s.dir, bufio.NewWriterSize(nil, 256<<10))
+	if err != nil {
+		return nil, err
+	}
+	return &PackFile{w}, nil
+}
+
+// Add appends a stored chunk, which must not be in the pack yet, and returns
+// where it lies.
+func (p *PackFile) Add(e index.Entry, stored []byte) (index.Entry, error) {
+	err := p.w.add(e, stored)
+	return p.w.entries[len(p.w.entries)-1], err
+}
+
+// Full says whether the pack has reached its usual size.
+func (p *PackFile) Full() bool { return p.w.full() }
+
+// Size returns the bytes in the pack so far.
+func (p *PackFile) Size() int64 { return int64(p.w.offset) }
+
+// Finish completes the pack and returns its table. Its file can then be read.
+func (p *PackFile) Finish() (index.Pack, error) { return p.w.seal() }
+
+// File returns the finished pack's file, to be read from its beginning.
+func (p *PackFile) File() *os.File { return p.w.f }
+
+// Close removes the file.
+func (p *PackFile) Close() error {
+	p.w.discard()
+	return nil
+}
+
+// Pin keeps gc away until release is called: what is in the store stays where
+// it is, and files in tmp stay too.
+func (s *Store) Pin(ctx context.Context) (release func() error, err error) {
+	lock, err := s.lock(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Unlock, nil
+}
+
+// OpenPack opens the file of one of the store's own packs.
+func (s *Store) OpenPack(id ID) (*os.File, error) { return os.Open(packPath(s.dir, id)) }
+
+// PackTable reads the table of one of the store's own packs.
+func (s *Store) PackTable(id ID) (index.Pack, error) {
+	size, entries, err := s.packTable(id)
+	return index.Pack{ID: id, Size: size, Entries: entries}, err
+}
+
+// Locate finds chunks in the repository, by slot.
+func (s *Store) Locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
+	return s.index.Locate(ctx, localSpace, ids)
+}
