@@ -6,7 +6,7 @@ BIN := bin/datafs
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all demo test race lint check fuzz bench install clean
+.PHONY: all demo test race lint check servers servers-test fuzz bench bench-remote install clean
 
 all: $(BIN)
 
@@ -29,6 +29,15 @@ lint:
 
 check: lint test race
 
+# The tests against real servers: S3, SFTP, FTP, HTTP and XML-RPC. A server that
+# is missing fails them; "make servers" installs what is.
+SERVERS := s3,sftp,ftp,http,xmlrpc
+servers:
+	sh fixtures/servers/install.sh
+
+servers-test:
+	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -run TestServer ./...
+
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 20s
 fuzz:
@@ -37,6 +46,10 @@ fuzz:
 # How much memory and time large files take; see docs/performance.md.
 bench: $(BIN)
 	@sh fixtures/bench.sh $(BIN)
+
+# How fast push and pull are beside rclone; see docs/performance.md.
+bench-remote: $(BIN)
+	@sh fixtures/bench-remote.sh $(BIN)
 
 install:
 	$(GO) install ./cli/datafs

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/datafs/datafs/refs"
 )
@@ -92,7 +93,10 @@ func (a *API) Table() string {
 }
 
 // Tables returns the names of the manager's tables.
-func (a *API) Tables(ctx context.Context) ([]string, error) { return a.bolt.Tables(ctx) }
+func (a *API) Tables(ctx context.Context) ([]string, error) {
+	list, err := a.bolt.Tables(ctx)
+	return slices.DeleteFunc(list, func(t string) bool { return strings.HasSuffix(t, asideSuffix) }), err
+}
 
 // CreateTable makes a table; the embedded manager makes its own when it is
 // first used. Where there is one the error wraps fs.ErrExist.

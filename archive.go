@@ -62,7 +62,7 @@ func (a *API) Create(ctx context.Context, name string, opts *CreateOptions) (*Ar
 		return nil, err
 	}
 	a.warnSimilar(ctx, normal)
-	return a.handle(rec), nil
+	return a.handle(rec), a.tellTeam(ctx, normal)
 }
 
 // ask fills in required values that are missing, where there is a helper.
@@ -117,6 +117,9 @@ func (a *API) Archive(ctx context.Context, name string, opts *ArchiveOptions) (*
 	if err := a.knownAuthority(prefix); err != nil {
 		return nil, err
 	}
+	if err := a.askTeam(ctx); err != nil {
+		return nil, err
+	}
 	rec, err := a.refs.Archive(ctx, normal)
 	if err != nil {
 		return nil, err
@@ -162,7 +165,12 @@ func (a *API) Delete(ctx context.Context, name string) error {
 
 // Delete removes the archive with all its versions. Their content goes with the
 // next GC.
-func (h *Archive) Delete(ctx context.Context) error { return h.api.refs.Delete(ctx, h.name) }
+func (h *Archive) Delete(ctx context.Context) error {
+	if err := h.api.refs.Delete(ctx, h.name); err != nil {
+		return err
+	}
+	return h.api.tellTeam(ctx, h.name)
+}
 
 // Name returns the archive's normalised name.
 func (h *Archive) Name() string { return h.name }
@@ -187,7 +195,10 @@ func (h *Archive) Metadata(ctx context.Context) (map[string]string, error) {
 // UpdateMetadata sets keys, keeps the others, and removes those set to nil
 // unless they are required.
 func (h *Archive) UpdateMetadata(ctx context.Context, set map[string]*string) error {
-	return h.api.refs.UpdateMetadata(ctx, h.name, set)
+	if err := h.api.refs.UpdateMetadata(ctx, h.name, set); err != nil {
+		return err
+	}
+	return h.api.tellTeam(ctx, h.name)
 }
 
 // Tags returns the archive's tags in the order in which they were added.
@@ -198,12 +209,18 @@ func (h *Archive) Tags(ctx context.Context) ([]string, error) {
 
 // AddTags adds tags, in lower case; those that are there stay where they are.
 func (h *Archive) AddTags(ctx context.Context, tags ...string) error {
-	return h.api.refs.AddTags(ctx, h.name, tags...)
+	if err := h.api.refs.AddTags(ctx, h.name, tags...); err != nil {
+		return err
+	}
+	return h.api.tellTeam(ctx, h.name)
 }
 
 // DeleteTags removes tags; those that are not there are no error.
 func (h *Archive) DeleteTags(ctx context.Context, tags ...string) error {
-	return h.api.refs.DeleteTags(ctx, h.name, tags...)
+	if err := h.api.refs.DeleteTags(ctx, h.name, tags...); err != nil {
+		return err
+	}
+	return h.api.tellTeam(ctx, h.name)
 }
 
 // Record returns all that is recorded of the archive itself.
@@ -211,9 +228,9 @@ func (h *Archive) Record(ctx context.Context) (refs.Archive, error) {
 	return h.api.refs.Archive(ctx, h.name)
 }
 
-// tree opens the content of a version.
+// tree opens the content of a version, which is fetched where it is not here.
 func (h *Archive) tree(ctx context.Context, v *refs.VersionRecord) (*objects.Tree, error) {
-	t, err := h.api.store.Tree(ctx, v.Tree)
+	t, err := h.content(v).Tree(ctx, v.Tree)
 	if err != nil {
 		return nil, fmt.Errorf("%s version %s: %w", h.name, v.Label(), err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
 )
 
 // The local repository is the cache: content that is here is read from here.
@@ -17,30 +18,46 @@ func (h *Archive) IsCached(ctx context.Context, version string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	err = h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+	return h.isHere(ctx, rec)
+}
+
+func (h *Archive) isHere(ctx context.Context, rec *refs.VersionRecord) (bool, error) {
+	err := h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
 	if errors.Is(err, ErrCorrupt) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// Cache makes sure that a version's content is in the repository.
+// Cache makes sure that a version's content is in the repository: what is not
+// is fetched from the archive's authority.
 func (h *Archive) Cache(ctx context.Context, version string) error {
 	rec, err := h.resolve(ctx, version)
 	if err != nil {
 		return err
 	}
-	return h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+	if rec.Place == "" {
+		return h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+	}
+	_, err = h.fetch(ctx, rec)
+	return err
 }
 
 // RemoveFromCache gives up a version's content here, where another copy is
-// known to be at the archive's authority. Where this repository is its only
-// home the error wraps ErrReadOnly.
+// known to be at the archive's authority. What other versions share with it
+// stays. Where this repository is its only home the error wraps ErrReadOnly.
 func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
-	if _, err := h.resolve(ctx, version); err != nil {
+	rec, err := h.resolve(ctx, version)
+	if err != nil {
 		return err
 	}
-	return errorf(ErrReadOnly, "%s: this repository is the only home of its contents: they are not removed", h)
+	if rec.Place == "" {
+		return errorf(ErrReadOnly, "%s: this repository is the only home of its contents: they are not removed", h)
+	}
+	_, err = h.api.collect(ctx, false, func(other *refs.VersionRecord) bool {
+		return other.Place != "" && other.Tree == rec.Tree
+	})
+	return err
 }
 
 // present turns "there is none" into false.

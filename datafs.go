@@ -33,6 +33,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
 )
 
 // Options say which configuration, profile and repository to open. The zero
@@ -49,14 +50,27 @@ type Options struct {
 	Now    func() time.Time    // nil: time.Now
 	Rand   io.Reader           // for the id of a new repository; nil: crypto/rand
 
+	Offline   bool          // never touch the network
+	LimitRate int64         // bytes per second to and from authorities; 0: no limit
+	RetryTime time.Duration // how long to try again without progress; 0: a minute, < 0: not at all
+
+	// OpenAuthority opens what a configuration names; nil: the function of that
+	// name, which knows all that needs no further module.
+	OpenAuthority func(ctx context.Context, s Service) (remote.Authority, error)
+
 	MustExist bool // a repository that is not there is not made, but an error that wraps fs.ErrNotExist
 
-	LockTimeout time.Duration       // how long to wait for other processes; 0: a minute, < 0: for ever
-	Holder      string              // what they are told of this one
-	Waiting     func(holder string) // told when another process has been waited for a second
-	Warn        func(text string)   // told of what is strange, but no error
-	Progress    func(Progress)      // told of bytes read and written, from several goroutines
+	LockTimeout time.Duration                       // how long to wait for other processes; 0: a minute, < 0: for ever
+	Holder      string                              // what they are told of this one
+	Waiting     func(holder string)                 // told when another process has been waited for a second
+	Retrying    func(err error, wait time.Duration) // told before an authority is asked again
+	Warn        func(text string)                   // told of what is strange, but no error
+	Progress    func(Progress)                      // told of bytes read and written, from several goroutines
 }
+
+// localAuthority is the name of the repository itself, in a profile that has no
+// authority.
+const localAuthority = "local"
 
 // Progress is a step of a long operation.
 type Progress struct {
@@ -76,6 +90,8 @@ type API struct {
 	bolt  *refs.Bolt
 	refs  *refs.DB
 	pins  func() ([]refs.Requirement, error)
+	sites sites
+	auto  auto
 
 	mu               sync.Mutex // guards what follows
 	authorities      []NamedService
@@ -108,7 +124,7 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	p := a.where.Profile
 	a.authorities, a.defaultAuthority = p.Authorities, p.DefaultAuthority
 	if len(a.authorities) == 0 {
-		a.authorities = []NamedService{{Name: "local"}}
+		a.authorities = []NamedService{{Name: localAuthority}}
 	}
 	a.manager, a.cache = p.Manager, p.Cache
 	a.pins = sync.OnceValues(func() ([]refs.Requirement, error) { return a.readRequirements(a.where.Requirements) })
@@ -230,7 +246,9 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 
 // Close lets go of the repository. Files and writers that are open must be
 // closed before.
-func (a *API) Close() error { return errors.Join(a.store.Close(), a.index.Close()) }
+func (a *API) Close() error {
+	return errors.Join(a.closeSites(), a.store.Close(), a.index.Close())
+}
 
 // Repo returns the repository's directory.
 func (a *API) Repo() string { return a.where.Repo }

@@ -29,7 +29,10 @@ func (h *Archive) SetDependencies(ctx context.Context, deps Dependencies) error 
 	if rec == nil {
 		return errorf(ErrEmpty, "Cannot set dependencies on an empty archive")
 	}
-	return h.api.refs.SetDependencies(ctx, h.name, deps, h.api.UserConfig())
+	if err := h.api.refs.SetDependencies(ctx, h.name, deps, h.api.UserConfig()); err != nil {
+		return err
+	}
+	return h.api.tellTeam(ctx, h.name)
 }
 
 // ParseDependencies reads dependencies as the command takes them: NAME==VERSION

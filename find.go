@@ -23,19 +23,33 @@ func (a *API) Filter(ctx context.Context, opts *FilterOptions) iter.Seq2[string,
 	if opts == nil {
 		opts = &FilterOptions{}
 	}
-	return a.refs.Filter(ctx, *opts)
+	return a.informed(ctx, a.refs.Filter(ctx, *opts))
 }
 
 // Search lists, in order, the names of the archives that have all the tags and,
 // unless it is "", the prefix.
 func (a *API) Search(ctx context.Context, prefix string, tags ...string) iter.Seq2[string, error] {
-	return a.refs.Search(ctx, prefix, tags)
+	return a.informed(ctx, a.refs.Search(ctx, prefix, tags))
+}
+
+// informed is a listing that begins with the team's news.
+func (a *API) informed(ctx context.Context, list iter.Seq2[string, error]) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := a.askTeam(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		list(yield)
+	}
 }
 
 // ListDir lists the path components directly below a location: directories of
 // the name space, archives with contents and, for the full name of a versioned
 // archive, its versions. Where there is nothing the error wraps fs.ErrNotExist.
 func (a *API) ListDir(ctx context.Context, location, authority string) ([]string, error) {
+	if err := a.askTeam(ctx); err != nil {
+		return nil, err
+	}
 	prefix := ""
 	if before, _, ok := strings.Cut(location, "://"); ok {
 		prefix = before

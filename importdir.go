@@ -83,6 +83,9 @@ func (a *API) Import(ctx context.Context, dir string, opts *ImportOptions) (Impo
 	if err == nil {
 		err = im.flush(ctx)
 	}
+	if err == nil && !opts.DryRun {
+		err = a.tellTeam(ctx, "")
+	}
 	return im.sum, err
 }
 
@@ -92,6 +95,7 @@ type importer struct {
 	prefix    string
 	authority string
 	user      map[string]string
+	floor     func(archive string) (*refs.Version, error)
 	repo      fs.FileInfo
 	batch     []ImportItem
 	sum       ImportSummary
@@ -109,6 +113,9 @@ func (im *importer) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if im.authority, err = im.api.chooseAuthority(im.opts.Prefix, named, im.opts.Authority); err != nil {
+		return err
+	}
+	if im.floor, err = im.api.floors(ctx); err != nil {
 		return err
 	}
 	return im.api.refs.CheckUserConfig(ctx, im.user)
@@ -246,6 +253,9 @@ func (im *importer) register(ctx context.Context, items []ImportItem, contents [
 		im.sum.Size += c.Size
 		rec := im.record(items[i], c)
 		var err error
+		if rec.Version.Min, err = im.floor(items[i].Archive); err != nil {
+			return err
+		}
 		if rec.Version.Checksums, err = im.handle(items[i]).checksums(ctx, c); err != nil {
 			return fmt.Errorf("import %s: %w", items[i].Path, err)
 		}

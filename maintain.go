@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -73,11 +74,14 @@ func (a *API) table(ctx context.Context, name string, yield func(something, erro
 		yield(something{}, err)
 		return false
 	}
-	bolt, err := refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name})
+	bolt, err := a.tableOf(name)
 	if err != nil {
 		return fail(err)
 	}
 	db := refs.New(bolt, nil)
+	if strings.HasSuffix(name, asideSuffix) {
+		return asides(ctx, db, yield)
+	}
 	for arch, err := range db.Archives(ctx, "") {
 		if err != nil {
 			return fail(err)
@@ -99,6 +103,16 @@ func (a *API) table(ctx context.Context, name string, yield func(something, erro
 			if !yield(something{arch.Name, &versions[i]}, nil) {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// asides lists the versions of a table that has no archives.
+func asides(ctx context.Context, db *refs.DB, yield func(something, error) bool) bool {
+	for v, err := range db.AllVersions(ctx) {
+		if !yield(something{v.Archive, &v}, err) || err != nil {
+			return false
 		}
 	}
 	return true
@@ -169,7 +183,11 @@ func (a *API) checkVersions(ctx context.Context, rep *CheckReport, found func(st
 			continue
 		}
 		rep.Versions++
-		err := a.store.CheckTree(ctx, rec.version.Tree, &done)
+		check := a.store.CheckTree
+		if rec.version.Place != "" { // what is not here is at the authority
+			check = a.store.CheckPart
+		}
+		err := check(ctx, rec.version.Tree, &done)
 		if errors.Is(err, ErrCorrupt) {
 			found(fmt.Sprintf("%s version %s: %v", rec.archive, rec.version.Label(), err))
 		} else if err != nil {
@@ -230,6 +248,12 @@ func (a *API) journalGone() error {
 // GC removes content that no version needs, and gathers small packs. With dry
 // it only says what it would do. Updates wait for it; reads do not.
 func (a *API) GC(ctx context.Context, dry bool) (GCReport, error) {
+	return a.collect(ctx, dry, func(*refs.VersionRecord) bool { return false })
+}
+
+// collect removes the content that no version needs, but for those that are
+// given up.
+func (a *API) collect(ctx context.Context, dry bool, givenUp func(*refs.VersionRecord) bool) (GCReport, error) {
 	if err := a.journalGone(); err != nil {
 		return GCReport{}, err
 	}
@@ -238,10 +262,14 @@ func (a *API) GC(ctx context.Context, dry bool) (GCReport, error) {
 			if err != nil {
 				return err
 			}
-			if rec.version == nil {
+			if rec.version == nil || givenUp(rec.version) {
 				continue
 			}
-			if err := m.Mark(ctx, a.store, rec.version.Tree); err != nil {
+			mark := m.Mark
+			if rec.version.Place != "" { // what is not here is at the authority
+				mark = m.MarkPart
+			}
+			if err := mark(ctx, a.store, rec.version.Tree); err != nil {
 				return fmt.Errorf("%s version %s: %w", rec.archive, rec.version.Label(), err)
 			}
 		}

@@ -51,6 +51,12 @@ func child(ctx context.Context, task string, args []string) error {
 			return err
 		}
 		return manyUpdates(ctx, api, args[1], n)
+	case "push often":
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return pushOften(ctx, api, args[1], n)
 	case "keep updating":
 		return untilInputEnds(func(i int) error { return updateOften(ctx, api, i) })
 	case "keep collecting":

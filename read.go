@@ -55,7 +55,7 @@ func (h *Archive) open(ctx context.Context, rec *refs.VersionRecord, inner strin
 	if !e.Kind.IsFile() {
 		return nil, errorf(fs.ErrInvalid, "%s version %s: %q is not a file", h.name, rec.Label(), inner)
 	}
-	return h.api.store.OpenEntry(ctx, e), nil
+	return h.content(rec).OpenEntry(ctx, e), nil
 }
 
 // innerPath checks a path inside a version.

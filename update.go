@@ -96,15 +96,24 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 	if err != nil {
 		return Result{}, fmt.Errorf("update %s: %w", h, err)
 	}
+	floor, err := h.api.floors(ctx)
+	if err == nil {
+		nv.Min, err = floor(h.name)
+	}
+	if err != nil {
+		return Result{}, err
+	}
 	res, err := h.register(ctx, nv, content)
 	if err != nil {
 		return Result{}, err
 	}
 	res.New, res.Stored = w.Added()
 	if len(opts.Metadata) > 0 {
-		err = h.UpdateMetadata(ctx, opts.Metadata)
+		if err := h.api.refs.UpdateMetadata(ctx, h.name, opts.Metadata); err != nil {
+			return res, err
+		}
 	}
-	return res, err
+	return res, h.api.tellTeam(ctx, h.name)
 }
 
 // prepare checks all arguments before anything is stored.
@@ -172,7 +181,11 @@ func (h *Archive) before(ctx context.Context) (*objects.Tree, error) {
 	if err != nil || rec == nil {
 		return nil, err
 	}
-	t, err := h.tree(ctx, rec)
+	t, err := h.api.store.Tree(ctx, rec.Tree)
+	if err == nil && rec.Dir && rec.Place != "" {
+		// The new version takes over what the old one has of unchanged files.
+		err = h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+	}
 	if errors.Is(err, ErrCorrupt) {
 		return nil, nil // the new version does not need the old one
 	}

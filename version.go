@@ -19,7 +19,11 @@ func checkVersion(s string) (string, error) {
 	if s == latest {
 		return s, nil
 	}
-	v, err := refs.ParseVersion(s)
+	number, own := strings.CutSuffix(s, asideSuffix)
+	v, err := refs.ParseVersion(number)
+	if own {
+		return v.String() + asideSuffix, err
+	}
 	return v.String(), err
 }
 
@@ -132,12 +136,33 @@ func (h *Archive) exactly(ctx context.Context, version string) (*refs.VersionRec
 	if version == latest {
 		return h.latest(ctx)
 	}
+	if own, ok := strings.CutSuffix(version, asideSuffix); ok {
+		return h.aside(ctx, own)
+	}
 	v, err := refs.ParseVersion(version)
 	if err != nil {
 		return nil, err
 	}
 	rec, err := h.api.refs.Version(ctx, h.name, v)
 	return &rec, err
+}
+
+// aside finds one's own version whose number the team has given to another.
+func (h *Archive) aside(ctx context.Context, number string) (*refs.VersionRecord, error) {
+	t, err := h.api.team(ctx, withoutNetwork)
+	if err != nil {
+		return nil, err
+	}
+	list, err := t.AsideVersions(ctx, h.name)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if list[i].Label() == number {
+			return &list[i], nil
+		}
+	}
+	return nil, errorf(fs.ErrNotExist, `Archive "%s" version %s%s not found`, h.name, number, asideSuffix)
 }
 
 // Version returns the record of a version: "" is the default one.

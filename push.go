@@ -1,0 +1,296 @@
+package datafs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
+)
+
+// PushOptions say what to push.
+type PushOptions struct {
+	Archives []string // none: all
+	DryRun   bool     // only find out what would be sent
+	Renumber bool     // move one's own versions behind published ones of the same number
+}
+
+// PushReport says what was sent, or would be. Sizes are in bytes.
+type PushReport struct {
+	DryRun     bool
+	Versions   []Pushed // registered with the team
+	Changed    []string // archives whose metadata, tags or dependencies were registered
+	Deleted    []string // archives
+	Required   bool     // what an administrator requires was registered
+	Renumbered []remote.Renumbered
+	Refused    []Refusal // archives that were left out; the others were pushed
+
+	New, Shared int64 // contents that the authorities lacked, and that they had
+	Sent        int64 // stored bytes
+	Packs       int64
+	Requests    int64
+}
+
+// Pushed is a version that the team has now.
+type Pushed struct {
+	Archive, Version string
+}
+
+// Refusal says why an archive was not pushed.
+type Refusal struct {
+	Archive string
+	Err     error
+}
+
+// Push sends what the team lacks: contents to the archives' authorities, and
+// then the records to the team's manager. It begins with the team's news. Run
+// again after it was broken off, it goes on. Archives that are in conflict are
+// left out, and the error wraps ErrConflict then.
+func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err error) {
+	if opts == nil {
+		opts = &PushOptions{}
+	}
+	names, err := normalNames(opts.Archives)
+	if err != nil {
+		return rep, err
+	}
+	how := toWrite
+	if opts.DryRun {
+		how = toRead
+	}
+	t, err := a.team(ctx, how)
+	if err != nil {
+		return rep, err
+	}
+	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names}
+	rep.DryRun = opts.DryRun
+	defer func() { rep.Requests, _ = a.traffic() }()
+	if err := p.run(ctx); err != nil {
+		return rep, err
+	}
+	if len(rep.Refused) == 0 {
+		return rep, nil
+	}
+	return rep, rep.Refused[0].Err
+}
+
+// pushing is one push under way.
+type pushing struct {
+	api   *API
+	t     *team
+	opts  *PushOptions
+	rep   *PushReport
+	names []string
+}
+
+func (p *pushing) run(ctx context.Context) error {
+	for _, name := range p.names {
+		if _, err := p.api.refs.Archive(ctx, name); err != nil {
+			if known, kerr := p.t.Known(ctx, name); kerr != nil || !known {
+				return err
+			}
+		}
+	}
+	if p.opts.DryRun {
+		return p.dry(ctx)
+	}
+	if _, err := p.t.Pull(ctx, nil); err != nil {
+		return err
+	}
+	if len(p.names) == 0 {
+		var err error
+		if p.rep.Required, err = p.t.RegisterSpec(ctx); err != nil {
+			return err
+		}
+	}
+	if p.opts.Renumber {
+		if err := p.renumber(ctx); err != nil {
+			return err
+		}
+	}
+	pending, err := p.t.Status(ctx, p.names)
+	if err != nil {
+		return err
+	}
+	if err := p.contents(ctx, pending); err != nil {
+		return err
+	}
+	if pending, err = p.t.Status(ctx, p.names); err != nil {
+		return err
+	}
+	return p.register(ctx, pending)
+}
+
+// renumber settles the version conflicts of the archives to push.
+func (p *pushing) renumber(ctx context.Context) error {
+	pending, err := p.t.Status(ctx, p.names)
+	if err != nil {
+		return err
+	}
+	for _, x := range pending {
+		if !slices.ContainsFunc(x.Conflicts, func(c remote.Conflict) bool { return c.Kind == "version" }) {
+			continue
+		}
+		moved, err := p.t.Renumber(ctx, x.Archive)
+		p.rep.Renumbered = append(p.rep.Renumbered, moved...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dry finds out what a push would send.
+func (p *pushing) dry(ctx context.Context) error {
+	pending, err := p.t.Status(ctx, p.names)
+	if err != nil {
+		return err
+	}
+	for _, x := range pending {
+		if len(x.Conflicts) > 0 {
+			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, conflictError(x.Conflicts)})
+			continue
+		}
+		for _, v := range x.Versions {
+			p.rep.Versions = append(p.rep.Versions, Pushed{x.Archive, v.Label()})
+		}
+		switch {
+		case x.Deleted:
+			p.rep.Deleted = append(p.rep.Deleted, x.Archive)
+		case x.New || len(x.Edited)+len(x.Metadata)+len(x.Tags) > 0:
+			p.rep.Changed = append(p.rep.Changed, x.Archive)
+		}
+	}
+	return p.contents(ctx, pending)
+}
+
+// contents sends the trees of versions to their authorities, and notes in the
+// versions' records where they lie.
+func (p *pushing) contents(ctx context.Context, pending []remote.Pending) error {
+	byAuthority, order, err := p.sort(ctx, pending)
+	if err != nil {
+		return err
+	}
+	for _, name := range order {
+		if err := p.send(ctx, name, byAuthority[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort groups the versions to send by the authority that they belong to.
+func (p *pushing) sort(ctx context.Context, pending []remote.Pending) (map[string][]refs.VersionRecord, []string, error) {
+	byAuthority := map[string][]refs.VersionRecord{}
+	var order []string
+	for _, x := range pending {
+		if len(x.Conflicts) > 0 || len(x.Versions) == 0 || x.Record == nil {
+			continue
+		}
+		name, err := p.home(ctx, x.Record)
+		if err != nil {
+			return nil, nil, err
+		}
+		if byAuthority[name] == nil {
+			order = append(order, name)
+		}
+		byAuthority[name] = append(byAuthority[name], x.Versions...)
+	}
+	return byAuthority, order, nil
+}
+
+// home returns the authority of an archive. One that was made when the profile
+// had no authority goes to the default one.
+func (p *pushing) home(ctx context.Context, rec *refs.Archive) (string, error) {
+	if rec.Authority != localAuthority || p.api.knownAuthority(localAuthority) == nil {
+		return rec.Authority, nil
+	}
+	name, err := p.api.DefaultAuthority()
+	if err != nil || p.opts.DryRun {
+		return name, err
+	}
+	return name, p.api.refs.SetAuthority(ctx, rec.Name, name)
+}
+
+// send pushes trees to one authority.
+func (p *pushing) send(ctx context.Context, authority string, versions []refs.VersionRecord) error {
+	site, err := p.api.site(ctx, authority)
+	if err != nil {
+		return err
+	}
+	var trees []objects.ID
+	var size int64
+	seen := map[objects.ID]bool{}
+	for _, v := range versions {
+		if !seen[v.Tree] {
+			seen[v.Tree] = true
+			trees = append(trees, v.Tree)
+			size += v.Size
+		}
+	}
+	sent, err := site.Push(ctx, trees, &remote.PushOptions{Dry: p.opts.DryRun, Warn: p.api.opts.Warn})
+	if sent != nil {
+		p.rep.New += sent.New
+		p.rep.Sent += sent.Sent
+		p.rep.Packs += sent.Packs
+		p.rep.Shared += max(size-sent.New, 0)
+	}
+	if err != nil || p.opts.DryRun {
+		return err
+	}
+	for i := range versions {
+		versions[i].Place = sent.Roots[versions[i].Tree]
+	}
+	return p.api.refs.SetPlaces(ctx, versions)
+}
+
+// register gives the records to the team.
+func (p *pushing) register(ctx context.Context, pending []remote.Pending) error {
+	done, err := p.t.Register(ctx, pending)
+	for _, v := range done.Registered {
+		p.rep.Versions = append(p.rep.Versions, Pushed{v.Archive, v.Version})
+	}
+	p.rep.Changed, p.rep.Deleted = done.Changed, done.Deleted
+	for _, r := range done.Refused {
+		p.rep.Refused = append(p.rep.Refused, Refusal{r.Archive, withHint(r.Err)})
+	}
+	return err
+}
+
+// withHint takes over the hint of an error of package remote.
+func withHint(err error) error {
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		return &HintError{err, h.Hint()}
+	}
+	return err
+}
+
+// String describes the report in one line.
+func (r PushReport) String() string {
+	var what []string
+	add := func(n int, one, many string) {
+		if n > 0 {
+			what = append(what, count(n, one, many))
+		}
+	}
+	add(len(r.Versions), "version", "versions")
+	add(len(r.Changed), "changed archive", "changed archives")
+	add(len(r.Deleted), "deleted archive", "deleted archives")
+	if r.Required {
+		what = append(what, "what is required of archives")
+	}
+	if len(what) == 0 {
+		return "nothing to push"
+	}
+	return strings.Join(what, ", ")
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
+}

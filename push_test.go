@@ -1,0 +1,470 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clock moves on by a second each time that it is asked, as different users'
+// clocks do not show the same.
+func clock(start time.Time) func() time.Time {
+	return func() time.Time {
+		start = start.Add(time.Second)
+		return start
+	}
+}
+
+// member opens a new repository of a user of the team's directory.
+func member(t *testing.T, shared, config string) *API {
+	t.Helper()
+	opts := configured(t.TempDir(), "authorities: {team: {service: OSFS, args: ["+shared+"]}}\n"+config)
+	opts.Now = clock(someTime)
+	opts.Warn = func(text string) { t.Log("warning:", text) }
+	return openChecked(t, opts)
+}
+
+func push(t *testing.T, api *API) PushReport {
+	t.Helper()
+	return must(api.Push(t.Context(), nil))(t)
+}
+
+func pull(t *testing.T, api *API) PullReport {
+	t.Helper()
+	return must(api.Pull(t.Context(), &PullOptions{RefsOnly: true}))(t)
+}
+
+func archive(t *testing.T, api *API, name string) *Archive {
+	t.Helper()
+	return must(api.Archive(t.Context(), name, nil))(t)
+}
+
+func TestTwoShareADirectory(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	h := newArchive(t, alice, "climate/tas")
+	put(t, h, "one")
+	noError(t, h.UpdateMetadata(t.Context(), map[string]*string{"units": new("K")}))
+	rep := push(t, alice)
+	equal(t, "pushed", fmt.Sprint(rep.Versions), "[{climate/tas 0.0.1}]")
+
+	pull(t, bob)
+	b := archive(t, bob, "climate/tas")
+	if here := must(b.IsCached(t.Context(), ""))(t); here {
+		t.Error("a pull of the records brought the contents too")
+	}
+	equal(t, "Bob reads", text(t, b, ""), "one")
+	equal(t, "metadata", fmt.Sprint(must(b.Metadata(t.Context()))(t)), "map[units:K]")
+	put(t, b, "two")
+	push(t, bob)
+	equal(t, "nothing left", fmt.Sprint(push(t, bob)), "nothing to push")
+
+	pull(t, alice)
+	equal(t, "versions", versions(t, h), "0.0.1 0.0.2")
+	equal(t, "Alice reads", text(t, h, ""), "two")
+	if st := must(alice.Status(t.Context()))(t); len(st.Pending) > 0 || st.LastPull == "" {
+		t.Errorf("status: %+v", st)
+	}
+}
+
+func TestBothMakeTheSameVersion(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	a := newArchive(t, alice, "x")
+	put(t, a, "one")
+	push(t, alice)
+	pull(t, bob)
+	b := archive(t, bob, "x")
+	put(t, b, "Bob's")
+	put(t, a, "Alice's")
+	put(t, a, "Alice's next")
+	other := newArchive(t, alice, "other")
+	put(t, other, "goes on")
+	push(t, bob)
+
+	rep, err := alice.Push(t.Context(), nil)
+	var hint *HintError
+	if !errors.Is(err, ErrConflict) || !errors.As(err, &hint) || !strings.Contains(hint.Hint, "--renumber") {
+		t.Fatalf("push: %v", err)
+	}
+	equal(t, "the other archive", fmt.Sprint(rep.Versions), "[{other 0.0.1}]")
+	equal(t, "the contested number", text(t, a, "0.0.2"), "Bob's")
+	equal(t, "one's own", text(t, a, "0.0.2~local"), "Alice's")
+	must(alice.GC(t.Context(), false))(t)
+	equal(t, "one's own, after gc", text(t, a, "0.0.2~local"), "Alice's")
+
+	rep = must(alice.Push(t.Context(), &PushOptions{Renumber: true}))(t)
+	equal(t, "renumbered", fmt.Sprint(rep.Versions), "[{x 0.0.3} {x 0.0.4}]")
+	pull(t, bob)
+	equal(t, "versions", versions(t, b), "0.0.1 0.0.2 0.0.3 0.0.4")
+	equal(t, "0.0.3", text(t, b, "0.0.3"), "Alice's")
+	equal(t, "0.0.4", text(t, b, "0.0.4"), "Alice's next")
+	if _, err := a.Version(t.Context(), "0.0.2~local"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("0.0.2~local: %v", err)
+	}
+}
+
+func TestOnesOwnVersionMayBeDropped(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	pull(t, bob)
+	put(t, archive(t, bob, "x"), "Bob's")
+	put(t, archive(t, alice, "x"), "Alice's")
+	push(t, bob)
+	if _, err := alice.Pull(t.Context(), nil); !errors.Is(err, ErrConflict) {
+		t.Fatalf("pull: %v", err)
+	}
+	must(alice.Resolve(t.Context(), "x", &ResolveOptions{Theirs: true}))(t)
+	equal(t, "nothing left", fmt.Sprint(push(t, alice)), "nothing to push")
+	equal(t, "versions", versions(t, archive(t, alice, "x")), "0.0.1 0.0.2")
+}
+
+func TestMetadataIsMergedKeyByKey(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	a := newArchive(t, alice, "x")
+	push(t, alice)
+	pull(t, bob)
+	b := archive(t, bob, "x")
+	noError(t, a.UpdateMetadata(t.Context(), map[string]*string{"a": new("1"), "both": new("A")}))
+	noError(t, a.AddTags(t.Context(), "red"))
+	noError(t, b.UpdateMetadata(t.Context(), map[string]*string{"b": new("2"), "both": new("B")}))
+	noError(t, b.AddTags(t.Context(), "blue"))
+	push(t, alice)
+	_, err := bob.Push(t.Context(), nil)
+	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "both") {
+		t.Fatalf("push: %v", err)
+	}
+	must(bob.Resolve(t.Context(), "x", &ResolveOptions{Ours: true, Keys: []string{"both"}}))(t)
+	push(t, bob)
+	pull(t, alice)
+	for _, h := range []*Archive{a, b} {
+		equal(t, "metadata", fmt.Sprint(must(h.Metadata(t.Context()))(t)), "map[a:1 b:2 both:B]")
+		tags := must(h.Tags(t.Context()))(t)
+		slices.Sort(tags)
+		equal(t, "tags", fmt.Sprint(tags), "[blue red]")
+	}
+}
+
+func TestADeletedArchiveIsDeletedEverywhere(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	pull(t, bob)
+	noError(t, bob.Delete(t.Context(), "x"))
+	equal(t, "deleted", fmt.Sprint(push(t, bob).Deleted), "[x]")
+	pull(t, alice)
+	if _, err := alice.Archive(t.Context(), "x", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	// The number of a deleted version is not given again.
+	again := newArchive(t, alice, "x")
+	equal(t, "version", put(t, again, "another").Version, "0.0.2")
+	push(t, alice)
+	pull(t, bob)
+	equal(t, "versions", versions(t, archive(t, bob, "x")), "0.0.2")
+}
+
+func TestContentsAreFetchedInParts(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	dir := writeTree(t, map[string]string{"a.txt": "small", "sub/b.txt": "another"})
+	big := make([]byte, 3<<20)
+	_, err := io.ReadFull(newRandom(1), big)
+	noError(t, err)
+	noError(t, os.WriteFile(filepath.Join(dir, "big"), big, 0o644))
+	must(newArchive(t, alice, "tree").Update(t.Context(), dir, nil))(t)
+	push(t, alice)
+	pull(t, bob)
+	h := archive(t, bob, "tree")
+	var b strings.Builder
+	noError(t, h.Cat(t.Context(), &b, &OpenOptions{Path: "sub/b.txt"}))
+	equal(t, "sub/b.txt", b.String(), "another")
+	if got := must(bob.Stats(t.Context()))(t).Stored; got > 1<<20 {
+		t.Errorf("a small file brought %d bytes", got)
+	}
+	target := filepath.Join(t.TempDir(), "out")
+	must(h.Download(t.Context(), target, nil))(t)
+	equal(t, "the tree", len(readTree(t, target)["big"]), 3<<20)
+}
+
+func TestContentsAreGivenUpAndFetchedAgain(t *testing.T) {
+	shared := t.TempDir()
+	alice := member(t, shared, "")
+	h := newArchive(t, alice, "x")
+	must(h.UpdateFrom(t.Context(), io.LimitReader(newRandom(2), 5<<20), nil))(t)
+	put(t, h, "two")
+	if err := h.RemoveFromCache(t.Context(), "0.0.1"); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("before the push: %v", err)
+	}
+	push(t, alice)
+	noError(t, h.RemoveFromCache(t.Context(), "0.0.1"))
+	if got := must(alice.Stats(t.Context()))(t).Stored; got > 1<<20 {
+		t.Errorf("%d bytes are left", got)
+	}
+	checkDeeply(t, alice)
+	equal(t, "cached", must(h.IsCached(t.Context(), "0.0.1"))(t), false)
+	equal(t, "cached", must(h.IsCached(t.Context(), "0.0.2"))(t), true)
+	noError(t, h.Cache(t.Context(), "0.0.1"))
+	equal(t, "cached again", must(h.IsCached(t.Context(), "0.0.1"))(t), true)
+	equal(t, "size", len(text(t, h, "0.0.1")), 5<<20)
+}
+
+func TestAnUpdateOfADirectoryThatIsNotHereIsWhole(t *testing.T) {
+	shared := t.TempDir()
+	alice := member(t, shared, "")
+	dir := writeTree(t, map[string]string{"a": "1", "b": strings.Repeat("x", 1<<20)})
+	h := newArchive(t, alice, "x")
+	must(h.Update(t.Context(), dir, nil))(t)
+	push(t, alice)
+	noError(t, h.RemoveFromCache(t.Context(), ""))
+	noError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("2"), 0o644))
+	must(h.Update(t.Context(), dir, nil))(t)
+	equal(t, "cached", must(h.IsCached(t.Context(), "0.0.2"))(t), true)
+	must(alice.GC(t.Context(), false))(t)
+	equal(t, "pushed", len(push(t, alice).Versions), 1)
+}
+
+func TestOfflineTouchesNothing(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	pull(t, bob)
+	bob.opts.Offline = true
+	h := archive(t, bob, "x")
+	if err := h.Cat(t.Context(), io.Discard, nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("cat: %v", err)
+	}
+	if _, err := bob.Push(t.Context(), nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("push: %v", err)
+	}
+	if _, err := bob.Pull(t.Context(), nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("pull: %v", err)
+	}
+	must(bob.Status(t.Context()))(t)
+	put(t, h, "two")
+	equal(t, "written offline", text(t, h, ""), "two")
+}
+
+func TestAMissingDirectoryIsNotMadeAnew(t *testing.T) {
+	shared := filepath.Join(t.TempDir(), "not mounted")
+	alice := member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	if _, err := alice.Push(t.Context(), nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("push: %v", err)
+	}
+	if _, err := os.Stat(shared); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory: %v", err)
+	}
+}
+
+func TestAutoPushesAndAsks(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, "sync: auto\n"), member(t, shared, "sync: auto\n")
+	bob.opts.Now = clock(someTime.Add(time.Hour))
+	h := newArchive(t, alice, "x")
+	put(t, h, "one")
+	noError(t, h.AddTags(t.Context(), "red"))
+	b := archive(t, bob, "x")
+	equal(t, "Bob reads", text(t, b, ""), "one")
+	put(t, h, "two")
+	bob.auto.at = time.Time{}
+	equal(t, "Bob reads", text(t, archive(t, bob, "x"), ""), "two")
+}
+
+func TestTwoAuthorities(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	config := func(extra string) *Options {
+		o := configured(t.TempDir(), fmt.Sprintf("authorities: {a: 'file://%s', b: 'file://%s'}\n%s", first, second, extra))
+		o.Now = clock(someTime)
+		return o
+	}
+	alice := openChecked(t, config(""))
+	put(t, must(alice.Create(t.Context(), "x", &CreateOptions{Authority: "b"}))(t), "in b")
+	if _, err := alice.Push(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "default-authority") {
+		t.Errorf("push without default: %v", err)
+	}
+	noError(t, alice.SetDefaultAuthority("a"))
+	put(t, newArchive(t, alice, "y"), "in a")
+	push(t, alice)
+	for dir, want := range map[string]bool{first: true, second: false} {
+		_, err := os.Stat(filepath.Join(dir, "catalog"))
+		equal(t, "catalogue", err == nil, want)
+		if packs, _ := filepath.Glob(filepath.Join(dir, "packs", "*", "*")); len(packs) != 1 {
+			t.Errorf("%s has %d packs", dir, len(packs))
+		}
+	}
+	bob := openChecked(t, config("default-authority: a\n"))
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "in b")
+	equal(t, "y", text(t, archive(t, bob, "b://x"), ""), "in b")
+}
+
+func TestArchivesFromBeforeTheTeamGoToItsAuthority(t *testing.T) {
+	dir, shared := t.TempDir(), t.TempDir()
+	lone := openOnly(t, testOptions(dir))
+	put(t, newArchive(t, lone, "x"), "one")
+	opts := configured(dir, "authorities: {team: 'file://"+shared+"'}")
+	alice := openChecked(t, opts)
+	push(t, alice)
+	equal(t, "authority", archive(t, alice, "x").Authority(), "team")
+	bob := member(t, shared, "")
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "one")
+}
+
+func TestPullBringsContents(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	for _, name := range []string{"x", "y"} {
+		h := newArchive(t, alice, name)
+		put(t, h, name+" one")
+		put(t, h, name+" two")
+	}
+	push(t, alice)
+	rep := must(bob.Pull(t.Context(), &PullOptions{Archives: []string{"x==0.0.1"}}))(t)
+	equal(t, "pulled", fmt.Sprintf("%d %s", len(rep.Contents), rep.Contents[0].Version), "1 0.0.1")
+	equal(t, "x 0.0.1", must(archive(t, bob, "x").IsCached(t.Context(), "0.0.1"))(t), true)
+	equal(t, "y", must(archive(t, bob, "y").IsCached(t.Context(), ""))(t), false)
+	rep = must(bob.Pull(t.Context(), &PullOptions{All: true}))(t)
+	equal(t, "all", len(rep.Contents), 2)
+	equal(t, "y", must(archive(t, bob, "y").IsCached(t.Context(), ""))(t), true)
+}
+
+// pushOften makes n versions of one archive, and pushes each.
+func pushOften(ctx context.Context, api *API, who string, n int) error {
+	for i := range n {
+		h, err := api.Create(ctx, "shared", &CreateOptions{ExistOK: true})
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("contents %d of %s", i, who)
+		if _, err := h.UpdateFrom(ctx, strings.NewReader(text), nil); err != nil {
+			return err
+		}
+		for {
+			_, err := api.Push(ctx, &PushOptions{Renumber: true})
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrConflict) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TestEightProcessesPushToOneDirectory has a reader look all the while: it never
+// sees a version whose contents it cannot read.
+func TestEightProcessesPushToOneDirectory(t *testing.T) {
+	shared := t.TempDir()
+	const processes, each = 8, 25
+	var running []*process
+	for i := range processes {
+		dir := t.TempDir()
+		noError(t, os.MkdirAll(filepath.Join(dir, "repo"), 0o755))
+		noError(t, os.WriteFile(filepath.Join(dir, "repo", "config.yml"), []byte("authorities: {team: 'file://"+shared+"'}\n"), 0o644))
+		running = append(running, start(t, "push often", dir, fmt.Sprint(i), fmt.Sprint(each)))
+	}
+	reader := member(t, shared, "")
+	seen := map[string]bool{}
+	look := func() {
+		pull(t, reader)
+		h, err := reader.Archive(t.Context(), "shared", nil)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		noError(t, err)
+		for _, v := range must(h.Versions(t.Context()))(t) {
+			if !seen[v] {
+				seen[v] = true
+				text(t, h, v)
+			}
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		for _, p := range running {
+			for p.out.Scan() {
+			}
+		}
+		close(done)
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		look()
+	}
+	for _, p := range running {
+		p.finish(t)
+	}
+	look()
+	texts := map[string]bool{}
+	h := archive(t, reader, "shared")
+	list := must(h.Versions(t.Context()))(t)
+	for _, v := range list {
+		texts[text(t, h, v)] = true
+	}
+	if len(list) != processes*each || len(texts) != processes*each {
+		t.Errorf("%d versions with %d contents, want %d", len(list), len(texts), processes*each)
+	}
+}
+
+// TestAPusherIsKilled kills a pusher again and again; what the team sees is
+// always whole, and in the end all is there.
+func TestAPusherIsKilled(t *testing.T) {
+	shared, dir := t.TempDir(), t.TempDir()
+	noError(t, os.MkdirAll(filepath.Join(dir, "repo"), 0o755))
+	noError(t, os.WriteFile(filepath.Join(dir, "repo", "config.yml"), []byte("authorities: {team: 'file://"+shared+"'}\n"), 0o644))
+	reader := member(t, shared, "")
+	for i := range 12 {
+		p := start(t, "push often", dir, fmt.Sprint(i), "1000")
+		// Kill it when it has got on, each time at another moment.
+		for packs := 0; packs <= 3*i; {
+			list, _ := filepath.Glob(filepath.Join(shared, "packs", "*", "*"))
+			packs = len(list)
+		}
+		p.kill()
+		pull(t, reader)
+		h, err := reader.Archive(t.Context(), "shared", nil)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		noError(t, err)
+		for _, v := range must(h.Versions(t.Context()))(t) {
+			text(t, h, v)
+		}
+	}
+	alice := openChecked(t, testOptions(dir))
+	must(alice.Push(t.Context(), &PushOptions{Renumber: true}))(t)
+	pull(t, reader)
+	equal(t, "versions", versions(t, archive(t, reader, "shared")), versions(t, archive(t, alice, "shared")))
+	must(alice.GC(t.Context(), false))(t) // what killed pushers left in tmp
+}
+
+func TestWhatIsRequiredTravels(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	noError(t, alice.RequireMetadata(t.Context(), map[string]*string{"source": new("Where from?")}))
+	equal(t, "pushed", push(t, alice).String(), "what is required of archives")
+	pull(t, bob)
+	if _, err := bob.Create(t.Context(), "x", nil); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("create without what is required: %v", err)
+	}
+}

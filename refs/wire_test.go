@@ -1,0 +1,81 @@
+package refs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/datafs/datafs/index"
+)
+
+func TestParseKeyTellsWhatARecordIsAbout(t *testing.T) {
+	v := VersionRecord{Archive: "a/b", Version: Version{Minor: 2}}
+	n := VersionRecord{Archive: "a/b", Number: 7}
+	for _, c := range []struct {
+		key     string
+		kind    Kind
+		archive string
+	}{
+		{ArchiveKey("a/b"), KindArchive, "a/b"},
+		{v.Key(), KindVersion, "a/b"},
+		{n.Key(), KindVersion, "a/b"},
+		{"spec/required_user_config", KindSpec, ""},
+		{"other", KindOther, ""},
+	} {
+		if kind, archive := ParseKey(c.key); kind != c.kind || archive != c.archive {
+			t.Errorf("%s: got %q of %q, want %q of %q", c.key, kind, archive, c.kind, c.archive)
+		}
+	}
+	if got, _, err := ParseVersionKey(v.Key()); err != nil || got != v.Version {
+		t.Errorf("got %v, %v, want %v", got, err, v.Version)
+	}
+	if _, got, err := ParseVersionKey(n.Key()); err != nil || got != 7 {
+		t.Errorf("got %v, %v, want 7", got, err)
+	}
+}
+
+func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	db, err := index.Open(filepath.Join(dir, "index"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(table string) *Bolt {
+		b, err := OpenBolt(db, filepath.Join(dir, "journal"), &BoltOptions{Table: table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	own, other := open(""), open("other")
+	broken := errors.New("broken")
+	for _, want := range []error{broken, nil} {
+		err = own.Together(ctx, other, func(tx *index.Tx, a, b Manager) error {
+			for range b.List(ctx, "") {
+				t.Error("got a record of a table that is not there")
+			}
+			_, errA := a.Put(ctx, "archive/x", []byte("{}"), Absent)
+			_, errB := b.Put(ctx, "archive/y", []byte("{}"), Absent)
+			return errors.Join(errA, errB, tx.Put("bucket", "key", nil), want)
+		})
+		if !errors.Is(err, want) {
+			t.Fatalf("got %v, want %v", err, want)
+		}
+		_, errA := own.Get(ctx, "archive/x")
+		_, errB := other.Get(ctx, "archive/y")
+		if want != nil && (!errors.Is(errA, fs.ErrNotExist) || !errors.Is(errB, fs.ErrNotExist)) || want == nil && (errA != nil || errB != nil) {
+			t.Errorf("after %v: got %v and %v", want, errA, errB)
+		}
+	}
+	if err := own.Together(ctx, other, func(tx *index.Tx, _, _ Manager) error { return tx.Put("bucket", "only", nil) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.View(context.Background(), func(tx *index.Tx) error { _, err := tx.Get("bucket", "only"); return err }); err != nil {
+		t.Errorf("got %v, want that a change of the index alone is kept", err)
+	}
+	if err := own.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,89 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// catError has the text of a message for users and a kind that is not printed.
+type catError struct {
+	text string
+	kind error
+}
+
+func (e *catError) Error() string { return e.text }
+func (e *catError) Unwrap() error { return e.kind }
+
+// writable makes sure, before the first write, that the authority can keep a
+// catalogue.
+func (c *Catalog) writable(ctx context.Context) error {
+	if c.x == nil {
+		return c.notExclusive()
+	}
+	if c.probed.Load() {
+		return nil
+	}
+	return c.Probe(ctx)
+}
+
+func (c *Catalog) notExclusive() error {
+	return &catError{c.place() + " cannot keep the catalogue: it has no exclusive write; configure a manager", errors.ErrUnsupported}
+}
+
+// Probe finds out whether the authority keeps what Exclusive promises, with a
+// small file that it removes again. The error wraps errors.ErrUnsupported when
+// it does not; any other error means that nothing is known. A Catalog that was
+// not opened as Probed probes before its first write.
+func (c *Catalog) Probe(ctx context.Context) error {
+	if c.x == nil {
+		return c.notExclusive()
+	}
+	var id [16]byte
+	if _, err := io.ReadFull(c.random, id[:]); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%sprobe-%x", catalogDir, id)
+	kept, err := c.probe(ctx, name, fmt.Appendf(nil, "%x first", id), fmt.Appendf(nil, "%x second", id))
+	if err != nil && errors.Is(err, errors.ErrUnsupported) {
+		return &catError{c.notExclusive().Error(), err}
+	}
+	err = errors.Join(err, c.a.Delete(context.WithoutCancel(ctx), name))
+	if err != nil {
+		return fmt.Errorf("finding out whether %s can keep the catalogue: %w", c.place(), err)
+	}
+	if !kept {
+		return &catError{c.place() + ": the server ignores conditional writes, so two people could register one version twice: " +
+			"use a manager (MongoDB, DynamoDB) or another server", errors.ErrUnsupported}
+	}
+	if !c.probed.Swap(true) && c.onProbed != nil {
+		c.onProbed()
+	}
+	return nil
+}
+
+// probe reports whether the first of two writes stays, and the second is told.
+func (c *Catalog) probe(ctx context.Context, name string, first, second []byte) (kept bool, err error) {
+	if err := c.x.PutNew(ctx, name, bytes.NewReader(first)); err != nil {
+		there, readErr := c.fetch(ctx, name, 1<<10) // the answer may have been lost
+		if readErr != nil || !bytes.Equal(there, first) {
+			return false, err
+		}
+	}
+	for range commitTries {
+		if err = c.x.PutNew(ctx, name, bytes.NewReader(second)); err == nil {
+			return false, nil
+		}
+		if errors.Is(err, fs.ErrExist) {
+			there, err := c.fetch(ctx, name, 1<<10)
+			return bytes.Equal(there, first), err
+		}
+		if !errors.Is(err, ErrUnavailable) {
+			break
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,281 @@
+package remote
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DirOptions say where a directory authority is.
+type DirOptions struct {
+	Root    string      // of any kind: local, shared, mounted. Relative to the working directory
+	Create  bool        // make the root at the first Put; otherwise one that is missing is ErrNoStorage
+	DirMode fs.FileMode // of new directories, before the umask; 0 is 0777, since a team may share them
+}
+
+const (
+	dirTemp     = ".tmp"         // below the root: unfinished files
+	dirLeftover = 24 * time.Hour // after which an unfinished file is nobody's
+	dirBuffer   = 256 << 10      // bytes read and written at a time
+	dirFileMode = 0o666          // before the umask; the directory's group and setgid bit say the rest
+)
+
+// dirFS is an Exclusive in a directory. A file is written below .tmp, brought
+// to disk and renamed, or linked if it must be new.
+type dirFS struct {
+	opts  DirOptions
+	link  func(root *os.Root, from, to string) error // hard link; tests replace it
+	clean sync.Once                                  // removes leftovers at the first put
+
+	mu   sync.Mutex
+	root *os.Root // mu guards it; nil until the root is needed, and there
+}
+
+var _ Exclusive = (*dirFS)(nil)
+
+// OpenDir gives the authority in a directory of this machine: a local, shared
+// or mounted disk. It looks at the directory when it is first used, and again
+// until it is there. A symbolic link that leads out of it is not followed. The
+// authority is an Exclusive; where the filesystem can do neither hard links nor
+// a rename that keeps what is there, the error of PutNew wraps
+// errors.ErrUnsupported.
+func OpenDir(opts *DirOptions) (Authority, error) {
+	d := &dirFS{opts: *opts, link: (*os.Root).Link}
+	if opts.Root == "" {
+		return nil, fmt.Errorf("a directory needs a path: %w", fs.ErrInvalid)
+	}
+	abs, err := filepath.Abs(opts.Root)
+	if err != nil {
+		return nil, fmt.Errorf("directory %s: %w", opts.Root, err)
+	}
+	d.opts.Root = abs
+	if d.opts.DirMode == 0 {
+		d.opts.DirMode = 0o777
+	}
+	return d, nil
+}
+
+// String is the root directory.
+func (d *dirFS) String() string { return d.opts.Root }
+
+// missingRoot is the error of a root that is not there.
+type missingRoot string
+
+func (m missingRoot) Error() string { return string(m) + " is not there (is the disk mounted?)" }
+func (missingRoot) Unwrap() error   { return ErrNoStorage }
+
+// rooted gives the opened root. If it is missing and is to be made, it makes it
+// for a write and gives nil for a read.
+func (d *dirFS) rooted(write bool) (*os.Root, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root != nil {
+		return d.root, nil
+	}
+	root, err := os.OpenRoot(d.opts.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case !d.opts.Create:
+			return nil, missingRoot(d.opts.Root)
+		case !write:
+			return nil, nil
+		}
+		if err := os.MkdirAll(d.opts.Root, d.opts.DirMode); err != nil {
+			return nil, err
+		}
+		root, err = os.OpenRoot(d.opts.Root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.root = root
+	return root, nil
+}
+
+// wrap says what was done to what. The root is part of most errors of os.Root
+// only as the name below it, so it is added.
+func (d *dirFS) wrap(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fileError(err)
+	if errors.As(err, new(missingRoot)) {
+		return fmt.Errorf("%s %.80s: %w", op, name, err)
+	}
+	return fmt.Errorf("%s %.80s: %s: %w", op, name, d.opts.Root, err)
+}
+
+// Get is that of Authority.
+func (d *dirFS) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+	r, err := d.get(ctx, name, off, n)
+	if err != nil {
+		return nil, d.wrap("get", name, err)
+	}
+	return r, nil
+}
+
+func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+	if err := checkGet(ctx, name, off); err != nil {
+		return nil, err
+	}
+	root, err := d.rooted(false)
+	if err != nil {
+		return nil, err
+	}
+	if root == nil {
+		return nil, fs.ErrNotExist
+	}
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, missingFile(err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(err, fs.ErrNotExist)
+	}
+	if _, err := f.Seek(off, io.SeekStart); err != nil {
+		f.Close()
+		return nil, err
+	}
+	wrap := func(err error) error { return d.wrap("get", name, err) }
+	return &fileBody{contextReader{ctx, limit(f, n)}, f, wrap}, nil
+}
+
+// limit is the next n bytes of r, all if n < 0.
+func limit(r io.Reader, n int64) io.Reader {
+	if n < 0 {
+		return r
+	}
+	return io.LimitReader(r, n)
+}
+
+// fileBody is what Get gives: errors say what was being read.
+type fileBody struct {
+	contextReader
+	io.Closer
+	wrap func(error) error
+}
+
+func (b *fileBody) Read(p []byte) (int, error) {
+	n, err := b.contextReader.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.wrap(err)
+	}
+	return n, err
+}
+
+// List is that of Authority.
+func (d *dirFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if err := d.list(ctx, prefix, func(info Info) bool { return yield(info, nil) }); err != nil {
+			yield(Info{}, d.wrap("list", prefix, err))
+		}
+	}
+}
+
+func (d *dirFS) list(ctx context.Context, prefix string, yield func(Info) bool) error {
+	if err := checkList(ctx, prefix); err != nil {
+		return err
+	}
+	root, err := d.rooted(false)
+	if err != nil || root == nil {
+		return err
+	}
+	return fs.WalkDir(root.FS(), prefixDir(prefix), func(name string, e fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return ignoreMissing(err)
+		}
+		if e.IsDir() {
+			return skipDir(name, prefix)
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(name, prefix) || CheckName(name) != nil {
+			return ignoreMissing(err)
+		}
+		if !yield(Info{Name: name, Size: info.Size()}) {
+			return fs.SkipAll
+		}
+		return nil
+	})
+}
+
+// skipDir passes by a directory in which nothing begins with prefix.
+func skipDir(name, prefix string) error {
+	below := name + "/"
+	if name == "." || CheckName(name) == nil && (strings.HasPrefix(below, prefix) || strings.HasPrefix(prefix, below)) {
+		return nil
+	}
+	return fs.SkipDir
+}
+
+// Delete is that of Authority. It leaves directories: another process may be
+// about to put a file into them.
+func (d *dirFS) Delete(ctx context.Context, name string) error {
+	return d.wrap("delete", name, d.delete(ctx, name))
+}
+
+func (d *dirFS) delete(ctx context.Context, name string) error {
+	if err := checkGet(ctx, name, 0); err != nil {
+		return err
+	}
+	root, err := d.rooted(false)
+	if err != nil || root == nil {
+		return err
+	}
+	if info, err := root.Lstat(filepath.FromSlash(name)); err != nil || info.IsDir() {
+		return ignoreMissing(err)
+	}
+	if err := root.Remove(filepath.FromSlash(name)); err != nil {
+		return ignoreMissing(err)
+	}
+	return syncDir(root, path.Dir(name))
+}
+
+// Close is that of Authority.
+func (d *dirFS) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root == nil {
+		return nil
+	}
+	err := d.root.Close()
+	d.root = nil
+	return err
+}
+
+// tempFS is a directory that is gone when it is closed.
+type tempFS struct{ *dirFS }
+
+// OpenTemp gives an authority in a new directory below dir, "" being the
+// system's own for such things, with identifier in its name. Close removes it.
+func OpenTemp(dir, identifier string) (Authority, error) {
+	root, err := os.MkdirTemp(dir, "datafs-"+strings.ReplaceAll(identifier, string(filepath.Separator), "-")+"*")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary directory: %w", err)
+	}
+	a, err := OpenDir(&DirOptions{Root: root})
+	if err != nil {
+		return nil, err
+	}
+	return &tempFS{a.(*dirFS)}, nil
+}
+
+// Close removes the directory with all that is in it.
+func (t *tempFS) Close() error {
+	return errors.Join(t.dirFS.Close(), os.RemoveAll(t.opts.Root))
+}
+
+func tempName() string { return dirTemp + "/" + strings.ToLower(rand.Text()) }

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package remote
+
+import (
+	"errors"
+	"os"
+)
+
+// renameNew would rename a file below root to a name that no file has.
+func renameNew(*os.Root, string, string) error { return errors.ErrUnsupported }

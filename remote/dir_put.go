@@ -1,0 +1,194 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// Put is that of Authority.
+func (d *dirFS) Put(ctx context.Context, name string, r io.ReadSeeker) error {
+	return d.wrap("put", name, d.put(ctx, name, r, (*os.Root).Rename))
+}
+
+// PutNew is that of Exclusive.
+func (d *dirFS) PutNew(ctx context.Context, name string, r io.ReadSeeker) error {
+	return d.wrap("put", name, d.put(ctx, name, r, d.publishNew))
+}
+
+// put writes a file that nobody sees and publishes it under its name.
+func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(root *os.Root, from, to string) error) error {
+	if err := checkGet(ctx, name, 0); err != nil {
+		return err
+	}
+	root, err := d.rooted(true)
+	if err != nil {
+		return err
+	}
+	temp, err := d.writeTemp(ctx, root, r)
+	if temp != "" {
+		defer root.Remove(temp)
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.makeDirs(root, path.Dir(name)); err != nil {
+		return err
+	}
+	if err := publish(root, temp, filepath.FromSlash(name)); err != nil {
+		return err
+	}
+	return syncDir(root, path.Dir(name))
+}
+
+// writeTemp brings a file to disk and gives its name.
+func (d *dirFS) writeTemp(ctx context.Context, root *os.Root, r io.Reader) (name string, err error) {
+	if err := d.makeDirs(root, dirTemp); err != nil {
+		return "", err
+	}
+	name = filepath.FromSlash(tempName())
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, dirFileMode)
+	if err != nil {
+		return "", err
+	}
+	d.clean.Do(func() { removeLeftovers(root, f) })
+	_, err = io.CopyBuffer(struct{ io.Writer }{f}, &contextReader{ctx, r}, make([]byte, dirBuffer))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = ctx.Err()
+	}
+	return name, err
+}
+
+// removeLeftovers removes unfinished files of writers that must be gone. The
+// age is taken by the clock of the disk, which has just made f. It is no matter
+// if that fails.
+func removeLeftovers(root *os.Root, f *os.File) {
+	now, err := f.Stat()
+	if err != nil {
+		return
+	}
+	entries, _ := fs.ReadDir(root.FS(), dirTemp)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && now.ModTime().Sub(info.ModTime()) > dirLeftover {
+			_ = root.Remove(filepath.Join(dirTemp, e.Name()))
+		}
+	}
+}
+
+// makeDirs makes a directory and those above it, and brings each new one to
+// disk.
+func (d *dirFS) makeDirs(root *os.Root, dir string) error {
+	if info, err := root.Stat(filepath.FromSlash(dir)); err == nil && info.IsDir() {
+		return nil
+	}
+	if parent := path.Dir(dir); parent != "." {
+		if err := d.makeDirs(root, parent); err != nil {
+			return err
+		}
+	}
+	err := root.Mkdir(filepath.FromSlash(dir), d.opts.DirMode)
+	if errors.Is(err, fs.ErrExist) {
+		info, err := root.Stat(filepath.FromSlash(dir))
+		if err == nil && !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(root, path.Dir(dir))
+}
+
+// publishNew gives a file a name that no file has: link(2) and, where there are
+// no hard links, renameat2(2) fail if the name is taken.
+func (d *dirFS) publishNew(root *os.Root, from, to string) error {
+	err := d.link(root, from, to)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		// NFS repeats a request whose answer was lost, which then meets its own link.
+		if sameFile(root, from, to) {
+			return nil
+		}
+		return fs.ErrExist
+	case noLinks(err):
+		if err := renameNew(root, from, to); !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+		return fmt.Errorf("this filesystem cannot make a file only where there is none: %w", errors.ErrUnsupported)
+	}
+	return err
+}
+
+func sameFile(root *os.Root, a, b string) bool {
+	x, err := root.Lstat(a)
+	if err != nil {
+		return false
+	}
+	y, err := root.Lstat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// noLinks reports whether an error of a link says that there are none. Linux
+// says EPERM for a filesystem without, the rest of the world ENOTSUP or ENOSYS.
+func noLinks(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.EXDEV)
+}
+
+// syncDir brings the names in a directory to disk, where its filesystem can.
+func syncDir(root *os.Root, dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it has no such call
+	}
+	f, err := root.Open(filepath.FromSlash(dir))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// missingFile makes fs.ErrNotExist of a path that leads through a file.
+func missingFile(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return fs.ErrNotExist
+	}
+	return err
+}
+
+// ignoreMissing passes errors on other than those of what is gone.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// fileError adds the kind to an error of the operating system.
+func fileError(err error) error {
+	for _, transient := range []error{syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOTCONN, syscall.EHOSTDOWN, syscall.ECONNRESET} {
+		if errors.Is(err, transient) {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	if errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return err
+}

@@ -1,0 +1,341 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects"
+)
+
+const (
+	rangesAtOnce = 6
+	maxRange     = 8 << 20  // bytes of one request
+	maxGap       = 32 << 10 // bytes between two chunks that are fetched rather than asked for anew
+	maxChunk     = 32 << 20 // stored bytes of a chunk that are accepted
+	tailWindow   = 64 << 10 // bytes that are fetched with a small node: what it names lies before it
+	maxTails     = 8
+)
+
+// Know remembers where the root of a tree lies, as a version's record says.
+func (s *Site) Know(ctx context.Context, tree objects.ID, place string) error {
+	loc, ok := DecodePlace(tree, place)
+	if !ok {
+		return nil
+	}
+	space, err := s.space(ctx)
+	if err != nil {
+		return err
+	}
+	return s.index.AddPacks(ctx, space, index.Pack{ID: loc.Pack, Entries: []index.Entry{loc.Entry}})
+}
+
+// Fetch implements objects.Source: it brings chunks into the repository. Those
+// that came before an error stay there.
+func (s *Site) Fetch(ctx context.Context, ids []objects.ID) error {
+	im, err := s.store.Importer(ctx)
+	if err != nil {
+		return err
+	}
+	defer im.Close()
+	err = s.fetchInto(ctx, im, ids)
+	return errors.Join(err, im.Commit(context.WithoutCancel(ctx)))
+}
+
+// fetchInto is Fetch without the end: the chunks are found after im.Commit.
+func (s *Site) fetchInto(ctx context.Context, im *objects.Importer, ids []objects.ID) error {
+	ids = distinct(ids)
+	for try := 0; ; try++ {
+		locs, err := s.places(ctx, ids, try > 0)
+		if err != nil {
+			return err
+		}
+		f := &fetching{s: s, im: im, places: map[objects.ID][]index.Entry{}}
+		err = f.run(ctx, locs)
+		if len(f.gone) == 0 || err != nil {
+			return err
+		}
+		// Packs have been moved, or removed. Their chunks may lie elsewhere.
+		if ids = f.missing; try == 2 {
+			return fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name)
+		}
+		if err := s.forget(ctx, f.gone); err != nil {
+			return err
+		}
+	}
+}
+
+func distinct(ids []objects.ID) []objects.ID {
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, func(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}
+
+func (s *Site) forget(ctx context.Context, packs []objects.ID) error {
+	space, err := s.space(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range packs {
+		if err := s.index.RemovePack(ctx, space, id, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// places finds chunks at the authority. What is not known is looked for in the
+// tables that were put meanwhile.
+func (s *Site) places(ctx context.Context, ids []objects.ID, again bool) ([]index.Loc, error) {
+	unknown := func(l index.Loc) bool { return !l.Found }
+	locs, err := s.locate(ctx, ids)
+	if err != nil || !slices.ContainsFunc(locs, unknown) {
+		return locs, err
+	}
+	if err := s.refresh(ctx, again); err != nil {
+		return nil, err
+	}
+	if locs, err = s.locate(ctx, ids); err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(locs, unknown); i >= 0 {
+		return nil, fmt.Errorf("%w: chunk %s is neither here nor at authority %q", objects.ErrCorrupt, ids[i], s.opts.Name)
+	}
+	return locs, nil
+}
+
+// fetching is one run of requests.
+type fetching struct {
+	s  *Site
+	im *objects.Importer
+
+	mu      sync.Mutex                   // guards what follows
+	places  map[objects.ID][]index.Entry // of what the fetched nodes name, by pack
+	nodes   []storedNode
+	gone    []objects.ID // packs that are not there
+	missing []objects.ID // chunks that were wanted from them
+}
+
+type storedNode struct {
+	entry  index.Entry
+	stored []byte
+}
+
+// span is a range of a pack, and the chunks in it that are wanted.
+type span struct {
+	pack     objects.ID
+	off, end uint64
+	entries  []index.Entry
+}
+
+// spans merges neighbouring chunks.
+func spans(locs []index.Loc) []span {
+	slices.SortFunc(locs, func(a, b index.Loc) int {
+		if c := bytes.Compare(a.Pack[:], b.Pack[:]); c != 0 {
+			return c
+		}
+		switch {
+		case a.Offset < b.Offset:
+			return -1
+		case a.Offset > b.Offset:
+			return 1
+		}
+		return 0
+	})
+	var list []span
+	for _, l := range locs {
+		end := l.Offset + uint64(l.Stored)
+		if n := len(list); n > 0 {
+			last := &list[n-1]
+			if last.pack == l.Pack && l.Offset <= last.end+maxGap && end-last.off <= maxRange {
+				last.entries = append(last.entries, l.Entry)
+				last.end = max(last.end, end)
+				continue
+			}
+		}
+		list = append(list, span{l.Pack, l.Offset, end, []index.Entry{l.Entry}})
+	}
+	return list
+}
+
+func (f *fetching) run(ctx context.Context, locs []index.Loc) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(rangesAtOnce)
+	for _, sp := range spans(locs) {
+		g.Go(func() error { return f.span(gctx, sp) })
+	}
+	err := g.Wait()
+	return errors.Join(err, f.finish(context.WithoutCancel(ctx)))
+}
+
+// finish takes the nodes in, after the places of what they name are known.
+func (f *fetching) finish(ctx context.Context) error {
+	space, err := f.s.space(ctx)
+	if err != nil {
+		return err
+	}
+	packs := make([]index.Pack, 0, len(f.places))
+	for id, entries := range f.places {
+		packs = append(packs, index.Pack{ID: id, Entries: entries})
+	}
+	if err := f.s.index.AddPacks(ctx, space, packs...); err != nil {
+		return err
+	}
+	for _, n := range f.nodes {
+		if err := f.im.Add(ctx, n.entry, n.stored); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span fetches one range and takes its chunks in. When they prove damaged it
+// tries once more: the damage may have come on the way.
+func (f *fetching) span(ctx context.Context, sp span) error {
+	for try := 0; ; try++ {
+		data, from, err := f.s.read(ctx, sp, try > 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			f.lost(sp)
+			return nil
+		}
+		if err == nil {
+			err = f.accept(ctx, sp, data, from)
+		}
+		if err == nil || try > 0 || !errors.Is(err, objects.ErrCorrupt) {
+			if errors.Is(err, objects.ErrCorrupt) {
+				err = fmt.Errorf("pack %s at authority %q: %w", sp.pack, f.s.opts.Name, err)
+			}
+			return err
+		}
+	}
+}
+
+func (f *fetching) lost(sp span) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.gone, sp.pack) {
+		f.gone = append(f.gone, sp.pack)
+	}
+	for _, e := range sp.entries {
+		f.missing = append(f.missing, e.ID)
+	}
+}
+
+// accept verifies the chunks of a range, which begins at from, before any is
+// taken in.
+func (f *fetching) accept(ctx context.Context, sp span, data []byte, from uint64) error {
+	var v objects.Verifier
+	at := func(e index.Entry) []byte { return data[e.Offset-from:][:e.Stored] }
+	for _, e := range sp.entries {
+		raw, err := v.Raw(e, at(e))
+		if err != nil {
+			return err
+		}
+		if objects.IsLocated(e) {
+			if err := f.node(sp.pack, e, at(e), raw); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range sp.entries {
+		if objects.IsLocated(e) {
+			continue
+		}
+		if err := f.im.Add(ctx, e, at(e)); err != nil {
+			return err
+		}
+	}
+	f.s.opts.Progress(int64(sp.end - sp.off))
+	return nil
+}
+
+// node keeps a node back and notes the places of what it names.
+func (f *fetching) node(pack objects.ID, e index.Entry, stored, raw []byte) error {
+	children, err := objects.Children(raw)
+	if err != nil {
+		return err
+	}
+	places, err := objects.DecodePlaces(stored, pack, children)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range places {
+		f.places[places[i].Pack] = append(f.places[places[i].Pack], places[i].Entry)
+	}
+	f.nodes = append(f.nodes, storedNode{e, bytes.Clone(stored)})
+	return nil
+}
+
+// read returns the bytes of a range, and perhaps some before it: data begins at
+// from.
+func (s *Site) read(ctx context.Context, sp span, again bool) (data []byte, from uint64, err error) {
+	if sp.end-sp.off > maxRange+maxChunk || sp.off > 1<<62 {
+		return nil, 0, fmt.Errorf("%w: a chunk of %d bytes", objects.ErrCorrupt, sp.end-sp.off)
+	}
+	if data, from, ok := s.tails.get(sp); ok && !again {
+		return data, from, nil
+	}
+	from = sp.off
+	small := sp.end-sp.off < tailWindow && objects.IsLocated(sp.entries[0])
+	if small {
+		from = max(sp.end, tailWindow) - tailWindow
+	}
+	r, err := s.auth.Get(ctx, packName(sp.pack), int64(from), int64(sp.end-from))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Close()
+	data = make([]byte, sp.end-from)
+	if _, err := io.ReadFull(r, data); err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = fmt.Errorf("%w: the file ends too early", objects.ErrCorrupt)
+		}
+		return nil, 0, err
+	}
+	if small {
+		s.tails.put(sp.pack, from, data)
+	}
+	return data, from, nil
+}
+
+// tailCache keeps the ranges that were fetched with small nodes.
+type tailCache struct {
+	mu   sync.Mutex // guards what follows
+	list []tail     // the last fetched at the end
+}
+
+type tail struct {
+	pack objects.ID
+	from uint64
+	data []byte
+}
+
+func (c *tailCache) put(pack objects.ID, from uint64, data []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.list) == maxTails {
+		c.list = slices.Delete(c.list, 0, 1)
+	}
+	c.list = append(c.list, tail{pack, from, data})
+}
+
+func (c *tailCache) get(sp span) (data []byte, from uint64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.list {
+		if t.pack == sp.pack && sp.off >= t.from && sp.end <= t.from+uint64(len(t.data)) {
+			return t.data, t.from, true
+		}
+	}
+	return nil, 0, false
+}

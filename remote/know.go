@@ -1,0 +1,306 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects"
+)
+
+const (
+	tablesAtOnce = 8
+	tablesDir    = "index/"
+	packsDir     = "packs/"
+
+	// Small table files are merged when there are so many.
+	compactAt   = 48
+	compactSize = 256 << 10 // bytes up to which one counts as small
+)
+
+// refresh reads the tables that others have put since the last time, unless it
+// has been done in this run and again is false.
+func (s *Site) refresh(ctx context.Context, again bool) error {
+	s.mu.Lock()
+	done := s.fresh && !again
+	s.mu.Unlock()
+	if done {
+		return nil
+	}
+	for range 3 { // a table that is gone has been merged into another one meanwhile
+		files, err := s.unseenTables(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.readTables(ctx, files)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			s.mu.Lock()
+			s.fresh = true
+			s.mu.Unlock()
+		}
+		return err
+	}
+	return fmt.Errorf("authority %q: its tables change too fast: %w", s.opts.Name, ErrUnavailable)
+}
+
+// unseenTables lists the table files that have not been read.
+func (s *Site) unseenTables(ctx context.Context) ([]Info, error) {
+	id, err := s.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var files []Info
+	for f, err := range s.auth.List(ctx, tablesDir) {
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	s.mu.Lock()
+	s.tables = len(files)
+	s.mu.Unlock()
+	var unseen []Info
+	err = s.index.View(ctx, func(tx *index.Tx) error {
+		unseen = unseen[:0]
+		for _, f := range files {
+			_, err := tx.Get(siteBucket(id, "tables"), f.Name)
+			if errors.Is(err, fs.ErrNotExist) {
+				unseen = append(unseen, f)
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return unseen, err
+}
+
+func (s *Site) readTables(ctx context.Context, files []Info) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(tablesAtOnce)
+	for _, f := range files {
+		g.Go(func() error {
+			packs, err := s.readTable(ctx, f.Name)
+			if err != nil {
+				return err
+			}
+			return s.learn(ctx, f.Name, packs)
+		})
+	}
+	return g.Wait()
+}
+
+// readTable reads one table file and compares it with its name.
+func (s *Site) readTable(ctx context.Context, name string) ([]index.Pack, error) {
+	data, err := readAll(ctx, s.auth, name, maxTableSize)
+	if err != nil {
+		return nil, err
+	}
+	if objects.Hash(data).String() != strings.TrimPrefix(name, tablesDir) {
+		return nil, fmt.Errorf("%w: %s at authority %q does not match its name", objects.ErrCorrupt, name, s.opts.Name)
+	}
+	return decodeTables(data)
+}
+
+// learn remembers a table file, and that it has been read.
+func (s *Site) learn(ctx context.Context, name string, packs []index.Pack) error {
+	space, err := s.space(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.index.AddPacks(ctx, space, packs...); err != nil {
+		return err
+	}
+	id, _ := s.ID(ctx)
+	return s.index.Update(ctx, func(tx *index.Tx) error {
+		return tx.Put(siteBucket(id, "tables"), name, nil)
+	})
+}
+
+// locate finds chunks at the authority, by slot, as far as is known.
+func (s *Site) locate(ctx context.Context, ids []objects.ID) ([]index.Loc, error) {
+	space, err := s.space(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.index.Locate(ctx, space, ids)
+}
+
+// listPacks compares the packs that are known with those that are there, and
+// forgets those that are gone. It returns those that are there.
+func (s *Site) listPacks(ctx context.Context) (there map[objects.ID]bool, lost int, err error) {
+	space, err := s.space(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	known, err := s.index.Packs(ctx, space) // before the listing: one that is put meanwhile is no loss
+	if err != nil {
+		return nil, 0, err
+	}
+	there = map[objects.ID]bool{}
+	for f, err := range s.auth.List(ctx, packsDir) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if id, err := objects.ParseID(f.Name[strings.LastIndexByte(f.Name, '/')+1:]); err == nil && f.Name == packName(id) {
+			there[id] = true
+		}
+	}
+	for _, p := range known {
+		if there[p.ID] {
+			continue
+		}
+		lost++
+		if err := s.index.RemovePack(ctx, space, p.ID, nil); err != nil {
+			return nil, 0, err
+		}
+	}
+	return there, lost, nil
+}
+
+// Packs that have been put and that no table file at the authority names yet
+// are kept in the index under "new", as a table each.
+
+// note remembers a pack that has just been put.
+func (s *Site) note(ctx context.Context, p index.Pack) error {
+	space, err := s.space(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.index.AddPacks(ctx, space, p); err != nil {
+		return err
+	}
+	id, _ := s.ID(ctx)
+	return s.index.Update(ctx, func(tx *index.Tx) error {
+		return tx.Put(siteBucket(id, "new"), p.ID.String(), appendTable(nil, p))
+	})
+}
+
+// announce puts table files for the packs that no table names yet.
+func (s *Site) announce(ctx context.Context) error {
+	id, err := s.ID(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		var keys []string
+		data := []byte(tableMagic)
+		err := s.index.View(ctx, func(tx *index.Tx) error {
+			keys, data = nil, data[:len(tableMagic)]
+			for r, err := range tx.Scan(siteBucket(id, "new"), "", "") {
+				if err != nil {
+					return err
+				}
+				keys, data = append(keys, r.Key), append(data, r.Value...)
+				if len(data) > maxTableWrite {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		name := tablesDir + objects.Hash(data).String()
+		if err := s.auth.Put(ctx, name, bytes.NewReader(data)); err != nil {
+			return err
+		}
+		if err := s.announced(ctx, id, name, keys); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Site) announced(ctx context.Context, id, name string, keys []string) error {
+	return s.index.Update(ctx, func(tx *index.Tx) error {
+		for _, key := range keys {
+			if err := tx.Delete(siteBucket(id, "new"), key); err != nil {
+				return err
+			}
+		}
+		return tx.Put(siteBucket(id, "tables"), name, nil)
+	})
+}
+
+// Note remembers a fact about the authority.
+func (s *Site) Note(ctx context.Context, fact string) error {
+	id, err := s.ID(ctx)
+	if err != nil {
+		return err
+	}
+	return s.index.Update(ctx, func(tx *index.Tx) error { return tx.Put(siteBucket(id, "facts"), fact, nil) })
+}
+
+// Noted says whether a fact was noted.
+func (s *Site) Noted(ctx context.Context, fact string) (noted bool, err error) {
+	id, err := s.ID(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = s.index.View(ctx, func(tx *index.Tx) error {
+		_, err := tx.Get(siteBucket(id, "facts"), fact)
+		if noted = err == nil; errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return noted, err
+}
+
+// lossy is the fact that packs have been lost at the authority.
+const lossy = "lossy"
+
+// compact merges small table files when there are many. It is done by whoever
+// comes along, and harmless when two do it at once; a failure costs nothing but
+// requests later on.
+func (s *Site) compact(ctx context.Context) error {
+	s.mu.Lock()
+	n := s.tables
+	s.mu.Unlock()
+	if n < compactAt {
+		return nil
+	}
+	var small []Info
+	for f, err := range s.auth.List(ctx, tablesDir) {
+		if err != nil {
+			return err
+		}
+		if f.Size < compactSize {
+			small = append(small, f)
+		}
+	}
+	if len(small) < compactAt {
+		return nil
+	}
+	var all []index.Pack
+	for _, f := range small {
+		packs, err := s.readTable(ctx, f.Name)
+		if err != nil {
+			return err
+		}
+		all = append(all, packs...)
+	}
+	data := encodeTables(all)
+	name := tablesDir + objects.Hash(data).String()
+	if err := s.auth.Put(ctx, name, bytes.NewReader(data)); err != nil {
+		return err
+	}
+	if err := s.learn(ctx, name, nil); err != nil {
+		return err
+	}
+	for _, f := range small {
+		if err := s.auth.Delete(ctx, f.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/zeebo/blake3"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
+)
+
+// SyncOptions say what a Sync works on.
+type SyncOptions struct {
+	Local *refs.Bolt   // the repository's records
+	Aside *refs.Bolt   // one's own versions whose numbers the team gave to others; a table in the same index
+	Team  refs.Manager // nil: offline, when only what needs no network works
+	Index *index.DB    // the one that Local is in
+	Space string       // names the team in the index
+	Now   func() time.Time
+	Warn  func(string)
+}
+
+// Sync keeps the records of a repository and those of a team's manager in step.
+// What both had in common at the last time, the base, is in the index; it says
+// what either side has changed since. Each step changes records and base
+// together, so a process may end anywhere and the next call goes on.
+//
+// It is safe for concurrent use, by several processes too.
+type Sync struct {
+	opts  SyncOptions
+	pulls sync.Mutex // held by the Pull of this Sync, so that pages are not read twice for nothing
+}
+
+// NewSync returns a Sync; opts must not change afterwards.
+func NewSync(opts *SyncOptions) *Sync {
+	s := &Sync{opts: *opts}
+	if s.opts.Now == nil {
+		s.opts.Now = time.Now
+	}
+	return s
+}
+
+func (s *Sync) warn(text string) {
+	if s.opts.Warn != nil {
+		s.opts.Warn(text)
+	}
+}
+
+func (s *Sync) bucket(what string) string { return "sync/" + s.opts.Space + "/" + what }
+
+// team gives the team's manager.
+func (s *Sync) team() (refs.Manager, error) {
+	if s.opts.Team == nil {
+		return nil, errOffline
+	}
+	return s.opts.Team, nil
+}
+
+var errOffline = kindText("the team's records are asked for offline", ErrUnavailable)
+
+// A kindError has a text of its own and is found by errors.Is.
+type kindError struct {
+	text string
+	kind error
+}
+
+func (e *kindError) Error() string { return e.text }
+func (e *kindError) Unwrap() error { return e.kind }
+
+func kindText(text string, kind error) error { return &kindError{text, kind} }
+
+// In the bucket "meta".
+const (
+	teamCursor  = "team"  // as far as the team's changes are merged
+	localCursor = "local" // as far as the repository's changes are marked
+	lastPull    = "pulled"
+)
+
+// LastPull says when the team was asked last; zero: never.
+func (s *Sync) LastPull(ctx context.Context) (at time.Time, err error) {
+	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
+		text, err := tx.Get(s.bucket("meta"), lastPull)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return at.UnmarshalText(text)
+	})
+	return at, err
+}
+
+// Floor gives the highest number of an archive that the team is known to ever
+// have had, deleted versions included; nil: none.
+func (s *Sync) Floor(ctx context.Context, archive string) (floor *refs.Version, err error) {
+	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
+		v, _, any, err := s.floor(tx, archive)
+		if any && !v.IsZero() {
+			floor = &v
+		}
+		return err
+	})
+	return floor, err
+}
+
+// floor gives the highest version and the highest number.
+func (s *Sync) floor(tx *index.Tx, archive string) (top refs.Version, number int, any bool, err error) {
+	for r, err := range tx.Scan(s.bucket("base"), refs.VersionsPrefix(archive), "") {
+		if err != nil {
+			return top, number, any, err
+		}
+		v, n, err := refs.ParseVersionKey(r.Key)
+		if err != nil {
+			return top, number, any, err
+		}
+		if any = true; v.Compare(top) > 0 {
+			top = v
+		}
+		number = max(number, n)
+	}
+	return top, number, any, nil
+}
+
+// Published says whether the team is known to have this very record.
+func (s *Sync) Published(ctx context.Context, v refs.VersionRecord) (published bool, err error) {
+	value, err := refs.EncodeVersion(v)
+	if err != nil {
+		return false, err
+	}
+	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
+		b, err := s.base(tx, v.Key())
+		published = b.there && b.sum == blake3.Sum256(value)
+		return err
+	})
+	return published, err
+}
+
+// Known says whether the team is known to have an archive of that name, also
+// when it is deleted here.
+func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error) {
+	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
+		b, err := s.base(tx, refs.ArchiveKey(archive))
+		if known = b.there; known || err != nil {
+			return err
+		}
+		for r, err := range tx.Scan(s.bucket("dirty"), refs.VersionsPrefix(archive), "") {
+			known = err == nil && r.Key != ""
+			return err
+		}
+		return nil
+	})
+	return known, err
+}
+
+// Forget forgets what the team had, when it turns out to be another one: the
+// next Pull compares everything anew. Conflicts stay.
+func (s *Sync) Forget(ctx context.Context) error {
+	return s.opts.Index.Update(ctx, func(tx *index.Tx) error {
+		for _, what := range []string{"base", "dirty", "meta"} {
+			if err := tx.Drop(s.bucket(what)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
