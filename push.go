@@ -97,14 +97,8 @@ func (p *pushing) run(ctx context.Context) error {
 	if p.opts.DryRun {
 		return p.dry(ctx)
 	}
-	if _, err := p.t.Pull(ctx, nil); err != nil {
+	if err := p.begin(ctx); err != nil {
 		return err
-	}
-	if len(p.names) == 0 {
-		var err error
-		if p.rep.Required, err = p.t.RegisterSpec(ctx); err != nil {
-			return err
-		}
 	}
 	if p.opts.Renumber {
 		if err := p.renumber(ctx); err != nil {
@@ -118,10 +112,21 @@ func (p *pushing) run(ctx context.Context) error {
 	if err := p.contents(ctx, pending); err != nil {
 		return err
 	}
-	if pending, err = p.t.Status(ctx, p.names); err != nil {
+	return p.register(ctx, pending) // what was made since has no contents there yet, and waits
+}
+
+// begin merges the team's news, and with a whole push gives the team what an
+// administrator requires.
+func (p *pushing) begin(ctx context.Context) (err error) {
+	if p.t.site.readOnly {
+		return errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
+	}
+	if len(p.names) > 0 {
+		_, err = p.t.Pull(ctx, nil)
 		return err
 	}
-	return p.register(ctx, pending)
+	p.rep.Required, err = p.t.RegisterSpec(ctx) // which merges first
+	return err
 }
 
 // renumber settles the version conflicts of the archives to push.
@@ -160,8 +165,13 @@ func (p *pushing) dry(ctx context.Context) error {
 		switch {
 		case x.Deleted:
 			p.rep.Deleted = append(p.rep.Deleted, x.Archive)
-		case x.New || len(x.Edited)+len(x.Metadata)+len(x.Tags) > 0:
+		case x.New && len(x.Versions) == 0 || len(x.Edited)+len(x.Metadata)+len(x.Tags) > 0:
 			p.rep.Changed = append(p.rep.Changed, x.Archive)
+		}
+	}
+	if len(p.names) == 0 {
+		if p.rep.Required, err = p.t.SpecChanged(ctx); err != nil {
+			return err
 		}
 	}
 	return p.contents(ctx, pending)

@@ -270,6 +270,25 @@ func TestAMissingDirectoryIsNotMadeAnew(t *testing.T) {
 	}
 }
 
+func TestAnotherPlaceUnderTheSameNameIsFilled(t *testing.T) {
+	dir, first, second := t.TempDir(), t.TempDir(), t.TempDir()
+	at := func(place string) *API {
+		return openOnly(t, configured(dir, "authorities: {team: 'file://"+place+"'}"))
+	}
+	alice := at(first)
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	alice = at(second)
+	if _, err := alice.Pull(t.Context(), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a pull from an empty place: %v", err)
+	}
+	equal(t, "pushed", fmt.Sprint(push(t, alice).Versions), "[{x 0.0.1}]")
+	bob := member(t, second, "")
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "one")
+	equal(t, "back again", push(t, at(first)).String(), "nothing to push")
+}
+
 func TestAutoPushesAndAsks(t *testing.T) {
 	shared := t.TempDir()
 	alice, bob := member(t, shared, "sync: auto\n"), member(t, shared, "sync: auto\n")

@@ -2,14 +2,12 @@ package datafs
 
 import (
 	"io/fs"
-	"path/filepath"
 	"strings"
 )
 
 // expand returns the service as it is to be opened: "env:NAME" stands for the
 // value of a variable, so that no secret need be in the file, and the paths of
-// directories and zip files may begin with "~" and are relative to the
-// configuration file.
+// directories and zip files may begin with "~" and hold variables.
 func (a *API) expand(s Service) (Service, error) {
 	out := s
 	out.Args = make([]any, len(s.Args))
@@ -18,7 +16,7 @@ func (a *API) expand(s Service) (Service, error) {
 		if out.Args[i], err = a.expandValue(v); err != nil {
 			return s, err
 		}
-		if text, ok := out.Args[i].(string); ok && i == 0 && s.hasPath() {
+		if text, ok := out.Args[i].(string); ok && i == 0 && s.hasPath() && s.Service != "TempFS" {
 			if out.Args[i], err = a.expandLocation(text); err != nil {
 				return s, err
 			}
@@ -41,7 +39,9 @@ func (a *API) expand(s Service) (Service, error) {
 }
 
 // hasPath says that the service is named by a path on this machine.
-func (s Service) hasPath() bool { return s.Service == "OSFS" || s.Service == "ZipFS" }
+func (s Service) hasPath() bool {
+	return s.Service == "OSFS" || s.Service == "ZipFS" || s.Service == "TempFS"
+}
 
 func (a *API) expandValue(v any) (any, error) {
 	text, ok := v.(string)
@@ -61,9 +61,5 @@ func (a *API) expandLocation(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	base := a.opts.Dir
-	if a.where.ConfigFile != "" {
-		base = filepath.Dir(a.where.ConfigFile)
-	}
-	return joinPath(base, path), nil
+	return joinPath(a.opts.Dir, path), nil
 }

@@ -37,6 +37,7 @@ type openSite struct {
 	authority remote.Authority
 	service   Service
 	traffic   *remote.Observer
+	readOnly  bool
 }
 
 // site opens an authority of the profile. Nothing is asked of it yet.
@@ -89,7 +90,11 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 	if err != nil {
 		return nil, err
 	}
+	_, readOnly := auth.(interface{ ReadOnly() })
 	traffic := &remote.Observer{}
+	if a.opts.Progress != nil {
+		traffic.Moved = func(up, down int64) { a.opts.Progress(Progress{Label: name, Bytes: up + down}) }
+	}
 	location := fmt.Sprint(auth) // tells no secret
 	auth = traffic.Wrap(auth)
 	if a.opts.LimitRate > 0 {
@@ -98,13 +103,8 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 	auth = remote.Retry(auth, &remote.RetryOptions{Budget: a.opts.RetryTime, Waiting: a.opts.Retrying})
 	site := remote.NewSite(&remote.SiteOptions{
 		Authority: auth, Name: name, Location: location, Store: a.store, Rand: a.opts.Rand,
-		Progress: func(n int64) {
-			if a.opts.Progress != nil {
-				a.opts.Progress(Progress{Label: name, Bytes: n})
-			}
-		},
 	})
-	return &openSite{Site: site, authority: auth, service: service, traffic: traffic}, nil
+	return &openSite{Site: site, authority: auth, service: service, traffic: traffic, readOnly: readOnly}, nil
 }
 
 // closeSites closes all that were opened.

@@ -102,42 +102,46 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 		Local: a.bolt, Aside: aside, Index: a.index, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
-	changed := false
-	if how != withoutNetwork {
-		if t.site, err = a.site(ctx, authority); err != nil {
+	if how == withoutNetwork {
+		t.Sync = remote.NewSync(opts)
+		return t, nil
+	}
+	if t.site, err = a.site(ctx, authority); err != nil {
+		return nil, err
+	}
+	id, err := t.meet(ctx, how)
+	if err != nil {
+		return nil, err
+	}
+	if !t.empty {
+		if opts.Team, err = a.openCatalog(ctx, t.site); err != nil {
 			return nil, err
-		}
-		if changed, err = t.meet(ctx, how); err != nil {
-			return nil, err
-		}
-		if !t.empty {
-			if opts.Team, err = a.openCatalog(ctx, t.site); err != nil {
-				return nil, err
-			}
 		}
 	}
 	t.Sync = remote.NewSync(opts)
-	if changed {
+	other, err := t.Meet(ctx, id)
+	switch {
+	case err == nil && other && t.empty:
+		return nil, &HintError{
+			Err:  errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
+			Hint: `"datafs push" brings what is here`,
+		}
+	case err == nil && other:
 		a.opts.Warn(fmt.Sprintf("authority %q is another one than at the last time: all is compared anew", authority))
-		err = t.Forget(ctx)
 	}
 	return t, err
 }
 
-// meet asks the authority who it is, and whether it is another one than before.
-func (t *team) meet(ctx context.Context, how access) (changed bool, err error) {
-	before, _ := t.site.Remembered(ctx)
+// meet asks the authority who it is; an empty one is nobody.
+func (t *team) meet(ctx context.Context, how access) (id string, err error) {
 	if how == toWrite {
-		_, err = t.site.Found(ctx)
-	} else if _, err = t.site.Meet(ctx); errors.Is(err, fs.ErrNotExist) {
-		t.empty = true
-		return false, nil
+		return t.site.Found(ctx)
 	}
-	if err != nil {
-		return false, err
+	id, err = t.site.Meet(ctx)
+	if t.empty = errors.Is(err, fs.ErrNotExist); t.empty {
+		return "", nil
 	}
-	id, err := t.site.ID(ctx)
-	return before != "" && before != id, err
+	return id, err
 }
 
 // tableOf opens one of the embedded tables.
@@ -237,7 +241,7 @@ func conflictError(list []remote.Conflict) error {
 	}
 	text := list[0].String()
 	if len(list) > 1 {
-		text += fmt.Sprintf(" (and %d more conflicts: see status)", len(list)-1)
+		text += fmt.Sprintf(" (and %s: see status)", count(len(list)-1, "more conflict", "more conflicts"))
 	}
 	return &HintError{errorf(ErrConflict, "%s", text), list[0].Hint()}
 }
@@ -340,6 +344,7 @@ func (h *Archive) fetch(ctx context.Context, rec *refs.VersionRecord) (Pulled, e
 // Status is what is not in step between this repository and the team.
 type Status struct {
 	Pending  []remote.Pending // by archive
+	Required bool             // what an administrator requires has changed here
 	LastPull string           // when the team was asked last, RFC 3339; "": never
 }
 
@@ -356,6 +361,11 @@ func (a *API) Status(ctx context.Context, names ...string) (st Status, err error
 	}
 	if st.Pending, err = t.Status(ctx, normal); err != nil {
 		return st, err
+	}
+	if len(names) == 0 {
+		if st.Required, err = t.SpecChanged(ctx); err != nil {
+			return st, err
+		}
 	}
 	at, err := t.LastPull(ctx)
 	if !at.IsZero() {
@@ -392,6 +402,12 @@ func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([
 	if err != nil {
 		return nil, err
 	}
+	if opts == nil {
+		opts = &ResolveOptions{}
+	}
+	if n := boolCount(opts.Renumber, opts.Theirs, opts.Ours); n != 1 {
+		return nil, errorf(fs.ErrInvalid, "resolve %s: choose one of renumber, theirs and ours", normal)
+	}
 	t, err := a.team(ctx, withoutNetwork)
 	if err != nil {
 		return nil, err
@@ -400,4 +416,13 @@ func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([
 		return t.Renumber(ctx, normal)
 	}
 	return nil, t.Resolve(ctx, normal, opts.Theirs, opts.Keys)
+}
+
+func boolCount(list ...bool) (n int) {
+	for _, b := range list {
+		if b {
+			n++
+		}
+	}
+	return n
 }

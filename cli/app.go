@@ -48,7 +48,9 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "requirements", Usage: "pinned versions: a `FILE`, or text such as 'a==1.0;b==2.0' (default: requirements_data.txt, if there is one)"},
 		&cli.StringFlag{Name: "profile", Usage: "`NAME` of the profile in the configuration file"},
 		&cli.StringFlag{Name: "repo", Usage: "`DIR` of the repository"},
-		&cli.BoolFlag{Name: "offline", Usage: "never touch the network"},
+		&cli.BoolFlag{Name: "offline", Usage: "never touch the network; what is not here is an error"},
+		&cli.StringFlag{Name: "limit-rate", Usage: "`RATE` of transfers in bytes per second, such as 500k or 10M (default: no limit)", Action: checkRate},
+		&cli.DurationFlag{Name: "retry-time", Value: time.Minute, Usage: "how long to try again while an authority fails, a `TIME` such as 30s or 5m; 0: not at all (default: 1m)"},
 		&cli.BoolFlag{Name: "json", Usage: "print results as JSON"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no messages, only results"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print more"},
@@ -71,7 +73,7 @@ func commands(s *session) []*cli.Command {
 	var all []*cli.Command
 	for _, group := range [][]*cli.Command{
 		writeCommands(s), readCommands(s), {deleteCommand(s)}, versionCommands(s), metadataCommands(s),
-		findCommands(s), repoCommands(s), configCommands(s), adminCommands(s),
+		findCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s),
 	} {
 		all = append(all, group...)
 	}
@@ -91,11 +93,12 @@ const (
 	catMeta   = "Versions, metadata, dependencies"
 	catFind   = "Finding archives"
 	catRepo   = "Repository"
+	catTeam   = "Sharing with a team"
 	catConfig = "Configuration and administration"
 )
 
 // categories are the commands' categories in the order of the help.
-var categories = []string{catData, catMeta, catFind, catRepo, catConfig}
+var categories = []string{catData, catMeta, catFind, catRepo, catTeam, catConfig}
 
 func versionFlag() cli.Flag {
 	return &cli.StringFlag{Name: "version", Usage: "`VERSION`, or latest (default: the pinned one, else the latest)"}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/servers"
 )
 
 // TestDocs runs all blocks of each page for users that are tagged console, one
@@ -29,22 +31,28 @@ func checkPage(t *testing.T, page string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := pageSteps(string(data))
+	steps, err := pageSteps(string(data), "```console")
 	if err != nil {
 		t.Fatal(err)
 	}
+	runPage(t, page, string(data), steps)
+}
+
+// runPage runs a page's steps in a new home directory.
+func runPage(t *testing.T, page, data string, steps []consoleStep, env ...string) {
+	t.Helper()
 	home := t.TempDir()
 	work := filepath.Join(home, "work") // so that what the home directory gets is not among the files
 	if err := os.Mkdir(work, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	results, err := runConsole(work, cleanEnv(home), steps)
+	results, err := runConsole(work, append(cleanEnv(home), env...), steps)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wrong := checkConsole(steps, results)
 	if *update && len(wrong) > 0 {
-		text := rewriteConsole(string(data), steps, results, wrong, hideVolatile(home))
+		text := rewriteConsole(data, steps, results, wrong, hideVolatile(home))
 		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -58,12 +66,12 @@ func checkPage(t *testing.T, page string) {
 	checkRepositories(t, home)
 }
 
-// pageSteps returns the steps of all console blocks of a page.
-func pageSteps(page string) ([]consoleStep, error) {
+// pageSteps returns the steps of all blocks of a page that begin with a fence.
+func pageSteps(page, fence string) ([]consoleStep, error) {
 	var all []consoleStep
 	lines := strings.Split(page, "\n")
 	for i := 0; i < len(lines); i++ {
-		if lines[i] != "```console" {
+		if lines[i] != fence {
 			continue
 		}
 		begin := i + 1
@@ -76,4 +84,22 @@ func pageSteps(page string) ([]consoleStep, error) {
 		all = append(all, steps...)
 	}
 	return all, nil
+}
+
+// TestServerTeamOnS3 runs what docs/team.md shows of a bucket.
+func TestServerTeamOnS3(t *testing.T) {
+	needShell(t)
+	srv := servers.S3(t)
+	srv.CreateBucket(t, "our-bucket")
+	const page = "../docs/team.md"
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := pageSteps(string(data), "```console s3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, page, string(data), steps, "AWS_ENDPOINT_URL="+srv.Endpoint,
+		"AWS_ACCESS_KEY_ID="+srv.AccessKey, "AWS_SECRET_ACCESS_KEY="+srv.SecretKey)
 }

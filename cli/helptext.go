@@ -175,6 +175,50 @@ checked 3 archives, 4 versions, ...: all is well`,
 $ datafs gc --dry-run
 would have removed ...`,
 
+	"push": `Sends contents to the archives' authorities, and then versions, metadata and tags to the team's catalogue; first of all it brings the team's news. With names, only of those archives. What the team has already is not sent again, and a push that was broken off goes on with the next one.
+
+An archive that is in conflict with the team's is left out; the others are pushed, and the exit code is 4. With --renumber, versions that the team has given the same number move behind the team's.
+
+$ mkdir shared
+$ echo 'authorities: {team: {service: OSFS, args: [shared]}}' > team.yml
+$ datafs --config-file team.yml push
+pushed climate/tas.csv 0.0.1
+pushed climate/tas.csv 0.1
+pushed project/runs/a.csv 0.0.1
+pushed runs 0.0.1
+4 versions: 40 B new (... sent in 1 pack), 5 B shared, ... requests`,
+
+	"pull": `Brings what the team has changed of all archives: their names, versions, metadata, tags and history. Contents come of the archives that are named, else of those that the requirements pin; with --all, the latest version of every archive. Other contents are fetched when they are read.
+
+$ mkdir colleague
+$ datafs init colleague
+initialized repository .../colleague/.datafs
+$ datafs --config-file team.yml --repo colleague pull runs
+3 new archives, 4 new versions
+pulled runs 0.0.1 (10 B)`,
+
+	"status": `Compares the repository with what the team had when it was asked last, without asking again.
+
+$ datafs --config-file team.yml add_tags runs checked
+$ datafs --config-file team.yml status
+runs: tags: +checked
+last pull: ...`,
+
+	"resolve": `After a conflict a number reads as the team's version, and one's own can be read as VERSION~local. --renumber gives one's own new numbers, --theirs drops them. Where both sides changed the metadata, --ours and --theirs settle the keys that are named, or all.
+
+$ echo 0.34 > ours.csv
+$ datafs --config-file team.yml update runs ours.csv
+uploaded data to <DataArchive team://runs>. version bumped 0.0.1 --> 0.0.2.
+$ echo 0.35 > theirs.csv
+$ datafs --config-file team.yml --repo colleague update runs theirs.csv
+uploaded data to <DataArchive team://runs>. version bumped 0.0.1 --> 0.0.2.
+$ datafs --config-file team.yml --repo colleague push --quiet
+$ datafs --config-file team.yml push
+...
+(exit 4)
+$ datafs --config-file team.yml resolve runs --renumber
+runs 0.0.2 is 0.0.3 now`,
+
 	"configure": `Each --KEY VALUE goes into the profile's user_config in the configuration file, and is recorded with every version that you write from then on. The file is made if needed.
 
 $ datafs configure --username 'My Name' --contact me@example.com`,

@@ -34,7 +34,11 @@ type progress struct {
 	mu          sync.Mutex // guards what follows, and w
 	start, last time.Time
 	state       progressState
-	shown       int // columns of the bar that stands on the terminal
+	past        struct { // the label before, which may come again
+		label string
+		start time.Time
+	}
+	shown int // columns of the bar that stands on the terminal
 }
 
 type progressOptions struct {
@@ -61,7 +65,7 @@ func (p *progress) Update(now time.Time, s progressState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.Label != p.state.Label || p.start.IsZero() {
-		p.start = now
+		p.begin(now, s.Label)
 	}
 	p.state = s
 	p.last = cmp.Or(p.last, now)
@@ -69,6 +73,16 @@ func (p *progress) Update(now time.Time, s progressState) {
 		p.last = now
 		p.write(now)
 	}
+}
+
+// begin takes the time of a label that was not the last one.
+func (p *progress) begin(now time.Time, label string) {
+	start := now
+	if label == p.past.label && !p.past.start.IsZero() {
+		start = p.past.start
+	}
+	p.past.label, p.past.start = p.state.Label, p.start
+	p.start = start
 }
 
 // Clear takes the bar away, so that a message can be written in its place.

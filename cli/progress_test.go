@@ -81,3 +81,16 @@ func TestAShorterBarLeavesNothingOfTheOneBefore(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestProgressOfTwoLabelsInTurnGoesOn(t *testing.T) {
+	var out strings.Builder
+	p := newProgress(&out, progressOptions{Mode: "plain"})
+	for i := range 41 {
+		label := []string{"reading", "fetching"}[i%2]
+		p.Update(time.Unix(int64(i), 0), progressState{Label: label, Done: int64(i) * mib})
+	}
+	want := "reading: 10 MiB, 1 MiB/s\nreading: 20 MiB, 1 MiB/s\nreading: 30 MiB, 1 MiB/s\nreading: 40 MiB, 1 MiB/s\n"
+	if got := out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

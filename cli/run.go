@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/remote"
 )
 
 // Version is the program's version.
@@ -99,7 +100,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, datafs.ErrCorrupt):
 		return exitIntegrity
-	case errors.Is(err, datafs.ErrBusy):
+	case errors.Is(err, datafs.ErrBusy), errors.Is(err, datafs.ErrUnavailable):
 		return exitUnavailable
 	case errors.Is(err, datafs.ErrConflict), errors.Is(err, fs.ErrExist):
 		return exitConflict
@@ -117,17 +118,22 @@ func exitCode(err error) int {
 func hintOf(err error) string {
 	var usage *UsageError
 	var hint *datafs.HintError
+	var hinting interface{ Hint() string } // of package remote
 	switch {
 	case errors.As(err, &usage):
 		return usage.Hint
 	case errors.As(err, &hint):
 		return hint.Hint
+	case errors.As(err, &hinting):
+		return hinting.Hint()
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "the disk is full: free some space and run the command again"
 	case errors.Is(err, datafs.ErrCorrupt):
 		return `run "datafs fsck" to see what is damaged; "datafs fsck --rebuild-index" makes the index anew`
 	case errors.Is(err, datafs.ErrBusy):
 		return "try again later, or wait longer with --lock-timeout"
+	case errors.Is(err, remote.ErrNoStorage):
+		return "see whether the configuration names the right place; create: true of a directory makes it with the first push"
 	}
 	return ""
 }

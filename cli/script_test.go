@@ -81,7 +81,7 @@ func setupScript(e *testscript.Env) error {
 // checkRepositories checks every repository below a directory deeply.
 func checkRepositories(t testing.TB, dir string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Name() != "datafs.json" {
+		if err != nil || d.Name() != "datafs.json" || !isRepository(filepath.Dir(path)) {
 			return err
 		}
 		var out strings.Builder
@@ -93,6 +93,16 @@ func checkRepositories(t testing.TB, dir string) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// isRepository tells a repository from an authority, which has a datafs.json too.
+func isRepository(dir string) bool {
+	for _, name := range []string{"journal", "index.db"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // scriptCondition knows [root], for what the super-user is never refused.

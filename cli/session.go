@@ -27,10 +27,13 @@ type session struct {
 
 	api  *datafs.API
 	bar  *progress
-	mu   sync.Mutex // guards state
+	mu   sync.Mutex // guards what follows
 	done progressState
+	past progressState // of the label before, which may come again: contents are fetched while they are read
 
-	total int64 // bytes that will be read, 0 when unknown; set before the work begins
+	local bool // this command never needs the network, whatever the profile says
+
+	total int64 // bytes that will be read first, 0 when unknown; set before the work begins
 }
 
 // options turns the global options into the library's.
@@ -42,11 +45,14 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 	o := &datafs.Options{
 		ConfigFile: c.String("config-file"), Profile: c.String("profile"), Repo: c.String("repo"),
 		Requirements: c.String("requirements"), LockTimeout: timeout,
+		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv),
 		// A slip, or a disk that is not mounted, must not look like an empty repository.
 		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
 		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),
 	}
+	o.LimitRate, _ = parseRate(c.String("limit-rate")) // its flag has been checked
 	if !c.Bool("quiet") {
+		o.Retrying = func(err error, wait time.Duration) { s.note("%v; trying again in %s", err, waitText(wait)) }
 		o.Waiting = func(holder string) { s.note("waiting for %s", holder) }
 		o.Warn = func(text string) { s.note("warning: %s", text) }
 		o.Progress = s.progressFunc(c)
@@ -126,10 +132,13 @@ func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {
 	return func(p datafs.Progress) {
 		s.mu.Lock()
 		if p.Label != s.done.Label {
-			s.done = progressState{Label: p.Label}
+			s.done, s.past = s.past, s.done
+		}
+		if p.Label != s.done.Label {
+			s.done, s.total = progressState{Label: p.Label, Total: s.total}, 0
 		}
 		s.done.Done += p.Bytes
-		s.done.Total = max(p.Total, s.total)
+		s.done.Total = max(p.Total, s.done.Total)
 		state := s.done
 		s.mu.Unlock()
 		s.bar.Update(time.Now(), state)

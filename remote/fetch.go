@@ -253,7 +253,6 @@ func (f *fetching) accept(ctx context.Context, sp span, data []byte, from uint64
 			return err
 		}
 	}
-	f.s.opts.Progress(int64(sp.end - sp.off))
 	return nil
 }
 

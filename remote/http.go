@@ -65,6 +65,10 @@ func safeURL(u *url.URL) string {
 // String is the address, without user and query.
 func (h *httpFS) String() string { return safeURL(h.base) }
 
+// ReadOnly marks an authority that can never be written, so that a push says so
+// before it begins.
+func (h *httpFS) ReadOnly() {}
+
 // httpRedirect follows a redirect that stays with the protocol. One to the name
 // with a slash says that it is a directory's.
 func httpRedirect(req *http.Request, via []*http.Request) error {

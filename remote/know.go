@@ -60,6 +60,9 @@ func (s *Site) unseenTables(ctx context.Context) ([]Info, error) {
 	}
 	var files []Info
 	for f, err := range s.auth.List(ctx, tablesDir) {
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil, nil // a plain web server: what the records say must do
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -159,7 +159,6 @@ func (p *push) land(ctx context.Context) error {
 	for _, e := range f.pack.Entries {
 		p.landed = append(p.landed, e.ID)
 	}
-	p.s.opts.Progress(f.pack.Size)
 	return nil
 }
 

@@ -29,7 +29,6 @@ type SiteOptions struct {
 	Location  string         // where it is, which the index knows it by; "": its id is read in each run
 	Store     *objects.Store // of the repository
 	Rand      io.Reader      // for the id of a new authority; nil: crypto/rand
-	Progress  func(n int64)  // told of every n bytes of content sent or fetched, from several goroutines
 }
 
 // Site is an authority as one repository knows it: it remembers in the index
@@ -55,9 +54,6 @@ func NewSite(opts *SiteOptions) *Site {
 	s := &Site{opts: *opts, auth: opts.Authority, store: opts.Store, index: opts.Store.Index()}
 	if s.opts.Rand == nil {
 		s.opts.Rand = rand.Reader
-	}
-	if s.opts.Progress == nil {
-		s.opts.Progress = func(int64) {}
 	}
 	return s
 }

@@ -2,7 +2,9 @@ package remote
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"sync"
 	"time"
@@ -21,6 +23,7 @@ type SyncOptions struct {
 	Index *index.DB    // the one that Local is in
 	Space string       // names the team in the index
 	Now   func() time.Time
+	Rand  io.Reader // for the length of pauses; nil is crypto/rand.Reader
 	Warn  func(string)
 }
 
@@ -40,6 +43,9 @@ func NewSync(opts *SyncOptions) *Sync {
 	s := &Sync{opts: *opts}
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
+	}
+	if s.opts.Rand == nil {
+		s.opts.Rand = rand.Reader
 	}
 	return s
 }
@@ -78,6 +84,7 @@ const (
 	teamCursor  = "team"  // as far as the team's changes are merged
 	localCursor = "local" // as far as the repository's changes are marked
 	lastPull    = "pulled"
+	teamID      = "id" // of the place where the team's records are
 )
 
 // LastPull says when the team was asked last; zero: never.
@@ -155,6 +162,32 @@ func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error
 		return nil
 	})
 	return known, err
+}
+
+// Meet is told which team it is, by an id of the place where its records are. If
+// it is another one than at the last time (a bucket made anew, or a profile that
+// names another), Meet forgets what the other one had, and says so. The id "" is
+// that of a place without records; then nothing is forgotten.
+func (s *Sync) Meet(ctx context.Context, id string) (other bool, err error) {
+	before := ""
+	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
+		v, err := tx.Get(s.bucket("meta"), teamID)
+		if before = string(v); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if other = before != "" && before != id; err != nil || before == id || id == "" {
+		return other, err
+	}
+	if other {
+		if err := s.Forget(ctx); err != nil {
+			return true, err
+		}
+	}
+	return other, s.opts.Index.Update(ctx, func(tx *index.Tx) error {
+		return tx.Put(s.bucket("meta"), teamID, []byte(id))
+	})
 }
 
 // Forget forgets what the team had, when it turns out to be another one: the

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +31,7 @@ type syncRepo struct {
 	db    *refs.DB
 	bolt  *refs.Bolt
 	index *index.DB
+	path  string // of the index
 }
 
 func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
@@ -47,8 +50,13 @@ func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := bolt.Check(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	s := NewSync(&SyncOptions{Local: bolt, Aside: aside, Team: team, Index: db, Space: "team", Now: clock.now})
-	return &syncRepo{s, t, refs.New(bolt, &refs.Options{Now: clock.now}), bolt, db}
+	return &syncRepo{s, t, refs.New(bolt, &refs.Options{Now: clock.now}), bolt, db, filepath.Join(dir, "index")}
 }
 
 func twoRepos(t *testing.T) (a, b *syncRepo, team *refs.Mem) {
@@ -396,4 +404,116 @@ func TestALostBaseIsFoundAgain(t *testing.T) {
 	if pub, err := b.Published(t.Context(), v); err != nil || !pub {
 		t.Errorf("got %v, %v, want it published", pub, err)
 	}
+}
+
+func TestWhatIsRequiredIsRegisteredAndTheTeamsWins(t *testing.T) {
+	a, b, team := twoRepos(t)
+	ctx := t.Context()
+	require := func(r *syncRepo, key string) {
+		t.Helper()
+		r.must(r.db.SetSpec(ctx, refs.Spec{Metadata: map[string]string{key: "?"}}))
+	}
+	require(a, "one")
+	if n, err := a.RegisterSpec(ctx); err != nil || !n {
+		t.Fatalf("got %v, %v, want records written", n, err)
+	}
+	var warned []string
+	b.opts.Warn = func(text string) { warned = append(warned, text) }
+	require(b, "two")
+	if n, err := b.RegisterSpec(ctx); err != nil || n || len(warned) != 1 {
+		t.Errorf("got %v, %v and %q, want the team's and a warning", n, err, warned)
+	}
+	wantSame(t, b.bolt, team)
+	wantSame(t, a.bolt, team)
+}
+
+func TestAllIsFoundAgainWhenTheIndexIsLost(t *testing.T) {
+	a, b, team := twoRepos(t)
+	a.create("x")
+	a.add("x", 1, nil)
+	a.push()
+	b.pull()
+	a.add("x", 2, nil)
+	b.add("x", 3, nil)
+	a.push()
+	b.push()
+	before := b.status()
+	b.must(os.Remove(b.path))
+	b.must(b.bolt.Rebuild(t.Context()))
+	b.pull()
+	if got := b.status(); len(got) != 1 || len(got[0].Conflicts) != 1 || got[0].Conflicts[0].String() != before[0].Conflicts[0].String() {
+		t.Errorf("got %+v, want the conflict of before, %+v", got, before)
+	}
+	roots, err := b.AsideRoots(t.Context())
+	if err != nil || !slices.Equal(roots, []index.ID{treeOf(3)}) {
+		t.Errorf("got %v, %v, want the tree of the version aside", roots, err)
+	}
+	wantSame(t, b.bolt, team)
+}
+
+// staleManager lets something happen after its changes were read.
+type staleManager struct {
+	*refs.Mem
+	meanwhile func()
+}
+
+func (m *staleManager) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
+	return func(yield func(refs.Record, error) bool) {
+		var list []refs.Record
+		for r := range m.Mem.Changes(ctx, since) {
+			list = append(list, r)
+		}
+		if do := m.meanwhile; do != nil {
+			m.meanwhile = nil
+			do()
+		}
+		for _, r := range list {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestWhatAnotherProcessPulledMeanwhileIsNotTakenForAChangeHere(t *testing.T) {
+	team, clock := &staleManager{Mem: &refs.Mem{}}, &syncClock{}
+	a, b := newSyncRepo(t, team, clock), newSyncRepo(t, team, clock)
+	a.create("x")
+	a.push()
+	b.pull()
+	a.set("x", "k", "1")
+	a.push()
+	other := NewSync(&b.opts)
+	team.meanwhile = func() {
+		a.set("x", "k", "2")
+		a.push()
+		_, err := other.Pull(t.Context(), nil)
+		b.must(err)
+	}
+	if rep := b.pull(); len(rep.Conflicts) > 0 {
+		t.Errorf("got %+v, want no conflict", rep)
+	}
+	b.settled()
+	wantSame(t, b.bolt, team)
+}
+
+func TestAConflictThatGoesOnKeepsWhatBothHadBefore(t *testing.T) {
+	a, b, _ := twoRepos(t)
+	a.create("x")
+	a.set("x", "k", "0")
+	a.push()
+	b.pull()
+	b.set("x", "k", "mine")
+	for _, theirs := range []string{"1", "2"} {
+		a.set("x", "k", theirs)
+		a.push()
+		rep := b.pull()
+		if len(rep.Conflicts) != 1 || *rep.Conflicts[0].Base != "0" || *rep.Conflicts[0].Theirs != theirs || *rep.Conflicts[0].Mine != "mine" {
+			t.Errorf("got %+v, want mine against %s, and 0 before", rep.Conflicts, theirs)
+		}
+	}
+	a.set("x", "k", "mine")
+	a.push()
+	b.pull()
+	b.settled()
 }

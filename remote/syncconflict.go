@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -100,15 +101,12 @@ func describe(v refs.VersionRecord) *string {
 }
 
 func sizeText(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB"}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	f, u := float64(n), 0
-	for f >= 1000 && u < len(units)-1 {
-		f, u = f/1000, u+1
+	for f >= 1024 && u < len(units)-1 {
+		f, u = f/1024, u+1
 	}
-	if u == 0 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.3g %s", f, units[u])
+	return fmt.Sprintf("%.4g %s", f, units[u])
 }
 
 // key is the key of a conflict in the index. A backslash cannot occur in a name.
@@ -155,12 +153,19 @@ func (t *syncTx) conflicts(archive string) ([]Conflict, error) {
 // asides lists one's own versions whose numbers were taken, in order; of all
 // archives with "".
 func (t *syncTx) asides(ctx context.Context, archive string) ([]refs.VersionRecord, error) {
+	return listAsides(ctx, t.aside, archive)
+}
+
+func listAsides(ctx context.Context, m refs.Manager, archive string) ([]refs.VersionRecord, error) {
 	prefix := "version/"
 	if archive != "" {
 		prefix = refs.VersionsPrefix(archive)
 	}
 	var list []refs.VersionRecord
-	for r, err := range t.aside.List(ctx, prefix) {
+	for r, err := range m.List(ctx, prefix) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // the table is made when it is needed
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -178,23 +183,17 @@ func (t *syncTx) asides(ctx context.Context, archive string) ([]refs.VersionReco
 
 // AsideVersions lists one's own versions of an archive whose numbers the team
 // gave to others, in order. They read as VERSION~local.
-func (s *Sync) AsideVersions(ctx context.Context, archive string) (list []refs.VersionRecord, err error) {
-	err = s.step(ctx, func(t *syncTx) error {
-		list, err = t.asides(ctx, archive)
-		return err
-	})
-	return list, err
+func (s *Sync) AsideVersions(ctx context.Context, archive string) ([]refs.VersionRecord, error) {
+	return listAsides(ctx, s.opts.Aside, archive)
 }
 
 // AsideRoots lists the trees of all versions that AsideVersions knows, which
 // must be kept.
-func (s *Sync) AsideRoots(ctx context.Context) (roots []index.ID, err error) {
-	err = s.step(ctx, func(t *syncTx) error {
-		list, err := t.asides(ctx, "")
-		for _, v := range list {
-			roots = append(roots, v.Tree)
-		}
-		return err
-	})
+func (s *Sync) AsideRoots(ctx context.Context) ([]index.ID, error) {
+	list, err := listAsides(ctx, s.opts.Aside, "")
+	roots := make([]index.ID, len(list))
+	for i, v := range list {
+		roots[i] = v.Tree
+	}
 	return roots, err
 }

@@ -3,9 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/datafs/datafs/refs"
@@ -250,36 +248,6 @@ func (m *merging) taken(ctx context.Context, l here, r refs.Record) error {
 	m.rep.change(mine.Archive)
 	m.rep.conflict(c)
 	return m.put(ctx, r.Key, r.Value)
-}
-
-// setAside keeps a version aside. Where another one of its number is aside
-// already, it gets the next one that is free.
-func (t *syncTx) setAside(ctx context.Context, v refs.VersionRecord) (refs.VersionRecord, error) {
-	for {
-		r, err := t.aside.Get(ctx, v.Key())
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return v, err
-		}
-		if err != nil {
-			break
-		}
-		other, err := refs.DecodeVersion(r)
-		if err != nil || refs.SameVersion(other, v) {
-			return v, err
-		}
-		if v.Number > 0 {
-			v.Number++
-		} else if v.Version, err = v.Version.Bump("", ""); err != nil {
-			return v, err
-		}
-	}
-	value, err := refs.EncodeVersion(v)
-	if err != nil {
-		return v, err
-	}
-	t.wrote = true
-	_, err = t.aside.Put(ctx, v.Key(), value, refs.Absent)
-	return v, err
 }
 
 // deletedHere says whether an archive that the team has was deleted here.

@@ -78,3 +78,33 @@ func (t *syncTx) orphansOf(ctx context.Context, p Pending) ([]refs.Change, error
 	}
 	return orphans, t.mark(ctx, key)
 }
+
+// setAside keeps a version aside. Where another one of its number is aside
+// already, it gets the next one that is free.
+func (t *syncTx) setAside(ctx context.Context, v refs.VersionRecord) (refs.VersionRecord, error) {
+	for {
+		r, err := t.aside.Get(ctx, v.Key())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return v, err
+		}
+		if err != nil {
+			break
+		}
+		other, err := refs.DecodeVersion(r)
+		if err != nil || refs.SameVersion(other, v) {
+			return v, err
+		}
+		if v.Number > 0 {
+			v.Number++
+		} else if v.Version, err = v.Version.Bump("", ""); err != nil {
+			return v, err
+		}
+	}
+	value, err := refs.EncodeVersion(v)
+	if err != nil {
+		return v, err
+	}
+	t.wrote = true
+	_, err = t.aside.Put(ctx, v.Key(), value, refs.Absent)
+	return v, err
+}

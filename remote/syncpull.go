@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -75,8 +76,8 @@ type pulling struct {
 
 func (p *pulling) run(ctx context.Context) error {
 	var cursor string
-	err := p.s.step(ctx, func(t *syncTx) (err error) {
-		cursor, err = t.meta(teamCursor)
+	err := p.s.opts.Index.View(ctx, func(tx *index.Tx) (err error) {
+		cursor, err = (&syncTx{s: p.s, tx: tx}).meta(teamCursor)
 		return err
 	})
 	if err != nil {

@@ -200,6 +200,133 @@ func TestRepositoriesConverge(t *testing.T) {
 	}
 }
 
+func TestRepositoriesConvergeThroughACatalog(t *testing.T) {
+	authority, clock := &Mem{}, &syncClock{}
+	m := &syncModel{t: t, rnd: rand.New(rand.NewPCG(3, 4)), dropped: map[index.ID]bool{}, made: map[index.ID]bool{}}
+	for range 2 {
+		r := newSyncRepo(t, nil, clock)
+		r.opts.Team = catalogOf(t, authority, r.index)
+		m.repos = append(m.repos, r)
+	}
+	for range 120 {
+		m.act()
+	}
+	m.converge()
+	m.check(catalogOf(t, authority, nil))
+}
+
+func catalogOf(t *testing.T, a Authority, db *index.DB) *Catalog {
+	c, err := OpenCatalog(a, &CatalogOptions{Index: db, Space: "team", Probed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestALargePullThroughACatalogInTheSameIndex(t *testing.T) {
+	authority, clock := &Mem{}, &syncClock{}
+	a, b := newSyncRepo(t, nil, clock), newSyncRepo(t, nil, clock)
+	a.opts.Team, b.opts.Team = catalogOf(t, authority, a.index), catalogOf(t, authority, b.index)
+	for i := range 3 {
+		a.importMany(1000*i, 1000)
+		a.push()
+	}
+	if rep := b.pull(); rep.NewVersions != 3000 {
+		t.Errorf("got %d versions, want 3000", rep.NewVersions)
+	}
+	wantSame(t, b.bolt, a.bolt)
+	b.settled()
+}
+
+// batchManager is a Batcher that breaks after some changes of the batch.
+type batchManager struct {
+	*refs.Mem
+	left int
+}
+
+func (b *batchManager) PutAll(ctx context.Context, changes []refs.Change) ([]error, error) {
+	errs := make([]error, len(changes))
+	for i, c := range changes {
+		if b.left--; b.left == 0 {
+			return errs, errFlaky
+		}
+		if c.Value == nil {
+			errs[i] = b.Delete(ctx, c.Key, c.Prev)
+		} else {
+			_, errs[i] = b.Put(ctx, c.Key, c.Value, c.Prev)
+		}
+	}
+	return errs, nil
+}
+
+func TestABatchThatIsBrokenOffGoesOn(t *testing.T) {
+	for n := 1; n <= 4; n++ {
+		team, clock := &batchManager{Mem: &refs.Mem{}}, &syncClock{}
+		a, b := newSyncRepo(t, team, clock), newSyncRepo(t, team, clock)
+		a.create("x")
+		a.add("x", 1, nil)
+		a.create("y")
+		a.add("y", 2, nil)
+		team.left = n
+		if _, err := a.Register(t.Context(), a.status()); !errors.Is(err, errFlaky) {
+			t.Fatalf("got %v, want a broken connection", err)
+		}
+		if rep := a.push(); len(rep.Refused) > 0 {
+			t.Errorf("got %+v, want no refusal", rep)
+		}
+		b.pull()
+		wantSame(t, b.bolt, team)
+		a.settled()
+	}
+}
+
+// deletingManager deletes an archive just before a version of it comes in.
+type deletingManager struct {
+	*refs.Mem
+	delete func()
+}
+
+func (d *deletingManager) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (refs.Rev, error) {
+	if d.delete != nil {
+		do := d.delete
+		d.delete = nil
+		do()
+	}
+	return d.Mem.Put(ctx, key, value, prev)
+}
+
+func TestAVersionWhoseArchiveIsDeletedMeanwhileIsTakenBack(t *testing.T) {
+	team, clock := &deletingManager{Mem: &refs.Mem{}}, &syncClock{}
+	a, b := newSyncRepo(t, team, clock), newSyncRepo(t, team, clock)
+	a.create("x")
+	a.add("x", 1, nil)
+	a.push()
+	b.pull()
+	b.add("x", 2, nil)
+	pending := b.status()
+	team.delete = func() {
+		a.must(a.db.Delete(t.Context(), "x"))
+		a.push()
+	}
+	rep, err := b.Register(t.Context(), pending)
+	if err != nil || len(rep.Registered) > 0 || len(rep.Refused) != 1 || !errors.Is(rep.Refused[0].Err, refs.ErrConflict) {
+		t.Errorf("got %+v, %v, want a refusal", rep, err)
+	}
+	if got := records(t, team); len(got) > 0 {
+		t.Errorf("got %v, want nothing at the team", got)
+	}
+	v, err := b.db.Latest(t.Context(), "x")
+	if err != nil || v.Tree != treeOf(2) {
+		t.Errorf("got %v, %v, want one's own version still here", v, err)
+	}
+	b.must(b.Resolve(t.Context(), "x", false, nil))
+	b.push()
+	a.pull()
+	wantSame(t, a.bolt, team)
+	wantSame(t, b.bolt, team)
+	b.settled()
+}
+
 // flakyManager fails at the n-th write, before it or after it was made.
 type flakyManager struct {
 	*refs.Mem
@@ -358,17 +485,7 @@ func TestProcessesPullAtOnce(t *testing.T) {
 func TestALargePullComesInPages(t *testing.T) {
 	team, clock := &refs.Mem{}, &syncClock{}
 	a, b := newSyncRepo(t, team, clock), newSyncRepo(t, team, clock)
-	var list []refs.NewArchive
-	for i := range 1500 {
-		list = append(list, refs.NewArchive{
-			Archive: refs.Archive{Name: fmt.Sprintf("x%04d", i), Versioned: true},
-			Version: refs.NewVersion{Tree: treeOf(uint64(i)), Hash: treeOf(uint64(i)), Size: 1, Files: 1},
-		})
-	}
-	errs, err := a.db.ImportAll(t.Context(), list)
-	if err := errors.Join(slices.Concat(errs, []error{err})...); err != nil {
-		t.Fatal(err)
-	}
+	a.importMany(0, 1500)
 	if rep := a.push(); len(rep.Registered) != 1500 {
 		t.Errorf("got %d versions, want 1500", len(rep.Registered))
 	}
@@ -377,4 +494,37 @@ func TestALargePullComesInPages(t *testing.T) {
 	}
 	wantSame(t, b.bolt, team)
 	a.settled()
+}
+
+// importMany makes archives with a version each.
+func (r *syncRepo) importMany(first, n int) {
+	r.t.Helper()
+	var list []refs.NewArchive
+	for i := range n {
+		tree := treeOf(uint64(first + i))
+		list = append(list, refs.NewArchive{
+			Archive: refs.Archive{Name: fmt.Sprintf("x%05d", first+i), Versioned: true},
+			Version: refs.NewVersion{Tree: tree, Hash: tree, Size: 1, Files: 1},
+		})
+	}
+	errs, err := r.db.ImportAll(r.t.Context(), list)
+	r.must(errors.Join(slices.Concat(errs, []error{err})...))
+}
+
+func FuzzDecodeBase(f *testing.F) {
+	f.Add(baseEntry{gone: true}.encode())
+	f.Add(baseEntry{there: true, rev: "12", value: []byte("{}")}.encode())
+	f.Fuzz(func(t *testing.T, p []byte) {
+		b, err := decodeBase("archive/x", p)
+		if err != nil {
+			if !errors.Is(err, index.ErrCorrupt) {
+				t.Errorf("got %v, want ErrCorrupt", err)
+			}
+			return
+		}
+		again, err := decodeBase("archive/x", b.encode())
+		if err != nil || again.rev != b.rev || again.sum != b.sum || string(again.value) != string(b.value) {
+			t.Errorf("got %+v, %v, want %+v", again, err, b)
+		}
+	})
 }

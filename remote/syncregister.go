@@ -2,13 +2,12 @@ package remote
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"maps"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/datafs/datafs/refs"
@@ -78,8 +77,7 @@ func (r *registering) run(ctx context.Context) error {
 			return err
 		}
 		if try > 0 {
-			wait := time.Duration(rand.Int64N(int64(min(try, 20)*5)+1)) * time.Millisecond
-			if err := sleep(ctx, wait); err != nil {
+			if err := r.s.pause(ctx, try); err != nil {
 				return err
 			}
 		}
@@ -98,6 +96,17 @@ func (r *registering) run(ctx context.Context) error {
 		err = fmt.Errorf("registering archive %q: others were faster %d times: %w", left[0].Archive, registerTries, refs.ErrConflict)
 	}
 	return err
+}
+
+// pause waits for up to 5 ms for each try, at most 100 ms, so that those who lost
+// a race do not meet again.
+func (s *Sync) pause(ctx context.Context, try int) error {
+	var b [2]byte
+	if _, err := io.ReadFull(s.opts.Rand, b[:]); err != nil {
+		return err
+	}
+	most := time.Duration(min(try, 20)) * 5 * time.Millisecond
+	return sleep(ctx, most*time.Duration(binary.BigEndian.Uint16(b[:]))/(1<<16))
 }
 
 // left finds what is still to be written, and refuses what cannot be.
@@ -186,189 +195,74 @@ func waitsFor(p Pending, own map[string]bool) error {
 	return nil
 }
 
+const registerStep = 500 // archives that are read together
+
 // round writes what is left once. Who was faster is found out by the next Pull.
 func (r *registering) round(ctx context.Context, left []Pending) error {
-	var first, second [][]refs.Change // by archive
-	for _, p := range left {
-		head, rest, err := r.changes(ctx, p)
+	for some := range slices.Chunk(left, registerStep) {
+		first, second, err := r.changes(ctx, some)
 		if err != nil {
 			return err
 		}
-		if len(head) == 0 {
-			second = append(second, rest)
-			continue
+		lost, err := r.write(ctx, first)
+		if err != nil {
+			return err
 		}
-		first, second = append(first, head), append(second, rest)
-	}
-	lost, err := r.write(ctx, first)
-	if err != nil {
-		return err
-	}
-	second = slices.DeleteFunc(second, func(list []refs.Change) bool {
-		if len(list) == 0 {
-			return true
-		}
-		_, archive := refs.ParseKey(list[0].Key)
-		return lost[archive]
-	})
-	_, err = r.write(ctx, second)
-	return err
-}
-
-// changes gives the writes of one archive. The head is the record of an archive
-// that the team has, changed or deleted: only when that is done may the rest be.
-// A new archive is in one go with its versions.
-func (r *registering) changes(ctx context.Context, p Pending) (head, rest []refs.Change, err error) {
-	err = r.s.step(ctx, func(t *syncTx) error {
-		for _, key := range slices.Sorted(maps.Keys(p.keys)) { // the archive comes first
-			l, err := t.get(ctx, key)
-			if err != nil {
-				return err
-			}
-			b, err := t.base(key)
-			if err != nil {
-				return err
-			}
-			if l.same(b) || l.there != p.keys[key].there {
-				continue // changed since
-			}
-			c := refs.Change{Key: key, Prev: b.rev}
-			if l.there {
-				c.Value = l.rec.Value
-			}
-			if kind, _ := refs.ParseKey(key); kind == refs.KindArchive && b.there {
-				head = append(head, c)
-			} else {
-				rest = append(rest, c)
-			}
-		}
-		return nil
-	})
-	return head, rest, err
-}
-
-// write gives changes to the team, those of an archive together as far as they
-// fit, and returns the archives of which something was refused for now.
-func (r *registering) write(ctx context.Context, byArchive [][]refs.Change) (lost map[string]bool, err error) {
-	lost = map[string]bool{}
-	var batch []refs.Change
-	for _, list := range byArchive {
-		if len(batch) > 0 && len(batch)+len(list) > registerBatch {
-			if err := r.writeBatch(ctx, batch, lost); err != nil {
-				return lost, err
-			}
-			batch = nil
-		}
-		for batch = append(batch, list...); len(batch) > registerBatch; batch = batch[registerBatch:] {
-			if err := r.writeBatch(ctx, batch[:registerBatch], lost); err != nil {
-				return lost, err
-			}
-		}
-	}
-	return lost, r.writeBatch(ctx, batch, lost)
-}
-
-func (r *registering) writeBatch(ctx context.Context, batch []refs.Change, lost map[string]bool) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	errs, err := putAll(ctx, r.team, batch)
-	if err != nil {
-		return fmt.Errorf("registering %d records: %w", len(batch), err)
-	}
-	for i, err := range errs {
-		_, archive := refs.ParseKey(batch[i].Key)
-		switch {
-		case err == nil, errors.Is(err, fs.ErrNotExist) && batch[i].Value == nil:
-		case errors.Is(err, refs.ErrConflict):
-			lost[archive] = true
-		default:
-			lost[archive] = true
-			r.refused[archive] = fmt.Errorf("registering archive %q: %w", archive, err)
+		second = slices.DeleteFunc(second, func(list []refs.Change) bool {
+			_, archive := refs.ParseKey(list[0].Key)
+			return lost[archive]
+		})
+		if _, err = r.write(ctx, second); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// putAll is Batcher.PutAll for every manager.
-func putAll(ctx context.Context, m refs.Manager, changes []refs.Change) ([]error, error) {
-	if b, ok := m.(refs.Batcher); ok {
-		return b.PutAll(ctx, changes)
-	}
-	errs := make([]error, len(changes))
-	for i, c := range changes {
-		if c.Value == nil {
-			errs[i] = m.Delete(ctx, c.Key, c.Prev)
+// changes gives the writes of some archives, by archive. First are the records
+// of archives that the team has, changed or deleted: only when that is done may
+// the rest be. A new archive is in one go with its versions.
+func (r *registering) changes(ctx context.Context, some []Pending) (first, second [][]refs.Change, err error) {
+	err = r.s.step(ctx, func(t *syncTx) error {
+		for _, p := range some {
+			head, rest, err := t.changesOf(ctx, p.keys)
+			if err != nil {
+				return err
+			}
+			if len(head) > 0 {
+				first = append(first, head)
+			}
+			if len(rest) > 0 {
+				second = append(second, rest)
+			}
+		}
+		return nil
+	})
+	return first, second, err
+}
+
+func (t *syncTx) changesOf(ctx context.Context, keys map[string]pendingKey) (head, rest []refs.Change, err error) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) { // the archive comes first
+		l, err := t.get(ctx, key)
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := t.base(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l.same(b) || l.there != keys[key].there {
+			continue // changed since
+		}
+		c := refs.Change{Key: key, Prev: b.rev}
+		if l.there {
+			c.Value = l.rec.Value
+		}
+		if kind, _ := refs.ParseKey(key); kind == refs.KindArchive && b.there {
+			head = append(head, c)
 		} else {
-			_, errs[i] = m.Put(ctx, c.Key, c.Value, c.Prev)
-		}
-		if err := errs[i]; err != nil && !errors.Is(err, refs.ErrConflict) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
-			return errs, err
+			rest = append(rest, c)
 		}
 	}
-	return errs, nil
-}
-
-// report finds out what of the wanted is in step by now.
-func (r *registering) report(ctx context.Context) (rep RegisterReport, err error) {
-	ctx = context.WithoutCancel(ctx)
-	err = r.s.step(ctx, func(t *syncTx) error {
-		for _, name := range slices.Sorted(slices.Values(r.names)) {
-			if err := r.reportArchive(ctx, t, r.wanted[name], &rep); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
-		rep.Refused = append(rep.Refused, RefusedArchive{name, r.refused[name]})
-	}
-	return rep, err
-}
-
-func (r *registering) reportArchive(ctx context.Context, t *syncTx, p Pending, rep *RegisterReport) error {
-	other := false
-	for _, v := range p.Versions {
-		done, err := t.registered(ctx, v.Key(), p.keys[v.Key()])
-		if err != nil {
-			return err
-		}
-		if done {
-			rep.Registered = append(rep.Registered, RegisteredVersion{v.Archive, v.Label()})
-		}
-	}
-	for key, k := range p.keys {
-		if slices.ContainsFunc(p.Versions, func(v refs.VersionRecord) bool { return v.Key() == key }) {
-			continue
-		}
-		done, err := t.registered(ctx, key, k)
-		if err != nil {
-			return err
-		}
-		other = other || done && !(p.New && strings.HasPrefix(key, "archive/") && len(p.Versions) > 0)
-	}
-	switch {
-	case other && p.Deleted:
-		rep.Deleted = append(rep.Deleted, p.Archive)
-	case other:
-		rep.Changed = append(rep.Changed, p.Archive)
-	}
-	return nil
-}
-
-// registered says whether a record that was to be written is in step now.
-func (t *syncTx) registered(ctx context.Context, key string, k pendingKey) (bool, error) {
-	l, err := t.get(ctx, key)
-	if err != nil {
-		return false, err
-	}
-	b, err := t.base(key)
-	if err != nil || l.there != k.there || !l.same(b) {
-		return false, err
-	}
-	if kind, _ := refs.ParseKey(key); kind == refs.KindVersion && l.there {
-		v, err := refs.DecodeVersion(l.rec)
-		return v.Tree == k.tree, err
-	}
-	return true, nil
+	return head, rest, nil
 }
