@@ -50,6 +50,7 @@ bench: $(BIN)
 # How fast push and pull are beside rclone; see docs/performance.md.
 bench-remote: $(BIN)
 	@sh fixtures/bench-remote.sh $(BIN)
+	DATAFS_TEST_LARGE=1 DATAFS_TEST_REQUIRE=s3 $(GO) test -count 1 -v -run "TestServerReadsAndPushes|TestServerPullCosts" ./remote/s3
 
 install:
 	$(GO) install ./cli/datafs

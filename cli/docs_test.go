@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/datafs/datafs/fixtures/servers"
 )
 
 // TestDocs runs all blocks of each page for users that are tagged console, one
@@ -84,22 +82,4 @@ func pageSteps(page, fence string) ([]consoleStep, error) {
 		all = append(all, steps...)
 	}
 	return all, nil
-}
-
-// TestServerTeamOnS3 runs what docs/team.md shows of a bucket.
-func TestServerTeamOnS3(t *testing.T) {
-	needShell(t)
-	srv := servers.S3(t)
-	srv.CreateBucket(t, "our-bucket")
-	const page = "../docs/team.md"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps, err := pageSteps(string(data), "```console s3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	runPage(t, page, string(data), steps, "AWS_ENDPOINT_URL="+srv.Endpoint,
-		"AWS_ACCESS_KEY_ID="+srv.AccessKey, "AWS_SECRET_ACCESS_KEY="+srv.SecretKey)
 }

@@ -166,7 +166,7 @@ func (c *liveConn) Write(p []byte) (int, error) {
 // who says whose credentials are used, without showing them.
 func who(o *Options, cfg *aws.Config) string {
 	if o.AccessKey != "" {
-		return "the access key of the configuration"
+		return "the configuration"
 	}
 	if o.Profile != "" {
 		return fmt.Sprintf("profile %q", o.Profile)
@@ -176,7 +176,7 @@ func who(o *Options, cfg *aws.Config) string {
 		switch s := source.(type) {
 		case config.EnvConfig:
 			if s.Credentials.HasKeys() {
-				return "the access key of the environment"
+				return "the environment"
 			}
 		case config.SharedConfig:
 			if s.Profile != "" {

@@ -71,7 +71,7 @@ func checkError(t *testing.T, call string, err, kind error, text string) {
 
 func TestAnswersHaveKinds(t *testing.T) {
 	awsFiles(t, "", "")
-	const key = "the access key of the configuration"
+	const key = "the configuration"
 	for _, c := range []struct {
 		status  int
 		code    string

@@ -149,14 +149,14 @@ func TestTheConfigurationOfAWSIsUsed(t *testing.T) {
 		view{`profile "far"`, "r", "http://h:1", "FAR", false, false, true})
 	check("an endpoint of AWS", &Options{Endpoint: "https://s3.dualstack.eu-west-1.amazonaws.com", Addressing: "path"},
 		view{`profile "default"`, "eu-north-1", "https://s3.dualstack.eu-west-1.amazonaws.com", "A", true, true, false})
-	check("keys of the options", &Options{AccessKey: "K", SecretKey: "S"}, view{"the access key of the configuration", "eu-north-1", "AWS", "K", true, false, false})
+	check("keys of the options", &Options{AccessKey: "K", SecretKey: "S"}, view{"the configuration", "eu-north-1", "AWS", "K", true, false, false})
 	t.Setenv("AWS_PROFILE", "far")
 	t.Setenv("AWS_ENDPOINT_URL", "http://all:1")
 	check("a profile and an endpoint of the environment", &Options{}, view{`profile "far"`, "ap-south-1", "http://all:1", "FAR", false, true, true})
 	t.Setenv("AWS_ENDPOINT_URL_S3", "http://s3:1")
 	t.Setenv("AWS_ACCESS_KEY_ID", "E")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "F")
-	check("keys of the environment", &Options{}, view{"the access key of the environment", "ap-south-1", "http://s3:1", "E", false, true, true})
+	check("keys of the environment", &Options{}, view{"the environment", "ap-south-1", "http://s3:1", "E", false, true, true})
 	awsFiles(t, "", "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
 	check("no region", &Options{}, view{`profile "default"`, "us-east-1", "AWS", "A", true, false, false})
 }
