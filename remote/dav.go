@@ -79,10 +79,10 @@ func webBase(address string) (base *url.URL, user, password string, err error) {
 // or url), username (or login), password, root (or path; below the URL) and
 // create.
 func DAVFromService(args []any, kwargs map[string]any) (*DAVOptions, error) {
-	a := newWebArgs("DAVFS", "url", args, kwargs)
-	address, root := a.text("url"), a.text("root", "path")
-	o := &DAVOptions{Username: a.text("username", "login"), Password: a.text("password"), Create: a.flag("create")}
-	if err := a.done(); err != nil {
+	a := oneArgument("DAVFS", "url", args, kwargs)
+	address, root := a.Text("url"), a.Text("root", "path")
+	o := &DAVOptions{Username: a.Text("username", "login"), Password: a.Text("password"), Create: a.Flag("create", false)}
+	if err := a.Done(); err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(address)

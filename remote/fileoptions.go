@@ -14,19 +14,19 @@ import (
 // or root_path), create, and dir_mode, which is octal if it begins with 0. "~"
 // and variables have been expanded before.
 func DirFromService(args []any, kwargs map[string]any) (*DirOptions, error) {
-	a := newWebArgs("OSFS", "root_path", args, kwargs)
-	o := &DirOptions{Root: a.text("root_path"), Create: a.flag("create")}
-	if mode := a.text("dir_mode"); mode != "" {
+	a := oneArgument("OSFS", "root_path", args, kwargs)
+	o := &DirOptions{Root: a.Text("root_path"), Create: a.Flag("create", false)}
+	if mode := a.Text("dir_mode"); mode != "" {
 		bits, err := strconv.ParseUint(mode, 0, 16)
 		if err != nil || bits == 0 || bits > 0o7777 {
-			a.fail("dir_mode must be a mode such as 0775, not %.40q", mode)
+			a.Fail("dir_mode must be a mode such as 0775, not %.40q", mode)
 		}
 		o.DirMode = fs.FileMode(bits & 0o777)
 	}
 	if o.Root == "" {
-		a.fail("needs a directory")
+		a.Fail("needs a directory")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // DirFromURL reads file:///path; create and dir_mode may stand in the query.
@@ -41,9 +41,9 @@ func DirFromURL(u *url.URL) (*DirOptions, error) {
 // TempFromService reads the arguments of the service TempFS, identifier
 // (positional or by name) and temp_dir, for OpenTemp.
 func TempFromService(args []any, kwargs map[string]any) (dir, identifier string, err error) {
-	a := newWebArgs("TempFS", "identifier", args, kwargs)
-	identifier, dir = a.text("identifier"), a.text("temp_dir")
-	return dir, identifier, a.done()
+	a := oneArgument("TempFS", "identifier", args, kwargs)
+	identifier, dir = a.Text("identifier"), a.Text("temp_dir")
+	return dir, identifier, a.Done()
 }
 
 // ZipFromService reads the arguments of the service ZipFS: the file (positional
@@ -52,22 +52,22 @@ func TempFromService(args []any, kwargs map[string]any) (dir, identifier string,
 // are taken and change nothing: entries are stored, of any size, with names in
 // ASCII.
 func ZipFromService(args []any, kwargs map[string]any) (*ZipOptions, error) {
-	a := newWebArgs("ZipFS", "zip_file", args, kwargs)
-	o := &ZipOptions{Path: a.text("zip_file"), Create: a.flag("create")}
-	switch mode := a.text("mode"); mode {
+	a := oneArgument("ZipFS", "zip_file", args, kwargs)
+	o := &ZipOptions{Path: a.Text("zip_file"), Create: a.Flag("create", false)}
+	switch mode := a.Text("mode"); mode {
 	case "":
 	case "r":
 		o.ReadOnly = true
 	case "a", "w":
 		o.Create = true
 	default:
-		a.fail("mode must be r, w or a, not %.40q", mode)
+		a.Fail("mode must be r, w or a, not %.40q", mode)
 	}
-	a.text("compression", "allow_zip_64", "encoding")
+	a.Text("compression", "allow_zip_64", "encoding")
 	if o.Path == "" {
-		a.fail("needs a zip file")
+		a.Fail("needs a zip file")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // ZipFromURL reads zip:///path/file.zip; create and mode may stand in the

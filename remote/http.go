@@ -227,12 +227,12 @@ func (h *httpFS) Close() error {
 // HTTPFromService reads the arguments of the service HTTPFS: the URL
 // (positional or url), username (or user) and password (or passwd).
 func HTTPFromService(args []any, kwargs map[string]any) (*HTTPOptions, error) {
-	a := newWebArgs("HTTPFS", "url", args, kwargs)
-	o := &HTTPOptions{URL: a.text("url"), Username: a.text("username", "user"), Password: a.text("password", "passwd")}
+	a := oneArgument("HTTPFS", "url", args, kwargs)
+	o := &HTTPOptions{URL: a.Text("url"), Username: a.Text("username", "user"), Password: a.Text("password", "passwd")}
 	if o.URL == "" {
-		a.fail("needs a url such as https://host/path")
+		a.Fail("needs a url such as https://host/path")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // HTTPFromURL reads an http or https URL, whose query is part of it.

@@ -63,12 +63,12 @@ func OpenRPC(o *RPCOptions) (Authority, error) {
 // RPCFromService reads the argument of the service RPCFS: the URI (positional
 // or uri).
 func RPCFromService(args []any, kwargs map[string]any) (*RPCOptions, error) {
-	a := newWebArgs("RPCFS", "uri", args, kwargs)
-	o := &RPCOptions{URL: a.text("uri")}
+	a := oneArgument("RPCFS", "uri", args, kwargs)
+	o := &RPCOptions{URL: a.Text("uri")}
 	if o.URL == "" {
-		a.fail("needs a uri such as http://host:port/path")
+		a.Fail("needs a uri such as http://host:port/path")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // RPCFromURL reads rpc://user:password@host:port/path, which is by http, and

@@ -6,7 +6,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/datafs/datafs/remote"
 )
+
+// arguments are those of one service or URL.
+type arguments struct{ *remote.Arguments }
+
+func newArguments(name string, kwargs map[string]any) arguments {
+	return arguments{remote.NewArguments(name, kwargs)}
+}
 
 const service = "FTPFS"
 
@@ -17,15 +26,15 @@ const service = "FTPFS"
 // create. The root is the login's directory if it is not given, and below that
 // if it has no slash before it.
 func FromService(args []any, kwargs map[string]any) (*Options, error) {
-	a := newArgs(service, kwargs)
+	a := newArguments(service, kwargs)
 	if len(args) > 0 {
-		a.set("host", args[0])
+		a.Set("host", args[0])
 	}
 	if len(args) > 1 {
-		a.fail("takes one argument, the host, not %d", len(args))
+		a.Fail("takes one argument, the host, not %d", len(args))
 	}
 	o := &Options{}
-	host := a.text("host")
+	host := a.Text("host")
 	if strings.Contains(host, "://") {
 		u, err := url.Parse(host)
 		if err != nil {
@@ -42,12 +51,12 @@ func FromService(args []any, kwargs map[string]any) (*Options, error) {
 	}
 	a.into(o)
 	if o.Host == "" {
-		a.fail("needs a host")
+		a.Fail("needs a host")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
-func (a *arguments) hostPort(o *Options, text string) {
+func (a arguments) hostPort(o *Options, text string) {
 	if strings.HasSuffix(text, "]") {
 		o.Host = strings.Trim(text, "[]")
 		return
@@ -55,7 +64,7 @@ func (a *arguments) hostPort(o *Options, text string) {
 	host, port, err := net.SplitHostPort(text)
 	n, portErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || portErr != nil || n == 0 {
-		a.fail("host %.200q: no port", text)
+		a.Fail("host %.200q: no port", text)
 		return
 	}
 	o.Host, o.Port = host, int(n)
@@ -66,13 +75,13 @@ func (a *arguments) hostPort(o *Options, text string) {
 // directory, which is also what no path means. The query may have tls, ca_file,
 // timeout, connections and create.
 func FromURL(u *url.URL) (*Options, error) {
-	a := newArgs(u.Scheme, nil)
+	a := newArguments(u.Scheme, nil)
 	for key, values := range u.Query() {
 		switch key {
 		case "tls", "ca_file", "timeout", "connections", "create":
-			a.left[key] = values[len(values)-1]
+			a.Set(key, values[len(values)-1])
 		default:
-			a.fail("there is no option %.80q", key)
+			a.Fail("there is no option %.80q", key)
 		}
 	}
 	o := &Options{Host: u.Hostname(), Root: u.Path}
@@ -81,7 +90,7 @@ func FromURL(u *url.URL) (*Options, error) {
 	case "ftps":
 		o.TLS = ExplicitTLS
 	default:
-		a.fail("is no ftp or ftps URL")
+		a.Fail("is no ftp or ftps URL")
 	}
 	if rest, ok := strings.CutPrefix(u.Path, "/~"); ok && (rest == "" || rest[0] == '/') {
 		o.Root = strings.TrimLeft(rest, "/")
@@ -91,19 +100,19 @@ func FromURL(u *url.URL) (*Options, error) {
 		o.Password, _ = u.User.Password()
 	}
 	if port := u.Port(); port != "" {
-		a.left["port"] = port
+		a.Set("port", port)
 	}
 	a.into(o)
 	if u.Scheme == "ftps" && o.TLS == NoTLS {
-		a.fail("tls=none with ftps")
+		a.Fail("tls=none with ftps")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // into sets what is given by name.
-func (a *arguments) into(o *Options) {
+func (a arguments) into(o *Options) {
 	set := func(p *string, names ...string) {
-		if value := a.text(names...); value != "" {
+		if value := a.Text(names...); value != "" {
 			*p = value
 		}
 	}
@@ -111,19 +120,19 @@ func (a *arguments) into(o *Options) {
 	set(&o.Password, "passwd", "password")
 	set(&o.Root, "root", "root_path", "path")
 	set(&o.CAFile, "ca_file")
-	if port := a.number("port"); port != 0 {
+	if port := a.Port("port"); port != 0 {
 		o.Port = port
 	}
-	if n := a.number("connections"); n != 0 {
+	if n := a.Port("connections"); n != 0 {
 		o.Connections = min(n, 64)
 	}
-	if timeout := a.seconds("timeout"); timeout != 0 {
+	if timeout := a.Seconds("timeout"); timeout != 0 {
 		o.Timeout = timeout
 	}
-	if a.text("acct") != "" {
-		a.fail("acct is not supported")
+	if a.Text("acct") != "" {
+		a.Fail("acct is not supported")
 	}
-	switch mode := strings.ToLower(a.text("tls")); mode {
+	switch mode := strings.ToLower(a.Text("tls")); mode {
 	case "":
 	case "explicit", "true", "yes", "1":
 		o.TLS = ExplicitTLS
@@ -132,7 +141,7 @@ func (a *arguments) into(o *Options) {
 	case "none", "false", "no", "0":
 		o.TLS = NoTLS
 	default:
-		a.fail("tls must be explicit, implicit or none, not %.40q", mode)
+		a.Fail("tls must be explicit, implicit or none, not %.40q", mode)
 	}
-	o.Create = a.flag("create", o.Create)
+	o.Create = a.Flag("create", o.Create)
 }

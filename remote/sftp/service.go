@@ -7,7 +7,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/datafs/datafs/remote"
 )
+
+// arguments are those of one service or URL.
+type arguments struct{ *remote.Arguments }
+
+func newArguments(name string, kwargs map[string]any) arguments {
+	return arguments{remote.NewArguments(name, kwargs)}
+}
 
 const service = "SFTPFS"
 
@@ -23,10 +32,10 @@ const service = "SFTPFS"
 //
 // Home, LocalUser and AgentSocket are the caller's to set.
 func FromService(args []any, kwargs map[string]any) (*Options, error) {
-	a := newArgs(service, kwargs)
+	a := newArguments(service, kwargs)
 	a.positional(args)
 	o := &Options{Root: "/"}
-	if host := a.text("host"); strings.Contains(host, "://") {
+	if host := a.Text("host"); strings.Contains(host, "://") {
 		u, err := url.Parse(host)
 		if err != nil {
 			return nil, errors.New(service + ": the host is no URL") // the error would show a password
@@ -41,10 +50,10 @@ func FromService(args []any, kwargs map[string]any) (*Options, error) {
 		}
 	}
 	a.into(o)
-	if a.err == nil && o.Host == "" {
-		a.fail("needs a host")
+	if o.Host == "" {
+		a.Fail("needs a host")
 	}
-	return o, a.done()
+	return o, a.Done()
 }
 
 // FromURL reads sftp://user:password@host:port/path. The path is that of the
@@ -52,13 +61,13 @@ func FromService(args []any, kwargs map[string]any) (*Options, error) {
 // path means. The query may have create, key_filename, hostkey, agent_auth,
 // look_for_keys, config_file, known_hosts and timeout.
 func FromURL(u *url.URL) (*Options, error) {
-	a := newArgs(u.Scheme, nil)
+	a := newArguments(u.Scheme, nil)
 	for key, values := range u.Query() {
-		a.left[key] = values[len(values)-1]
+		a.Set(key, values[len(values)-1])
 	}
 	for _, key := range []string{"password", "passwd", "passphrase", "pkey", "private_key", "root", "path", "root_path", "port", "user", "username"} {
-		if a.left[key] != nil {
-			a.fail("there is no option %.80q", key)
+		if _, value := a.Take(key); value != nil {
+			a.Fail("there is no option %.80q", key)
 		}
 	}
 	o := &Options{Host: u.Hostname(), Root: u.Path}
@@ -70,10 +79,10 @@ func FromURL(u *url.URL) (*Options, error) {
 		o.Password, _ = u.User.Password()
 	}
 	if port := u.Port(); port != "" {
-		a.left["port"] = port
+		a.Set("port", port)
 	}
 	a.into(o)
-	return o, a.done()
+	return o, a.Done()
 }
 
 // splitHostPort takes "host", "host:port" and "[address]:port" apart.
@@ -96,38 +105,37 @@ func splitHostPort(s string) (string, int, error) {
 }
 
 // positional takes the host, and a root path or a port after it.
-func (a *arguments) positional(args []any) {
-	if a.left["connection"] != nil {
-		args = append([]any{a.left["connection"]}, args...)
-		delete(a.left, "connection")
+func (a arguments) positional(args []any) {
+	if _, connection := a.Take("connection"); connection != nil {
+		args = append([]any{connection}, args...)
 	}
 	if len(args) > 0 {
 		if pair, ok := args[0].([]any); ok && len(pair) == 2 {
 			args = append([]any{pair[0]}, args[1:]...)
-			a.set("port", pair[1])
+			a.Set("port", pair[1])
 		}
-		a.set("host", args[0])
+		a.Set("host", args[0])
 	}
 	if len(args) > 1 {
 		key := "root_path"
 		if _, err := strconv.Atoi(fmt.Sprint(args[1])); err == nil {
 			key = "port"
 		}
-		a.set(key, args[1])
+		a.Set(key, args[1])
 	}
 	if len(args) > 2 {
-		a.fail("takes a host and a root path, not %d arguments", len(args))
+		a.Fail("takes a host and a root path, not %d arguments", len(args))
 	}
 }
 
 // into sets what is given by name.
-func (a *arguments) into(o *Options) {
+func (a arguments) into(o *Options) {
 	set := func(p *string, names ...string) {
-		if value := a.text(names...); value != "" {
+		if value := a.Text(names...); value != "" {
 			*p = value
 		}
 	}
-	if port := a.number("port"); port != 0 {
+	if port := a.Port("port"); port != 0 {
 		o.Port = port
 	}
 	set(&o.User, "username", "user")
@@ -136,20 +144,20 @@ func (a *arguments) into(o *Options) {
 	set(&o.Passphrase, "passphrase", "private_key_pass")
 	set(&o.HostKey, "hostkey")
 	set(&o.ConfigFile, "config_file")
-	for _, key := range a.texts("pkey", "key_filename", "private_key") {
+	for _, key := range a.Texts("pkey", "key_filename", "private_key") {
 		if strings.Contains(key, "-----BEGIN ") {
 			o.Key = key
 		} else {
 			o.KeyFiles = append(o.KeyFiles, key)
 		}
 	}
-	if files := a.texts("known_hosts"); files != nil {
+	if files := a.Texts("known_hosts"); files != nil {
 		o.KnownHosts = files
 	}
-	o.NoAgent = !a.flag("agent_auth", !o.NoAgent)
-	o.NoDefaultKeys = !a.flag("look_for_keys", !o.NoDefaultKeys)
-	o.Create = a.flag("create", o.Create)
-	if timeout := a.seconds("timeout"); timeout != 0 {
+	o.NoAgent = !a.Flag("agent_auth", !o.NoAgent)
+	o.NoDefaultKeys = !a.Flag("look_for_keys", !o.NoDefaultKeys)
+	o.Create = a.Flag("create", o.Create)
+	if timeout := a.Seconds("timeout"); timeout != 0 {
 		o.Timeout = timeout
 	}
 }

@@ -1,0 +1,166 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
+)
+
+// PullOptions say what to bring here.
+type PullOptions struct {
+	RefsOnly bool     // no contents
+	All      bool     // the contents of the latest version of every archive
+	Archives []string // whose contents to bring, NAME or NAME==VERSION; none: what the requirements pin
+}
+
+// PullReport says what came.
+type PullReport struct {
+	remote.PullReport
+	Contents []Pulled // in the order in which they were asked for
+	Requests int64    // to authorities
+	Received int64    // bytes
+}
+
+// Pulled is a version whose contents are here now.
+type Pulled struct {
+	Archive, Version string
+	Size             int64 // bytes
+	Cached           bool  // they were here before
+}
+
+// Pull merges the team's changes since the last time, and brings the contents
+// that are asked for. Where both sides changed the same thing differently, all
+// else is merged and the error wraps ErrConflict.
+func (a *API) Pull(ctx context.Context, opts *PullOptions) (rep PullReport, err error) {
+	if opts == nil {
+		opts = &PullOptions{}
+	}
+	defer func() { rep.Requests, rep.Received = a.traffic() }()
+	t, err := a.team(ctx, toRead)
+	if err != nil {
+		return rep, err
+	}
+	if !t.empty {
+		if rep.PullReport, err = t.Pull(ctx, nil); err != nil {
+			return rep, err
+		}
+	}
+	if !opts.RefsOnly {
+		if err := a.pullContents(ctx, opts, &rep); err != nil {
+			return rep, err
+		}
+	}
+	return rep, conflictError(rep.Conflicts)
+}
+
+// conflictError is what a command ends with that found conflicts.
+func conflictError(list []remote.Conflict) error {
+	if len(list) == 0 {
+		return nil
+	}
+	text := list[0].String()
+	if len(list) > 1 {
+		text += fmt.Sprintf(" (and %s: see status)", count(len(list)-1, "more conflict", "more conflicts"))
+	}
+	return &HintError{errorf(ErrConflict, "%s", text), list[0].Hint()}
+}
+
+// traffic adds up the requests to all authorities and the bytes received.
+func (a *API) traffic() (requests, received int64) {
+	a.sites.mu.Lock()
+	defer a.sites.mu.Unlock()
+	for _, s := range a.sites.open {
+		c := s.traffic.Requests()
+		requests += c.All()
+		received += c.Down
+	}
+	return requests, received
+}
+
+// pullContents brings the contents that were asked for.
+func (a *API) pullContents(ctx context.Context, opts *PullOptions, rep *PullReport) error {
+	wanted, err := a.wanted(ctx, opts)
+	if err != nil {
+		return err
+	}
+	for _, w := range wanted {
+		p, err := w.h.fetch(ctx, w.rec)
+		if err != nil {
+			return err
+		}
+		rep.Contents = append(rep.Contents, p)
+	}
+	return nil
+}
+
+type wantedVersion struct {
+	h   *Archive
+	rec *refs.VersionRecord
+}
+
+// wanted resolves what a pull names.
+func (a *API) wanted(ctx context.Context, opts *PullOptions) (list []wantedVersion, err error) {
+	names := opts.Archives
+	if len(names) == 0 && !opts.All {
+		pins, err := a.pins()
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range pins {
+			names = append(names, r.Name)
+		}
+	}
+	for _, name := range names {
+		name, version, _ := strings.Cut(name, "==")
+		h, err := a.Archive(ctx, name, nil)
+		if err != nil {
+			return nil, err
+		}
+		rec, err := h.resolve(ctx, version)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, wantedVersion{h, rec})
+	}
+	if !opts.All || len(names) > 0 {
+		return list, nil
+	}
+	for rec, err := range a.refs.Archives(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		h := a.handle(rec)
+		latest, err := h.latestOrNil(ctx)
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && latest == nil) {
+			continue // deleted meanwhile, or without contents
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, wantedVersion{h, latest})
+	}
+	return list, nil
+}
+
+// fetch brings the whole content of a version here.
+func (h *Archive) fetch(ctx context.Context, rec *refs.VersionRecord) (Pulled, error) {
+	p := Pulled{Archive: h.name, Version: rec.Label(), Size: rec.Size}
+	here, err := h.isHere(ctx, rec)
+	if p.Cached = here; here || err != nil {
+		return p, err
+	}
+	src := &source{h: h, rec: rec}
+	site, err := src.site(ctx)
+	if err == nil {
+		err = site.Pull(ctx, rec.Tree)
+	}
+	if err != nil {
+		return p, fmt.Errorf("pull %s version %s: %w", h.name, rec.Label(), err)
+	}
+	return p, nil
+}
