@@ -29,14 +29,15 @@ lint:
 
 check: lint test race
 
-# The tests against real servers: S3, SFTP, FTP, HTTP and XML-RPC. A server that
-# is missing fails them; "make servers" installs what is.
+# The tests against real servers: S3, SFTP, FTP, HTTP and XML-RPC. One that is
+# missing fails them; "make servers" installs what is. Elsewhere these tests are
+# skipped.
 SERVERS := s3,sftp,ftp,http,xmlrpc
 servers:
 	sh fixtures/servers/install.sh
 
 servers-test:
-	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -run TestServer ./...
+	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -race -run TestServer ./remote/... ./cli
 
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 20s

@@ -31,7 +31,7 @@ type PushReport struct {
 	New, Shared int64 // contents that the authorities lacked, and that they had
 	Sent        int64 // stored bytes
 	Packs       int64
-	Requests    int64
+	Requests    int64 // of a dry run: an estimate of what the push would take
 }
 
 // Pushed is a version that the team has now.
@@ -67,7 +67,11 @@ func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err 
 	}
 	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names}
 	rep.DryRun = opts.DryRun
-	defer func() { rep.Requests, _ = a.traffic() }()
+	defer func() {
+		if rep.Requests, _ = a.traffic(); opts.DryRun && rep.String() != nothingToPush {
+			rep.Requests = rep.expected()
+		}
+	}()
 	if err := p.run(ctx); err != nil {
 		return rep, err
 	}
@@ -148,35 +152,6 @@ func (p *pushing) renumber(ctx context.Context) error {
 	return nil
 }
 
-// dry finds out what a push would send.
-func (p *pushing) dry(ctx context.Context) error {
-	pending, err := p.t.Status(ctx, p.names)
-	if err != nil {
-		return err
-	}
-	for _, x := range pending {
-		if len(x.Conflicts) > 0 {
-			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, conflictError(x.Conflicts)})
-			continue
-		}
-		for _, v := range x.Versions {
-			p.rep.Versions = append(p.rep.Versions, Pushed{x.Archive, v.Label()})
-		}
-		switch {
-		case x.Deleted:
-			p.rep.Deleted = append(p.rep.Deleted, x.Archive)
-		case x.New && len(x.Versions) == 0 || len(x.Edited)+len(x.Metadata)+len(x.Tags) > 0:
-			p.rep.Changed = append(p.rep.Changed, x.Archive)
-		}
-	}
-	if len(p.names) == 0 {
-		if p.rep.Required, err = p.t.SpecChanged(ctx); err != nil {
-			return err
-		}
-	}
-	return p.contents(ctx, pending)
-}
-
 // contents sends the trees of versions to their authorities, and notes in the
 // versions' records where they lie.
 func (p *pushing) contents(ctx context.Context, pending []remote.Pending) error {
@@ -207,7 +182,11 @@ func (p *pushing) sort(ctx context.Context, pending []remote.Pending) (map[strin
 		if byAuthority[name] == nil {
 			order = append(order, name)
 		}
-		byAuthority[name] = append(byAuthority[name], x.Versions...)
+		versions := x.Versions
+		if !x.Record.Versioned { // the contents before the last are replaced, and gone
+			versions = versions[len(versions)-1:]
+		}
+		byAuthority[name] = append(byAuthority[name], versions...)
 	}
 	return byAuthority, order, nil
 }
@@ -278,6 +257,8 @@ func withHint(err error) error {
 	return err
 }
 
+const nothingToPush = "nothing to push"
+
 // String describes the report in one line.
 func (r PushReport) String() string {
 	var what []string
@@ -293,7 +274,7 @@ func (r PushReport) String() string {
 		what = append(what, "what is required of archives")
 	}
 	if len(what) == 0 {
-		return "nothing to push"
+		return nothingToPush
 	}
 	return strings.Join(what, ", ")
 }

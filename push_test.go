@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/remotetest"
 )
 
 // clock moves on by a second each time that it is asked, as different users'
@@ -90,7 +93,11 @@ func TestBothMakeTheSameVersion(t *testing.T) {
 	put(t, other, "goes on")
 	push(t, bob)
 
-	rep, err := alice.Push(t.Context(), nil)
+	rep, err := alice.Push(t.Context(), &PushOptions{DryRun: true})
+	if !errors.Is(err, ErrConflict) || len(rep.Refused) != 1 || len(rep.Versions) != 1 || rep.Requests < 5 {
+		t.Errorf("dry run: %+v, %v", rep, err)
+	}
+	rep, err = alice.Push(t.Context(), nil)
 	var hint *HintError
 	if !errors.Is(err, ErrConflict) || !errors.As(err, &hint) || !strings.Contains(hint.Hint, "--renumber") {
 		t.Fatalf("push: %v", err)
@@ -329,6 +336,64 @@ func TestTwoAuthorities(t *testing.T) {
 	pull(t, bob)
 	equal(t, "x", text(t, archive(t, bob, "x"), ""), "in b")
 	equal(t, "y", text(t, archive(t, bob, "b://x"), ""), "in b")
+}
+
+func TestTheManagerNamesItsAuthorityAndTable(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	user := func() *API {
+		return openChecked(t, configured(t.TempDir(), fmt.Sprintf(`
+authorities: {a: 'file://%s', b: 'file://%s'}
+default-authority: a
+manager: {class: AuthorityManager, kwargs: {authority: b, table_name: Mine}}
+`, first, second)))
+	}
+	alice, bob := user(), user()
+	noError(t, alice.CreateTable(t.Context(), "Mine"))
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	if left, _ := filepath.Glob(filepath.Join(second, "catalog", "*")); len(left) != 1 {
+		t.Errorf("catalogues in b: %q", left)
+	}
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "one")
+}
+
+func TestAnUnversionedArchiveTravelsAsItIsNow(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	h := must(alice.Create(t.Context(), "x", &CreateOptions{Unversioned: true}))(t)
+	put(t, h, "one")
+	put(t, h, "two")
+	must(alice.GC(t.Context(), false))(t)
+	push(t, alice)
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "two")
+	put(t, h, "three")
+	push(t, alice)
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "three")
+	put(t, archive(t, bob, "x"), "four")
+	push(t, bob)
+	pull(t, alice)
+	equal(t, "x", text(t, h, ""), "four")
+}
+
+func TestContentsThatAreThereNeedNotBeHereToBeRegistered(t *testing.T) {
+	mem := &remote.Mem{}
+	faulty := remotetest.NewFaulty(t, mem, remotetest.Fault{Op: remotetest.PutNew, Name: "catalog/datafs/", Times: -1})
+	alice := through(t, faulty)
+	h := newArchive(t, alice, "x")
+	put(t, h, "one")
+	if _, err := alice.Push(t.Context(), nil); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("push: %v", err)
+	}
+	noError(t, h.RemoveFromCache(t.Context(), ""))
+	noError(t, alice.closeSites())
+	alice.opts.OpenAuthority = func(context.Context, Service) (remote.Authority, error) { return mem, nil }
+	push(t, alice)
+	bob := through(t, mem)
+	pull(t, bob)
+	equal(t, "x", text(t, archive(t, bob, "x"), ""), "one")
 }
 
 func TestArchivesFromBeforeTheTeamGoToItsAuthority(t *testing.T) {

@@ -76,6 +76,18 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 	if opts == nil {
 		opts = &UpdateOptions{}
 	}
+	res, err := h.store(ctx, opts, label, take)
+	if err == nil && len(opts.Metadata) > 0 {
+		err = h.api.refs.UpdateMetadata(ctx, h.name, opts.Metadata)
+	}
+	if err != nil {
+		return res, err
+	}
+	return res, h.api.tellTeam(ctx, h.name)
+}
+
+// store is the part of an update that gc must wait for.
+func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, take takeIn) (Result, error) {
 	nv, err := h.prepare(ctx, opts)
 	if err != nil {
 		return Result{}, err
@@ -96,24 +108,12 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 	if err != nil {
 		return Result{}, fmt.Errorf("update %s: %w", h, err)
 	}
-	floor, err := h.api.floors(ctx)
-	if err == nil {
-		nv.Min, err = floor(h.name)
-	}
-	if err != nil {
-		return Result{}, err
-	}
 	res, err := h.register(ctx, nv, content)
 	if err != nil {
 		return Result{}, err
 	}
 	res.New, res.Stored = w.Added()
-	if len(opts.Metadata) > 0 {
-		if err := h.api.refs.UpdateMetadata(ctx, h.name, opts.Metadata); err != nil {
-			return res, err
-		}
-	}
-	return res, h.api.tellTeam(ctx, h.name)
+	return res, nil
 }
 
 // prepare checks all arguments before anything is stored.
@@ -125,6 +125,13 @@ func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVer
 	if nv.Bump == "" && nv.Prerelease == "" {
 		nv.Bump = "patch"
 	}
+	floor, err := h.api.floors(ctx)
+	if err == nil {
+		nv.Min, err = floor(h.name)
+	}
+	if err != nil {
+		return nv, err
+	}
 	if err := h.api.refs.CheckBump(ctx, h.name, nv.Bump, nv.Prerelease); err != nil {
 		return nv, err
 	}
@@ -134,7 +141,6 @@ func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVer
 	if err := h.checkMetadata(ctx, opts.Metadata); err != nil {
 		return nv, err
 	}
-	var err error
 	nv.Dependencies, err = h.newDependencies(opts)
 	return nv, err
 }

@@ -112,7 +112,7 @@ func (p *push) look(ctx context.Context) error {
 
 func (p *push) run(ctx context.Context, trees []objects.ID) error {
 	for _, t := range trees {
-		if err := p.marks.Mark(ctx, p.s.store, t); err != nil {
+		if err := p.marks.MarkPart(ctx, p.s.store, t); err != nil { // the rest must be there already
 			return err
 		}
 	}
