@@ -25,7 +25,7 @@ func (a *API) Spec(ctx context.Context) (Spec, error) { return a.refs.Spec(ctx) 
 // RequireMetadata requires keys of every new archive's metadata, with the texts
 // that ask for them; nil takes a requirement back.
 func (a *API) RequireMetadata(ctx context.Context, prompts map[string]*string) error {
-	return a.refs.EditSpec(ctx, func(s *Spec) error {
+	return a.editSpec(ctx, func(s *Spec) error {
 		s.Metadata = merged(s.Metadata, prompts)
 		return nil
 	})
@@ -34,7 +34,7 @@ func (a *API) RequireMetadata(ctx context.Context, prompts map[string]*string) e
 // RequireUserConfig requires keys of the user configuration, with the texts
 // that ask for them; nil takes a requirement back.
 func (a *API) RequireUserConfig(ctx context.Context, prompts map[string]*string) error {
-	return a.refs.EditSpec(ctx, func(s *Spec) error {
+	return a.editSpec(ctx, func(s *Spec) error {
 		s.UserConfig = merged(s.UserConfig, prompts)
 		return nil
 	})
@@ -61,7 +61,7 @@ func (a *API) RequirePatterns(ctx context.Context, add, remove []string) error {
 			return &kindError{fmt.Sprintf("pattern %q: %v", p, err), fs.ErrInvalid}
 		}
 	}
-	return a.refs.EditSpec(ctx, func(s *Spec) error {
+	return a.editSpec(ctx, func(s *Spec) error {
 		s.Patterns = slices.DeleteFunc(slices.Clone(s.Patterns), func(p string) bool { return slices.Contains(remove, p) })
 		for _, p := range add {
 			if !slices.Contains(s.Patterns, p) {
@@ -89,11 +89,20 @@ func (a *API) Table() string {
 	if name, ok := m.Kwargs["table_name"].(string); ok && name != "" {
 		return name
 	}
+	if db, err := a.database(context.Background()); err == nil && db != nil && db.Table() != "" {
+		return db.Table()
+	}
 	return refs.DefaultTable
 }
 
 // Tables returns the names of the manager's tables.
 func (a *API) Tables(ctx context.Context) ([]string, error) {
+	if db, err := a.networkDatabase(ctx); db != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return db.Tables(ctx)
+	}
 	list, err := a.bolt.Tables(ctx)
 	return slices.DeleteFunc(list, func(t string) bool { return strings.HasSuffix(t, asideSuffix) }), err
 }
@@ -101,11 +110,11 @@ func (a *API) Tables(ctx context.Context) ([]string, error) {
 // CreateTable makes a table; the embedded manager makes its own when it is
 // first used. Where there is one the error wraps fs.ErrExist.
 func (a *API) CreateTable(ctx context.Context, name string) error {
-	return a.bolt.CreateTable(ctx, name)
+	return a.createTable(ctx, name)
 }
 
 // DeleteTable deletes a table with all its archives. Where there is none the
 // error wraps fs.ErrNotExist.
 func (a *API) DeleteTable(ctx context.Context, name string) error {
-	return a.bolt.DeleteTable(ctx, name)
+	return a.deleteTable(ctx, name)
 }

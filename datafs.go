@@ -58,6 +58,10 @@ type Options struct {
 	// name, which knows all that needs no further module.
 	OpenAuthority func(ctx context.Context, s Service) (remote.Authority, error)
 
+	// OpenDatabase opens the manager that a configuration names, if it is kept in a
+	// database; nil: there is none of these.
+	OpenDatabase func(ctx context.Context, m ManagerConfig) (Database, error)
+
 	MustExist bool // a repository that is not there is not made, but an error that wraps fs.ErrNotExist
 
 	LockTimeout time.Duration                       // how long to wait for other processes; 0: a minute, < 0: for ever
@@ -91,6 +95,7 @@ type API struct {
 	refs  *refs.DB
 	pins  func() ([]refs.Requirement, error)
 	sites sites
+	dbs   databases
 	auto  auto
 
 	mu               sync.Mutex // guards what follows
@@ -118,15 +123,20 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	if a.where, err = locate(a.opts.places()); err != nil {
 		return nil, err
 	}
+	p := a.where.Profile
+	a.manager, a.cache = p.Manager, p.Cache
 	if err := a.open(); err != nil {
 		return nil, err
 	}
-	p := a.where.Profile
+	if p.Manager.makesTables() && a.Table() != refs.DefaultTable {
+		if _, err := a.tables(ctx); err != nil {
+			return nil, err
+		}
+	}
 	a.authorities, a.defaultAuthority = p.Authorities, p.DefaultAuthority
 	if len(a.authorities) == 0 {
 		a.authorities = []NamedService{{Name: localAuthority}}
 	}
-	a.manager, a.cache = p.Manager, p.Cache
 	a.pins = sync.OnceValues(func() ([]refs.Requirement, error) { return a.readRequirements(a.where.Requirements) })
 	return a, ctx.Err()
 }
@@ -247,7 +257,7 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 // Close lets go of the repository. Files and writers that are open must be
 // closed before.
 func (a *API) Close() error {
-	return errors.Join(a.closeSites(), a.store.Close(), a.index.Close())
+	return errors.Join(a.closeSites(), a.closeDatabase(), a.store.Close(), a.index.Close())
 }
 
 // Repo returns the repository's directory.

@@ -2,7 +2,9 @@ package datafs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -113,6 +115,9 @@ func (p *pushing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if pending, err = p.admitted(ctx, pending); err != nil {
+		return err
+	}
 	if err := p.contents(ctx, pending); err != nil {
 		return err
 	}
@@ -122,7 +127,7 @@ func (p *pushing) run(ctx context.Context) error {
 // begin merges the team's news, and with a whole push gives the team what an
 // administrator requires.
 func (p *pushing) begin(ctx context.Context) (err error) {
-	if p.t.site.readOnly {
+	if p.t.site != nil && p.t.site.readOnly {
 		return errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
 	}
 	if len(p.names) > 0 {
@@ -131,6 +136,27 @@ func (p *pushing) begin(ctx context.Context) (err error) {
 	}
 	p.rep.Required, err = p.t.RegisterSpec(ctx) // which merges first
 	return err
+}
+
+// admitted leaves out new archives without what the team requires by now: they
+// were made before this was known here.
+func (p *pushing) admitted(ctx context.Context, pending []remote.Pending) ([]remote.Pending, error) {
+	var list []remote.Pending
+	for _, x := range pending {
+		var err error
+		if x.New && x.Record != nil {
+			err = p.api.refs.CheckArchive(ctx, *x.Record, x.Versions)
+		}
+		switch {
+		case err == nil:
+			list = append(list, x)
+		case errors.Is(err, fs.ErrInvalid):
+			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, fmt.Errorf("push %s: %w", x.Archive, err)})
+		default:
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // renumber settles the version conflicts of the archives to push.

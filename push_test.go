@@ -310,6 +310,22 @@ func TestAutoPushesAndAsks(t *testing.T) {
 	equal(t, "Bob reads", text(t, archive(t, bob, "x"), ""), "two")
 }
 
+func TestWhatIsRequiredByNowIsEnforcedAtPush(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	put(t, newArchive(t, bob, "without"), "one")
+	put(t, must(bob.Create(t.Context(), "with", &CreateOptions{Metadata: map[string]string{"source": "here"}}))(t), "one")
+	noError(t, alice.RequireMetadata(t.Context(), map[string]*string{"source": new("Where from?")}))
+	push(t, alice)
+	rep, err := bob.Push(t.Context(), nil)
+	if !errors.Is(err, fs.ErrInvalid) || !strings.Contains(err.Error(), "source") {
+		t.Errorf("push: %v", err)
+	}
+	equal(t, "pushed", fmt.Sprint(rep.Versions), "[{with 0.0.1}]")
+	noError(t, archive(t, bob, "without").UpdateMetadata(t.Context(), map[string]*string{"source": new("there")}))
+	equal(t, "pushed", fmt.Sprint(push(t, bob).Versions), "[{without 0.0.1}]")
+}
+
 func TestTwoAuthorities(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	config := func(extra string) *Options {
@@ -348,7 +364,6 @@ manager: {class: AuthorityManager, kwargs: {authority: b, table_name: Mine}}
 `, first, second)))
 	}
 	alice, bob := user(), user()
-	noError(t, alice.CreateTable(t.Context(), "Mine"))
 	put(t, newArchive(t, alice, "x"), "one")
 	push(t, alice)
 	if left, _ := filepath.Glob(filepath.Join(second, "catalog", "*")); len(left) != 1 {

@@ -10,27 +10,18 @@ import (
 // directories and zip files may begin with "~" and hold variables.
 func (a *API) expand(s Service) (Service, error) {
 	out := s
-	out.Args = make([]any, len(s.Args))
-	for i, v := range s.Args {
-		var err error
-		if out.Args[i], err = a.expandValue(v); err != nil {
+	var err error
+	if out.Args, out.Kwargs, err = a.expandArguments(s.Args, s.Kwargs); err != nil || !s.hasPath() {
+		return out, err
+	}
+	if text, ok := first(out.Args).(string); ok && s.Service != "TempFS" {
+		if out.Args[0], err = a.expandLocation(text); err != nil {
 			return s, err
-		}
-		if text, ok := out.Args[i].(string); ok && i == 0 && s.hasPath() && s.Service != "TempFS" {
-			if out.Args[i], err = a.expandLocation(text); err != nil {
-				return s, err
-			}
 		}
 	}
-	out.Kwargs = make(map[string]any, len(s.Kwargs))
-	for k, v := range s.Kwargs {
-		var err error
-		if out.Kwargs[k], err = a.expandValue(v); err != nil {
-			return s, err
-		}
-		text, ok := out.Kwargs[k].(string)
-		if ok && s.hasPath() && (k == "root_path" || k == "zip_file" || k == "temp_dir") {
-			if out.Kwargs[k], err = a.expandLocation(text); err != nil {
+	for _, key := range []string{"root_path", "zip_file", "temp_dir"} {
+		if text, ok := out.Kwargs[key].(string); ok {
+			if out.Kwargs[key], err = a.expandLocation(text); err != nil {
 				return s, err
 			}
 		}
@@ -38,22 +29,61 @@ func (a *API) expand(s Service) (Service, error) {
 	return out, nil
 }
 
+func first(list []any) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// expandArguments replaces "env:NAME" in all values, and returns copies.
+func (a *API) expandArguments(args []any, kwargs map[string]any) ([]any, map[string]any, error) {
+	list, err := a.expandValue(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := a.expandValue(kwargs)
+	if err != nil {
+		return nil, nil, err
+	}
+	return list.([]any), m.(map[string]any), nil
+}
+
 // hasPath says that the service is named by a path on this machine.
 func (s Service) hasPath() bool {
 	return s.Service == "OSFS" || s.Service == "ZipFS" || s.Service == "TempFS"
 }
 
-func (a *API) expandValue(v any) (any, error) {
-	text, ok := v.(string)
-	name, env := strings.CutPrefix(text, "env:")
-	if !ok || !env {
-		return v, nil
+func (a *API) expandValue(v any) (_ any, err error) {
+	switch v := v.(type) {
+	case string:
+		name, env := strings.CutPrefix(v, "env:")
+		if !env {
+			return v, nil
+		}
+		value := a.opts.Getenv(name)
+		if value == "" {
+			return nil, errorf(fs.ErrPermission, "the variable %s is not set", name)
+		}
+		return value, nil
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			if list[i], err = a.expandValue(v[i]); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key := range v {
+			if m[key], err = a.expandValue(v[key]); err != nil {
+				return nil, err
+			}
+		}
+		return m, nil
 	}
-	value := a.opts.Getenv(name)
-	if value == "" {
-		return nil, errorf(fs.ErrPermission, "the variable %s is not set", name)
-	}
-	return value, nil
+	return v, nil
 }
 
 func (a *API) expandLocation(path string) (string, error) {

@@ -38,8 +38,8 @@ func (a *API) catalogue() (authority string, err error) {
 			}
 		}
 		return name, nil
-	case m.URL != "" || m.Class == "MongoDBManager" || m.Class == "DynamoDBManager":
-		return "", errorf(errors.ErrUnsupported, "this version of datafs has no %s yet: use AuthorityManager, or none", m.name())
+	case m.isDatabase():
+		return "", nil
 	case m.Class == "EmbeddedManager":
 		return "", errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
 	}
@@ -74,7 +74,7 @@ func (a *API) noAuthorities() bool {
 // network, the records themselves.
 type team struct {
 	*remote.Sync
-	site  *openSite // that keeps the catalogue; nil: without the network
+	site  *openSite // that keeps the catalogue; nil: a database does, or without the network
 	empty bool      // nobody has pushed anything yet
 }
 
@@ -102,9 +102,12 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 		Local: a.bolt, Aside: aside, Index: a.index, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
-	if how == withoutNetwork {
+	if authority == "" {
+		opts.Team, opts.Space, err = a.teamDatabase(ctx, how)
+	}
+	if authority == "" || how == withoutNetwork {
 		t.Sync = remote.NewSync(opts)
-		return t, nil
+		return t, err
 	}
 	if t.site, err = a.site(ctx, authority); err != nil {
 		return nil, err

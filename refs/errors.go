@@ -12,6 +12,10 @@ import (
 // caller last saw: somebody else changed, created or deleted it meanwhile.
 var ErrConflict = errors.New("changed meanwhile")
 
+// ErrUnavailable is wrapped by errors of a manager's or an authority's network or
+// server that another try may cure.
+var ErrUnavailable = errors.New("unavailable")
+
 // ErrCorrupt is index.ErrCorrupt: what was read is not what was written.
 var ErrCorrupt = index.ErrCorrupt
 

@@ -214,6 +214,27 @@ func (d *DB) Missing(ctx context.Context, kind SpecKind, given map[string]string
 	return nil, invalid("unknown kind of required values %q", string(kind))
 }
 
+// CheckArchive refuses an archive that could not be created now, and versions that
+// could not be added.
+func (d *DB) CheckArchive(ctx context.Context, a Archive, versions []VersionRecord) error {
+	s, err := d.Spec(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.checkArchive(a); err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if len(v.Updates) == 0 {
+			continue
+		}
+		if err := firstMissing(s.UserConfig, v.Updates[0].UserConfig); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckUserConfig refuses a user config that lacks what is required.
 func (d *DB) CheckUserConfig(ctx context.Context, given map[string]string) error {
 	s, err := d.Spec(ctx)

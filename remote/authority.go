@@ -9,11 +9,12 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+
+	"github.com/datafs/datafs/refs"
 )
 
 // Info is a file at an authority. Size is in bytes.
@@ -69,7 +70,7 @@ type Exclusive interface {
 // The kinds of errors of an authority, besides those of io/fs.
 var (
 	// ErrUnavailable: the network or the server failed; another try may help.
-	ErrUnavailable = errors.New("unavailable")
+	ErrUnavailable = refs.ErrUnavailable
 	// ErrNoStorage: the root directory, bucket or host is not there. It is an
 	// ErrUnavailable that another try does not cure.
 	ErrNoStorage error = storageError{}

@@ -1,0 +1,167 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/datafs/datafs/refs"
+)
+
+// Database is where a team's manager keeps its records, and the tables in it.
+// Nothing is asked of it before a method is called. String names the place
+// without a secret. Its methods may be called by several goroutines.
+type Database interface {
+	fmt.Stringer
+	// Manager opens a table. One that does not exist is an error of its methods
+	// that wraps fs.ErrNotExist.
+	Manager(table string) (refs.Manager, error)
+	// Table is the table that the configuration names, "" where it names none.
+	Table() string
+	CreateTable(ctx context.Context, name string) error // fs.ErrExist
+	DeleteTable(ctx context.Context, name string) error // fs.ErrNotExist
+	Tables(ctx context.Context) ([]string, error)
+	Close() error
+}
+
+// isDatabase says that a manager is one that a Database keeps.
+func (m *ManagerConfig) isDatabase() bool {
+	return m != nil && (m.URL != "" || m.Class == "MongoDBManager" || m.Class == "DynamoDBManager")
+}
+
+// makesTables says that a manager's tables need not be created.
+func (m *ManagerConfig) makesTables() bool { return m != nil && m.Class == "AuthorityManager" }
+
+// databases keeps the one that is open.
+type databases struct {
+	mu     sync.Mutex // guards what follows
+	config *ManagerConfig
+	open   Database
+}
+
+// database opens the profile's database, nil if it has none, or if this program
+// knows none: what needs no team works all the same. Nothing is asked of it yet.
+func (a *API) database(ctx context.Context) (Database, error) {
+	m := a.Manager()
+	if !m.isDatabase() || a.opts.OpenDatabase == nil {
+		return nil, nil
+	}
+	a.dbs.mu.Lock()
+	defer a.dbs.mu.Unlock()
+	if a.dbs.open != nil && a.dbs.config == m {
+		return a.dbs.open, nil
+	}
+	expanded := *m
+	var err error
+	if expanded.Args, expanded.Kwargs, err = a.expandArguments(m.Args, m.Kwargs); err != nil {
+		return nil, err
+	}
+	db, err := a.opts.OpenDatabase(ctx, expanded)
+	if err != nil {
+		return nil, err
+	}
+	a.dbs.config, a.dbs.open = m, db
+	return db, nil
+}
+
+func (a *API) closeDatabase() error {
+	a.dbs.mu.Lock()
+	defer a.dbs.mu.Unlock()
+	if a.dbs.open == nil {
+		return nil
+	}
+	err := a.dbs.open.Close()
+	a.dbs.open = nil
+	return err
+}
+
+// networkDatabase is database for what must ask it.
+func (a *API) networkDatabase(ctx context.Context) (Database, error) {
+	db, err := a.database(ctx)
+	if err == nil && db != nil && a.opts.Offline {
+		err = errorf(ErrUnavailable, "this run is offline: %s is not asked", db)
+	}
+	return db, err
+}
+
+// teamDatabase opens the records of a team that a database keeps, and says what
+// they are called in the index.
+func (a *API) teamDatabase(ctx context.Context, how access) (refs.Manager, string, error) {
+	db, err := a.database(ctx)
+	if err == nil && db == nil {
+		err = errorf(errors.ErrUnsupported, "this program was built without %s", a.Manager().name())
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	space := db.String() + "/" + a.Table()
+	if how == withoutNetwork {
+		return nil, space, nil
+	}
+	if _, err := a.networkDatabase(ctx); err != nil {
+		return nil, "", err
+	}
+	m, err := db.Manager(a.Table())
+	return m, space, err
+}
+
+// createTable makes a table in the team's database, if there is one, and here.
+func (a *API) createTable(ctx context.Context, name string) error {
+	db, err := a.networkDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	if db == nil {
+		return a.bolt.CreateTable(ctx, name)
+	}
+	if err := db.CreateTable(ctx, name); err != nil {
+		return err
+	}
+	if err := a.bolt.CreateTable(ctx, name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// deleteTable deletes a table in the team's database, if there is one, and here.
+func (a *API) deleteTable(ctx context.Context, name string) error {
+	db, err := a.networkDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	if db == nil {
+		return a.bolt.DeleteTable(ctx, name)
+	}
+	if err := db.DeleteTable(ctx, name); err != nil {
+		return err
+	}
+	have, err := a.bolt.Tables(ctx)
+	if err == nil && slices.Contains(have, name) {
+		err = a.bolt.DeleteTable(ctx, name)
+	}
+	return err
+}
+
+// editSpec changes what is required: at the team's database at once, whose
+// permissions protect it, else here, to be pushed.
+func (a *API) editSpec(ctx context.Context, edit func(*Spec) error) error {
+	db, err := a.networkDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	if db == nil {
+		return a.refs.EditSpec(ctx, edit)
+	}
+	m, err := db.Manager(a.Table())
+	if err != nil {
+		return err
+	}
+	if err := refs.New(m, &refs.Options{Now: a.opts.Now}).EditSpec(ctx, edit); err != nil {
+		return err
+	}
+	_, err = a.Pull(ctx, &PullOptions{RefsOnly: true})
+	return err
+}
