@@ -39,7 +39,7 @@ func (h *Archive) Cache(ctx context.Context, version string) error {
 	if rec.Place == "" {
 		return h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
 	}
-	_, err = h.fetch(ctx, rec)
+	_, err = h.api.fetchAll(ctx, []wantedVersion{{h, rec}})
 	return err
 }
 

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -82,18 +85,21 @@ func (a *API) traffic() (requests, received int64) {
 	return requests, received
 }
 
+// pullBatch is how many versions' contents are fetched together.
+const pullBatch = 1000
+
 // pullContents brings the contents that were asked for.
 func (a *API) pullContents(ctx context.Context, opts *PullOptions, rep *PullReport) error {
 	wanted, err := a.wanted(ctx, opts)
 	if err != nil {
 		return err
 	}
-	for _, w := range wanted {
-		p, err := w.h.fetch(ctx, w.rec)
+	for batch := range slices.Chunk(wanted, pullBatch) {
+		came, err := a.fetchAll(ctx, batch)
+		rep.Contents = append(rep.Contents, came...)
 		if err != nil {
 			return err
 		}
-		rep.Contents = append(rep.Contents, p)
 	}
 	return nil
 }
@@ -101,6 +107,57 @@ func (a *API) pullContents(ctx context.Context, opts *PullOptions, rep *PullRepo
 type wantedVersion struct {
 	h   *Archive
 	rec *refs.VersionRecord
+}
+
+// fetchAll brings the whole contents of versions here: those of one authority
+// together.
+func (a *API) fetchAll(ctx context.Context, list []wantedVersion) ([]Pulled, error) {
+	missing := map[string]map[objects.ID]string{} // place by tree, by authority
+	came := make([]Pulled, len(list))
+	for i, w := range list {
+		came[i] = Pulled{Archive: w.h.name, Version: w.rec.Label(), Size: w.rec.Size}
+		here, err := w.h.isHere(ctx, w.rec)
+		if err != nil {
+			return nil, err
+		}
+		if came[i].Cached = here; here {
+			continue
+		}
+		if w.rec.Place == "" {
+			return nil, errorf(ErrCorrupt, "%s version %s: its contents are damaged, and nowhere else", w.h.name, w.rec.Label())
+		}
+		if missing[w.h.authority] == nil {
+			missing[w.h.authority] = map[objects.ID]string{}
+		}
+		missing[w.h.authority][w.rec.Tree] = w.rec.Place
+	}
+	for _, authority := range slices.Sorted(maps.Keys(missing)) {
+		if err := a.fetchTrees(ctx, authority, missing[authority]); err != nil {
+			return nil, fmt.Errorf("pull contents of %s: %w", contentsOf(list), err)
+		}
+	}
+	return came, nil
+}
+
+// contentsOf names versions in short.
+func contentsOf(list []wantedVersion) string {
+	text := list[0].h.name + " version " + list[0].rec.Label()
+	if len(list) > 1 {
+		text += fmt.Sprintf(" and %d others", len(list)-1)
+	}
+	return text
+}
+
+func (a *API) fetchTrees(ctx context.Context, authority string, places map[objects.ID]string) error {
+	site, err := a.site(ctx, authority)
+	if err != nil {
+		return err
+	}
+	if err := site.Know(ctx, places); err != nil {
+		return err
+	}
+	trees := slices.SortedFunc(maps.Keys(places), func(x, y objects.ID) int { return strings.Compare(places[x], places[y]) })
+	return site.Pull(ctx, trees...) // in the order in which they lie there
 }
 
 // wanted resolves what a pull names.
@@ -145,22 +202,4 @@ func (a *API) wanted(ctx context.Context, opts *PullOptions) (list []wantedVersi
 		list = append(list, wantedVersion{h, latest})
 	}
 	return list, nil
-}
-
-// fetch brings the whole content of a version here.
-func (h *Archive) fetch(ctx context.Context, rec *refs.VersionRecord) (Pulled, error) {
-	p := Pulled{Archive: h.name, Version: rec.Label(), Size: rec.Size}
-	here, err := h.isHere(ctx, rec)
-	if p.Cached = here; here || err != nil {
-		return p, err
-	}
-	src := &source{h: h, rec: rec}
-	site, err := src.site(ctx)
-	if err == nil {
-		err = site.Pull(ctx, rec.Tree)
-	}
-	if err != nil {
-		return p, fmt.Errorf("pull %s version %s: %w", h.name, rec.Label(), err)
-	}
-	return p, nil
 }

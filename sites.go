@@ -151,7 +151,7 @@ func (s *source) site(ctx context.Context) (*openSite, error) {
 	if s.known {
 		return site, nil
 	}
-	err = site.Know(ctx, s.rec.Tree, s.rec.Place)
+	err = site.Know(ctx, map[objects.ID]string{s.rec.Tree: s.rec.Place})
 	s.known = err == nil
 	return site, err
 }

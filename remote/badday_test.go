@@ -59,7 +59,7 @@ func TestAPullThatFailsAtAnyRequestGoesOn(t *testing.T) {
 			bob := newStore(t)
 			faulty := remotetest.NewFaulty(nil, &mem, fault)
 			away := newSite(bob, faulty)
-			err := away.Know(t.Context(), tree, rep.Roots[tree])
+			err := away.Know(t.Context(), map[objects.ID]string{tree: rep.Roots[tree]})
 			if err == nil {
 				err = away.Pull(t.Context(), tree)
 			}

@@ -24,17 +24,31 @@ const (
 	maxTails     = 8
 )
 
-// Know remembers where the root of a tree lies, as a version's record says.
-func (s *Site) Know(ctx context.Context, tree objects.ID, place string) error {
-	loc, ok := DecodePlace(tree, place)
-	if !ok {
+// Know remembers where the roots of trees lie, as versions' records say.
+func (s *Site) Know(ctx context.Context, places map[objects.ID]string) error {
+	byPack := map[objects.ID][]index.Entry{}
+	for tree, place := range places {
+		if loc, ok := DecodePlace(tree, place); ok {
+			byPack[loc.Pack] = append(byPack[loc.Pack], loc.Entry)
+		}
+	}
+	return s.addPlaces(ctx, byPack)
+}
+
+// addPlaces remembers where chunks lie, by pack.
+func (s *Site) addPlaces(ctx context.Context, byPack map[objects.ID][]index.Entry) error {
+	if len(byPack) == 0 {
 		return nil
 	}
 	space, err := s.space(ctx)
 	if err != nil {
 		return err
 	}
-	return s.index.AddPacks(ctx, space, index.Pack{ID: loc.Pack, Entries: []index.Entry{loc.Entry}})
+	packs := make([]index.Pack, 0, len(byPack))
+	for id, entries := range byPack {
+		packs = append(packs, index.Pack{ID: id, Entries: entries})
+	}
+	return s.index.AddPacks(ctx, space, packs...)
 }
 
 // Fetch implements objects.Source: it brings chunks into the repository. Those
@@ -177,15 +191,7 @@ func (f *fetching) run(ctx context.Context, locs []index.Loc) error {
 
 // finish takes the nodes in, after the places of what they name are known.
 func (f *fetching) finish(ctx context.Context) error {
-	space, err := f.s.space(ctx)
-	if err != nil {
-		return err
-	}
-	packs := make([]index.Pack, 0, len(f.places))
-	for id, entries := range f.places {
-		packs = append(packs, index.Pack{ID: id, Entries: entries})
-	}
-	if err := f.s.index.AddPacks(ctx, space, packs...); err != nil {
+	if err := f.s.addPlaces(ctx, f.places); err != nil {
 		return err
 	}
 	for _, n := range f.nodes {

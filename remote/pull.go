@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
@@ -13,20 +14,26 @@ const (
 	pullChunks = 4096 // chunks that are fetched together
 )
 
-// Pull brings the whole content of a tree into the repository, as far as it is
-// not there. What has come stays when it is broken off, and is not fetched again.
-func (s *Site) Pull(ctx context.Context, tree objects.ID) error {
+// Pull brings the whole content of trees into the repository, as far as it is not
+// there. What has come stays when it is broken off, and is not fetched again.
+func (s *Site) Pull(ctx context.Context, trees ...objects.ID) error {
 	im, err := s.store.Importer(ctx)
 	if err != nil {
 		return err
 	}
 	defer im.Close()
-	p := &pull{s: s, im: im, from: s.store.Copier(), seen: map[objects.ID]bool{tree: true}, todo: []objects.ID{tree}}
+	p := &pull{s: s, im: im, from: s.store.Copier(), seen: map[objects.ID]bool{}}
+	for _, tree := range slices.Backward(trees) {
+		if !p.seen[tree] {
+			p.seen[tree] = true
+			p.todo = append(p.todo, tree)
+		}
+	}
 	err = p.run(ctx)
 	return errors.Join(err, im.Commit(context.WithoutCancel(ctx)))
 }
 
-// pull is the fetching of one tree. It goes from the root down, many nodes at a
+// pull is the fetching of trees. It goes from the roots down, many nodes at a
 // time, and fetches chunks in between, so that little is kept in memory.
 type pull struct {
 	s    *Site

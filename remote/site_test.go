@@ -81,7 +81,7 @@ func push(t testing.TB, site *remote.Site, trees ...objects.ID) *remote.PushRepo
 
 func know(t testing.TB, site *remote.Site, rep *remote.PushReport, tree objects.ID) {
 	t.Helper()
-	if err := site.Know(t.Context(), tree, rep.Roots[tree]); err != nil {
+	if err := site.Know(t.Context(), map[objects.ID]string{tree: rep.Roots[tree]}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -240,7 +240,7 @@ func TestWithoutAPlaceATreeIsFoundByTheTables(t *testing.T) {
 	push(t, newSite(alice, &mem), tree)
 	away := newSite(bob, &mem)
 	for _, place := range []string{"", "nonsense", "00:1:2:3:4"} {
-		if err := away.Know(t.Context(), tree, place); err != nil {
+		if err := away.Know(t.Context(), map[objects.ID]string{tree: place}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -32,7 +32,7 @@ type RefusedArchive struct {
 
 const (
 	registerTries = 100
-	registerBatch = 1000 // records that are given to the team at once
+	registerBatch = 10_000 // records that are given to the team at once
 )
 
 // Register writes to the team what Status found, whose contents must be at their

@@ -133,7 +133,7 @@ func TestServerReadsAndPushesWhatChanged(t *testing.T) {
 	where := size/3 + 12345
 	counted.Reset()
 	away := site(yours)
-	if err := away.Know(t.Context(), tree, rep.Roots[tree]); err != nil {
+	if err := away.Know(t.Context(), map[objects.ID]string{tree: rep.Roots[tree]}); err != nil {
 		t.Fatal(err)
 	}
 	tr, err := yours.From(away).Tree(t.Context(), tree)
