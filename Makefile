@@ -29,15 +29,16 @@ lint:
 
 check: lint test race
 
-# The tests against real servers: S3, SFTP, FTP, HTTP and XML-RPC. One that is
-# missing fails them; "make servers" installs what is. Elsewhere these tests are
+# The tests against real servers: S3, SFTP, FTP, HTTP, XML-RPC, MongoDB (FerretDB)
+# and DynamoDB (Amazon's, local). One that is missing fails them; "make servers" installs what is. Elsewhere these tests are
 # skipped.
-SERVERS := s3,sftp,ftp,http,xmlrpc
+SERVERS := s3,sftp,ftp,http,xmlrpc,mongo,dynamo
 servers:
 	sh fixtures/servers/install.sh
 
 servers-test:
-	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -race -run TestServer ./remote/... ./cli
+	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -race -run TestServer ./remote/... ./refs/...
+	DATAFS_TEST_REQUIRE=$(SERVERS) $(GO) test -timeout 20m -run TestServer ./cli
 
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 20s

@@ -32,8 +32,12 @@ func (m *ManagerConfig) isDatabase() bool {
 	return m != nil && (m.URL != "" || m.Class == "MongoDBManager" || m.Class == "DynamoDBManager")
 }
 
-// makesTables says that a manager's tables need not be created.
-func (m *ManagerConfig) makesTables() bool { return m != nil && m.Class == "AuthorityManager" }
+// sharesTables says that what is here of a table is only what is known of the
+// team's, and made when it is missing.
+func (a *API) sharesTables() bool {
+	m := a.Manager()
+	return m != nil && m.Class == "AuthorityManager" || m.isDatabase() && a.opts.OpenDatabase != nil
+}
 
 // databases keeps the one that is open.
 type databases struct {

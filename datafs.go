@@ -128,7 +128,7 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	if err := a.open(); err != nil {
 		return nil, err
 	}
-	if p.Manager.makesTables() && a.Table() != refs.DefaultTable {
+	if a.sharesTables() && a.Table() != refs.DefaultTable {
 		if _, err := a.tables(ctx); err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ var direct = []string{
 	"github.com/aws/aws-sdk-go-v2",
 	"github.com/aws/aws-sdk-go-v2/config",
 	"github.com/aws/aws-sdk-go-v2/credentials",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb",
 	"github.com/aws/aws-sdk-go-v2/service/s3",
 	"github.com/aws/smithy-go",
 	"github.com/gofrs/flock",
@@ -30,6 +31,7 @@ var direct = []string{
 	"github.com/urfave/cli/v2",
 	"github.com/zeebo/blake3",
 	"go.etcd.io/bbolt",
+	"go.mongodb.org/mongo-driver/v2",
 	"go.yaml.in/yaml/v3",
 	"golang.org/x/crypto",
 	"golang.org/x/net",
@@ -89,7 +91,7 @@ func TestNothingShippedImportsTestsOrFixtures(t *testing.T) {
 // TestTheLibraryLinksNoSDK: who wants S3, SFTP or FTP imports their packages.
 func TestTheLibraryLinksNoSDK(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
-		for _, sdk := range []string{"github.com/aws/", "github.com/pkg/sftp", "github.com/jlaffaye/", "golang.org/x/crypto/ssh"} {
+		for _, sdk := range []string{"github.com/aws/", "github.com/pkg/sftp", "github.com/jlaffaye/", "golang.org/x/crypto/ssh", "go.mongodb.org/"} {
 			if strings.HasPrefix(dep, sdk) {
 				t.Errorf("the library links %s", dep)
 			}

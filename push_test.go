@@ -183,6 +183,17 @@ func TestADeletedArchiveIsDeletedEverywhere(t *testing.T) {
 	equal(t, "versions", versions(t, archive(t, bob, "x")), "0.0.2")
 }
 
+func TestADeletionIsTakenBack(t *testing.T) {
+	shared := t.TempDir()
+	alice := member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	push(t, alice)
+	noError(t, alice.Delete(t.Context(), "x"))
+	must(alice.Resolve(t.Context(), "x", &ResolveOptions{Theirs: true}))(t)
+	equal(t, "nothing left", push(t, alice).String(), "nothing to push")
+	equal(t, "x", text(t, archive(t, alice, "x"), ""), "one")
+}
+
 func TestContentsAreFetchedInParts(t *testing.T) {
 	shared := t.TempDir()
 	alice, bob := member(t, shared, ""), member(t, shared, "")

@@ -73,7 +73,7 @@ func commands(s *session) []*cli.Command {
 	var all []*cli.Command
 	for _, group := range [][]*cli.Command{
 		writeCommands(s), readCommands(s), {deleteCommand(s)}, versionCommands(s), metadataCommands(s),
-		findCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s),
+		findCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s), {migrateCommand(s)}, {doctorCommand(s)},
 	} {
 		all = append(all, group...)
 	}

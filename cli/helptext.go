@@ -268,4 +268,33 @@ user config  contact=Your e-mail address
 user config  username=Your name
 metadata     description=Enter a description
 pattern      \.(csv|nc)$`,
+
+	"migrate": `PROFILE is the one in the configuration file with which the original DataFS, 0.7 in Python, was used: its manager (MongoDBManager or DynamoDBManager) and its authorities (OSFS or S3FS) are read, and never changed. The archives come into the repository of the profile in use, and what is required of archives and users with them unless ARCHIVE is given; push then sends them to the team.
+
+Versions, contents, metadata, tags, dependencies, messages, users and times stay as they were. Every file is compared with the checksum that was recorded of it. What is broken there, such as a version whose file is missing or one that was written twice at once, is printed and left out, and does not count as an error. Migrating again brings what is new there; what is here already is not read again.
+
+$ mkdir -p original/model/run.csv
+$ echo 0.31 > original/model/run.csv/0.0.1
+$ cat > exported.json <<END
+> {"_id": "model/run.csv", "authority_name": "disk", "versioned": true, "version_history": [
+>   {"version": "0.0.1", "checksum": "8a686ca6b324bd5f71ce2e4029da0a49", "updated": "20170301-093000"},
+>   {"version": "0.0.2", "checksum": "1c7f5dc1f2b3ba2db1bd7b2a5c4e1a0f", "updated": "20170302-100000"}]}
+> END
+$ echo 'profiles: {default: {}, old: {authorities: {disk: {service: OSFS, args: [original]}}}}' > both.yml
+$ datafs --config-file both.yml migrate old --documents exported.json
+broken: model/run.csv 0.0.2: its file model/run.csv/0.0.2 is missing
+migrated model/run.csv: 1 version
+migrated 1 archive and 1 version (5 B): 0 unchanged, 0 changed, 1 broken`,
+
+	"doctor": `Looks at the configuration, the repository and its filesystem, the index, the clock, each authority and the manager, and says what to do about what is wrong. At authorities it writes small files called probe-..., which it removes again; a database is only read. What fails is not tried again, unless --retry-time is given. It ends with exit code 1 when there is a problem; a warning is none.
+
+$ datafs doctor
+ok       configuration: ...
+ok       user configuration: all that is required is set
+ok       repository: ...
+ok       index and journal: they are whole and agree; "datafs fsck" checks the contents
+ok       clock: ...
+ok       authority local: the repository itself
+ok       manager: none, and no authority: this repository is all there is
+all is well`,
 }

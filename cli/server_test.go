@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/datafs/datafs/fixtures/servers"
 )
@@ -39,12 +40,17 @@ func TestServerTeamOnS3(t *testing.T) {
 // userOnS3 makes a home directory with the bucket as authority.
 func userOnS3(t *testing.T, bucket string) (home string) {
 	t.Helper()
+	return userWith(t, fmt.Sprintf("authorities: {team: 's3://%s/prefix'}\n", bucket))
+}
+
+// userWith makes a home directory with a configuration.
+func userWith(t *testing.T, config string) (home string) {
+	t.Helper()
 	home = t.TempDir()
 	dir := filepath.Join(home, ".config", "datafs")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("authorities: {team: 's3://%s/prefix'}\n", bucket)
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +64,13 @@ func shell(home string, env []string, script string) *exec.Cmd {
 	return cmd
 }
 
-// TestServerEightPushToOneBucket has eight users push 25 versions each of one
-// archive, as processes, while another one reads what comes.
-func TestServerEightPushToOneBucket(t *testing.T) {
-	needShell(t)
-	srv := servers.S3(t)
-	bucket := srv.NewBucket(t)
-	const users, each = 8, 25
-	first := shell(userOnS3(t, bucket), onS3(srv), "datafs create x && datafs push")
+// crowd has eight users, each a process, write versions of one archive and of
+// their own ones and push each, while another one reads what comes. Each version
+// must be there once, and each tag and metadata key.
+func crowd(t *testing.T, config string, env []string, each int) {
+	t.Helper()
+	const users = 8
+	first := shell(userWith(t, config), env, "datafs create x && datafs push")
 	if out, err := first.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -76,44 +81,59 @@ func TestServerEightPushToOneBucket(t *testing.T) {
 	ends := make(chan end, users)
 	for i := range users {
 		script := fmt.Sprintf(`datafs -q pull
-for n in $(seq %d); do
-	echo "user %d, number $n" > f
-	datafs -q update x f
+datafs -q create own%[2]d
+for n in $(seq %[1]d); do
+	echo "user %[2]d, number $n" > f
+	datafs -q update x f --key-%[2]d-$n set
+	datafs -q update own%[2]d f
+	test $((n %% 5)) -gt 0 || datafs -q add_tags x tag-%[2]d-$n
 	until datafs -q push --renumber; do test $? = 4; done
 done`, each, i)
-		cmd := shell(userOnS3(t, bucket), onS3(srv), script)
+		cmd := shell(userWith(t, config), env, script)
 		go func() {
 			out, err := cmd.CombinedOutput()
 			ends <- end{string(out), err}
 		}()
 	}
-	reader := userOnS3(t, bucket)
-	look := func() string {
-		out, err := shell(reader, onS3(srv), `datafs -q pull
-for v in $(datafs versions x | tr -d "[]',"); do datafs cat x --version $v; done`).CombinedOutput()
+	reader := userWith(t, config)
+	look := func(script string) []string {
+		out, err := shell(reader, env, "datafs -q pull\n"+script).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		return string(out)
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
 	}
+	const readX = `for v in $(datafs versions x | tr -d "[]',"); do datafs cat x --version $v; done`
 	for running := users; running > 0; {
 		select {
 		case e := <-ends:
 			if running--; e.err != nil {
 				t.Errorf("%v: %s", e.err, e.out)
 			}
-		default:
-			look()
+		case <-time.After(time.Second): // a reader who did nothing else would take a core
+			look(readX)
 		}
 	}
-	lines := strings.Split(strings.TrimSpace(look()), "\n")
-	seen := map[string]bool{}
-	for _, line := range lines {
-		seen[line] = true
+	want := func(what string, lines []string, n int) {
+		t.Helper()
+		seen := map[string]bool{}
+		for _, line := range lines {
+			seen[line] = true
+		}
+		if len(lines) != n || len(seen) != n {
+			t.Errorf("%s: %d, of which %d differ, want %d", what, len(lines), len(seen), n)
+		}
 	}
-	if len(lines) != users*each || len(seen) != users*each {
-		t.Errorf("%d versions with %d contents, want %d", len(lines), len(seen), users*each)
-	}
+	want("contents of x", look(readX), users*each)
+	want("tags", look(`datafs get_tags x | grep -o 'tag-[0-9-]*'`), users*each/5)
+	want("keys", look(`datafs --json metadata x | grep key-`), users*each)
+	want("own versions", look(fmt.Sprintf(`for i in $(seq 0 %d); do datafs versions own$i | grep -o '[0-9.]*' | sed "s/^/$i /"; done`, users-1)), users*each)
+}
+
+func TestServerEightPushToOneBucket(t *testing.T) {
+	needShell(t)
+	srv := servers.S3(t)
+	crowd(t, fmt.Sprintf("authorities: {team: 's3://%s/prefix'}\n", srv.NewBucket(t)), onS3(srv), 25)
 }
 
 // TestServerThatWillNot asks a bucket for what it refuses: one line, the right

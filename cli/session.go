@@ -45,7 +45,7 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 	o := &datafs.Options{
 		ConfigFile: c.String("config-file"), Profile: c.String("profile"), Repo: c.String("repo"),
 		Requirements: c.String("requirements"), LockTimeout: timeout,
-		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv),
+		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv), OpenDatabase: openDatabase,
 		// A slip, or a disk that is not mounted, must not look like an empty repository.
 		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
 		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),

@@ -15,7 +15,7 @@ import (
 //
 // Theirs: one's own versions with taken numbers are dropped, metadata keys take
 // the team's values, a deletion there is followed, and what was deleted here
-// comes back with the next Pull. Ours: metadata keys keep their values, what the
+// comes back with the next Pull, also without a conflict. Ours: metadata keys keep their values, what the
 // team has deleted is pushed again, what was deleted here is deleted there. A
 // version cannot be settled so: Renumber is for that, and the error says it.
 func (s *Sync) Resolve(ctx context.Context, archive string, theirs bool, keys []string) error {
@@ -29,6 +29,9 @@ func (s *Sync) Resolve(ctx context.Context, archive string, theirs bool, keys []
 		p, err := t.pending(ctx, archive)
 		if err != nil {
 			return err
+		}
+		if theirs && p.Deleted && len(p.Conflicts)+len(keys) == 0 {
+			return t.restore(ctx, archive) // a deletion that one may not push, or did not mean
 		}
 		chosen, err := choose(p.Conflicts, archive, theirs, keys)
 		if err != nil {

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs"
+)
+
+func migrateCommand(s *session) *cli.Command {
+	return command(catConfig, "migrate", "PROFILE [ARCHIVE...]", "take over archives of the original DataFS", s.migrate,
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "read and verify everything, and change nothing"},
+		authorityFlag(),
+		&cli.StringFlag{Name: "documents", Usage: "`FILE` of the manager's documents as JSON, such as mongoexport writes; the manager itself is not asked"})
+}
+
+type migrateJSON struct {
+	DryRun    bool              `json:"dry_run"`
+	Archives  int64             `json:"archives"`
+	Versions  int64             `json:"versions"`
+	Unchanged int64             `json:"unchanged"`
+	Size      int64             `json:"size"`
+	Changed   int64             `json:"changed"`
+	Broken    int64             `json:"broken"`
+	Required  bool              `json:"required"`
+	Items     []migrateItemJSON `json:"items"`
+}
+
+type migrateItemJSON struct {
+	Archive   string `json:"archive"`
+	Version   string `json:"version,omitempty"`
+	Status    string `json:"status"`
+	Why       string `json:"why,omitempty"`
+	Versions  int64  `json:"versions,omitempty"`
+	Unchanged int64  `json:"unchanged,omitempty"`
+}
+
+func (s *session) migrate(c *cli.Context) (err error) {
+	api, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	opts := &datafs.MigrateOptions{
+		Archives: c.Args().Tail(), Authority: c.String("authority_name"), DryRun: c.Bool("dry-run"),
+	}
+	v := migrateJSON{DryRun: opts.DryRun, Items: []migrateItemJSON{}}
+	opts.Each = func(i datafs.MigrateItem) {
+		if c.Bool("json") {
+			v.Items = append(v.Items, migrateItemJSON{i.Archive, i.Version, string(i.Status), i.Why, i.Taken, i.Unchanged})
+		} else {
+			s.migrateLine(c, i)
+		}
+	}
+	p, err := api.SeedProfile(c.Args().First())
+	if err != nil {
+		return err
+	}
+	source, err := s.openSource(c, p, opts)
+	if err != nil {
+		return fmt.Errorf("profile %q: %w", p.Name, err)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	rep, err := api.Migrate(c.Context, opts)
+	v.Archives, v.Versions, v.Unchanged, v.Size = rep.Archives, rep.Versions, rep.Unchanged, rep.Size
+	v.Changed, v.Broken, v.Required = rep.Changed, rep.Broken, rep.Required
+	if err == nil || rep != (datafs.MigrateReport{}) { // one that was broken off says how far it came
+		if out := s.emit(c, v, func(w io.Writer) { v.text(w, c.Bool("quiet")) }); out != nil {
+			return out
+		}
+	}
+	return goesOn(c, err)
+}
+
+// migrateLine prints what became of an archive, or what is strange about it.
+func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
+	if s.bar != nil {
+		s.bar.Clear()
+	}
+	name := visible(strings.TrimSpace(i.Archive + " " + i.Version))
+	switch i.Status {
+	case datafs.MigrateChanged, datafs.MigrateBroken:
+		fmt.Fprintf(s.stdout, "%s: %s: %s\n", i.Status, name, oneLine(i.Why))
+		return
+	}
+	if c.Bool("quiet") {
+		return
+	}
+	what, n := string(i.Status), i.Taken
+	if i.Status == datafs.MigrateUnchanged {
+		n, i.Unchanged = i.Unchanged, 0
+	} else if c.Bool("dry-run") {
+		what = "would migrate"
+	}
+	text := fmt.Sprintf("%s %s: %s", what, name, plural(n, "version"))
+	if i.Unchanged > 0 {
+		text += fmt.Sprintf(", %d unchanged", i.Unchanged)
+	}
+	fmt.Fprintln(s.stdout, text)
+}
+
+func (v migrateJSON) text(w io.Writer, quiet bool) {
+	if quiet {
+		return
+	}
+	verb := "migrated"
+	if v.DryRun {
+		verb = "would migrate"
+	}
+	if v.Required {
+		fmt.Fprintf(w, "%s what is required of archives and users\n", verb)
+	}
+	fmt.Fprintf(w, "%s %s and %s (%s): %d unchanged, %d changed, %d broken\n", verb, plural(v.Archives, "archive"),
+		plural(v.Versions, "version"), formatBytes(v.Size), v.Unchanged, v.Changed, v.Broken)
+}
+
+// source is what is opened of the original DataFS.
+type source []io.Closer
+
+func (s source) Close() (err error) {
+	for _, c := range s {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// openSource opens the table and the authorities of a profile.
+func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *datafs.MigrateOptions) (open source, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, open.Close())
+		}
+	}()
+	if len(p.Authorities) == 0 {
+		return nil, usagef("", "it has no authorities")
+	}
+	opts.Files = map[string]datafs.SeedFiles{}
+	for _, a := range p.Authorities {
+		if offline(c) && a.Service.Service != "OSFS" {
+			return open, s.notOffline("authority " + a.Name)
+		}
+		f, err := openSeedFiles(c.Context, a.Service)
+		if err != nil {
+			return open, fmt.Errorf("authority %q: %w", a.Name, err)
+		}
+		open, opts.Files[a.Name] = append(open, f), f
+	}
+	if file := c.String("documents"); file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return open, err
+		}
+		opts.Seed = datafs.SeedFromJSON(f)
+		return append(open, f), nil
+	}
+	if offline(c) {
+		return open, s.notOffline("the manager")
+	}
+	if opts.Seed, err = openSeed(p.Manager); err != nil {
+		return open, err
+	}
+	return append(open, opts.Seed), nil
+}
+
+func (s *session) notOffline(what string) error {
+	return fmt.Errorf("this run is offline: %s is not asked: %w", what, datafs.ErrUnavailable)
+}

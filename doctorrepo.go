@@ -1,0 +1,136 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// littleSpace is how many free bytes are few: a write keeps some packs open.
+const littleSpace = 256 << 20
+
+// repository says whether the repository can be written, and on what it lies.
+func (d *doctor) repository(context.Context) {
+	const what = "repository"
+	links, err := d.writeProbe()
+	if err != nil {
+		d.problem(what, fmt.Errorf("%s cannot be written: %w", d.Repo(), err), repositoryHint(err))
+		return
+	}
+	detail := d.Repo() + " can be written; " + d.filesystem() + links
+	free, known := freeSpace(d.Repo())
+	if known {
+		detail += fmt.Sprintf(", %.1f GB free", float64(free)/1e9)
+	}
+	if known && free < littleSpace {
+		d.warn(what, "free some space", "%s", detail)
+		return
+	}
+	d.ok(what, "%s", detail)
+}
+
+func repositoryHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "it belongs to somebody else: name another one with --repo, DATAFS_REPO or store:, or ask for the permission"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free some space"
+	}
+	return ""
+}
+
+// filesystem says which kind of filesystem the repository is on.
+func (d *doctor) filesystem() string {
+	kind, network := networkFS(d.Repo())
+	switch {
+	case network:
+		return fmt.Sprintf("%s, a network filesystem: this host alone may use it, and the index is %s", kind, d.index.Path())
+	case kind == "":
+		return "a local disk"
+	}
+	return "a local disk (" + kind + ")"
+}
+
+// writeProbe writes a file into the repository and removes it. It notes the
+// filesystem's clock, and says what there is to be said of hard links.
+func (d *doctor) writeProbe() (links string, err error) {
+	name, err := d.probeName()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(d.Repo(), "tmp", name) // what is left there by accident is removed by gc
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return "", err
+	}
+	defer os.Remove(path)
+	now := d.opts.Now()
+	fi, err := writeSynced(path)
+	if err != nil {
+		return "", err
+	}
+	d.skew = fi.ModTime().Sub(now)
+	second := path + "-link"
+	if os.Link(path, second) != nil {
+		return ", without hard links", nil
+	}
+	return "", os.Remove(second)
+}
+
+// writeSynced makes a file and brings it to disk.
+func writeSynced(path string) (fi fs.FileInfo, err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteString(probeText); err != nil {
+		return nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	return f.Stat()
+}
+
+// records says whether index and journal are whole and agree, and the index
+// knows the packs.
+func (d *doctor) records(ctx context.Context) {
+	const what = "index and journal"
+	for _, check := range []func(context.Context) error{
+		func(context.Context) error { return d.journalGone() }, d.index.Check, d.bolt.Check,
+	} {
+		if err := check(ctx); err != nil {
+			d.problem(what, err, "")
+			return
+		}
+	}
+	known, there, err := d.packs(ctx)
+	switch {
+	case err != nil:
+		d.problem(what, err, "")
+	case known > there:
+		d.problem(what, fmt.Errorf("%w: packs that the index knows: %d, that are there: %d", ErrCorrupt, known, there), "")
+	case known < there:
+		d.warn(what, `"datafs fsck" says whether that matters: an interrupted write leaves some, and gc removes them`,
+			"packs that the index knows: %d, that are there: %d", known, there)
+	default:
+		d.ok(what, `they are whole and agree; "datafs fsck" checks the contents`)
+	}
+}
+
+// indexSpace is that of the repository's own packs in the index.
+const indexSpace = "local"
+
+// packs counts the packs that the index knows, and those that are there.
+func (d *doctor) packs(ctx context.Context) (known, there int, err error) {
+	list, err := d.index.Packs(ctx, indexSpace)
+	if err != nil {
+		return 0, 0, err
+	}
+	files, err := fs.Glob(os.DirFS(d.Repo()), "packs/*/*")
+	return len(list), len(files), err
+}
