@@ -63,6 +63,9 @@ func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position)
 		if err := sameRecords(tx, table, records); err != nil {
 			return fmt.Errorf("journal %s: %w", j.path, err)
 		}
+		if err := sameNames(tx, table); err != nil {
+			return err
+		}
 	}
 	return nil
 }

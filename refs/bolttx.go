@@ -25,7 +25,8 @@ type boltTx struct {
 	caughtUp  bool           // the index was behind
 	durable   bool           // the transaction is in the journal for good
 	compacted bool
-	others    []string // journals of lower generations
+	others    []string        // journals of lower generations
+	named     map[string]bool // tables whose names are complete
 }
 
 // begin brings the index in step with the journal; with rebuild, from nothing.
@@ -154,6 +155,9 @@ func (t *boltTx) replace(o op, old stored, there bool) error {
 	}
 	t.mark.Live += o.size()
 	t.mark.Seq = max(t.mark.Seq, o.seq)
+	if err := t.name(o); err != nil {
+		return err
+	}
 	change := append([]byte{o.kind}, o.key...)
 	if err := t.tx.Put(logPrefix+o.table, seqKey(o.seq), change); err != nil {
 		return err

@@ -60,6 +60,9 @@ func matcher(engine, pattern string) (func(string) bool, error) {
 		if pattern == "" {
 			return func(string) bool { return true }, nil
 		}
+		if !strings.ContainsAny(pattern, "?[") {
+			return starsOnly(pattern), nil
+		}
 		if re, err = compileGlob(pattern); err != nil {
 			return nil, err
 		}
@@ -77,6 +80,19 @@ func (d *DB) Search(ctx context.Context, prefix string, tags []string) iter.Seq2
 		return d.Names(ctx, prefix)
 	}
 	return func(yield func(string, error) bool) {
+		if n, ok := d.m.(namer); ok {
+			if list, ok := n.names(ctx, prefix); ok {
+				for a, err := range list {
+					if err == nil && !a.has(want) {
+						continue
+					}
+					if !yield(a.name, err) || err != nil {
+						return
+					}
+				}
+				return
+			}
+		}
 		for a, err := range d.Archives(ctx, prefix) {
 			if err == nil && !hasAll(a.Tags, want) {
 				continue

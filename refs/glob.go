@@ -42,6 +42,30 @@ func compileGlob(pattern string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
+// starsOnly is compileGlob for a pattern with no other special character than
+// '*', as most have: several times as fast.
+func starsOnly(pattern string) func(string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return func(s string) bool { return s == pattern }
+	}
+	first, middle, last := parts[0], parts[1:len(parts)-1], parts[len(parts)-1]
+	return func(s string) bool {
+		if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
+			return false
+		}
+		s = s[len(first) : len(s)-len(last)]
+		for _, part := range middle {
+			i := strings.Index(s, part)
+			if i < 0 {
+				return false
+			}
+			s = s[i+len(part):]
+		}
+		return true
+	}
+}
+
 // cutSet cuts s, which stands behind a '[', at the bracket that closes it. A
 // bracket at the beginning belongs to the set.
 func cutSet(s string) (set, behind string, ok bool) {
