@@ -138,14 +138,14 @@ func (p *pushing) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// admitted leaves out new archives without what the team requires by now: they
-// were made before this was known here.
+// admitted leaves out archives without what the team requires by now of new
+// archives and versions: they were made before this was known here.
 func (p *pushing) admitted(ctx context.Context, pending []remote.Pending) ([]remote.Pending, error) {
 	var list []remote.Pending
 	for _, x := range pending {
 		var err error
-		if x.New && x.Record != nil {
-			err = p.api.refs.CheckArchive(ctx, *x.Record, x.Versions)
+		if x.Record != nil {
+			err = p.api.refs.CheckArchive(ctx, *x.Record, x.New, x.Versions)
 		}
 		switch {
 		case err == nil:

@@ -214,15 +214,17 @@ func (d *DB) Missing(ctx context.Context, kind SpecKind, given map[string]string
 	return nil, invalid("unknown kind of required values %q", string(kind))
 }
 
-// CheckArchive refuses an archive that could not be created now, and versions that
-// could not be added.
-func (d *DB) CheckArchive(ctx context.Context, a Archive, versions []VersionRecord) error {
+// CheckArchive refuses versions that could not be added now and, with create, an
+// archive that could not be created.
+func (d *DB) CheckArchive(ctx context.Context, a Archive, create bool, versions []VersionRecord) error {
 	s, err := d.Spec(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.checkArchive(a); err != nil {
-		return err
+	if create {
+		if err := s.checkArchive(a); err != nil {
+			return err
+		}
 	}
 	for _, v := range versions {
 		if len(v.Updates) == 0 {

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -37,20 +38,18 @@ func TestAPullFromADatabase(t *testing.T) {
 		}
 		changes = changes[k:]
 	}
-	changes = nil
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-
 	dir := t.TempDir()
 	begin := time.Now()
+	most := peak()
 	rep, db := pullRecords(t, team, dir)
-	took := time.Since(begin)
-	runtime.ReadMemStats(&after)
+	took, grown := time.Since(begin), most()
 	if rep.NewArchives != n || rep.NewVersions != 3*n {
 		t.Fatalf("the first pull: %+v", rep)
 	}
-	t.Logf("the first pull of %d archives: %.1f s, %d MiB more from the system", n, took.Seconds(), (after.Sys-before.Sys)>>20)
+	t.Logf("the first pull of %d archives: %.1f s, %d MiB of memory", n, took.Seconds(), grown>>20)
+	if grown > 256<<20 {
+		t.Errorf("it took %d MiB of memory", grown>>20)
+	}
 	lookUp(t, db, n)
 
 	for i := range 10 {
@@ -70,6 +69,75 @@ func TestAPullFromADatabase(t *testing.T) {
 	t.Logf("ten changes among them: %.3f s, %+v", took.Seconds(), team.Counts())
 	if rep.ChangedArchives != 10 || took > time.Second {
 		t.Errorf("ten changes took %v: %+v", took, rep)
+	}
+}
+
+// peak watches the heap until the function that it returns is called, which says
+// by how much it has grown at most.
+func peak() func() uint64 {
+	runtime.GC()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, most := heap(), uint64(0)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			most = max(most, heap())
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() uint64 {
+		close(stop)
+		<-done
+		return max(most, before) - before
+	}
+}
+
+// TestTenThousandVersionsOfOneArchive go through a database that keeps small
+// records only.
+func TestTenThousandVersionsOfOneArchive(t *testing.T) {
+	team := &docdb.Mem{}
+	m := docdb.New(team, nil)
+	changes := archiveAndVersions(t, 0, "K")[:1]
+	a, _, err := refs.DecodeArchive(refs.Record{Key: changes[0].Key, Value: changes[0].Value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 10_000
+	for i := range n {
+		v, err := refs.ParseVersion(fmt.Sprintf("0.0.%d", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := refs.VersionRecord{
+			Archive: a.Name, Version: v, Tree: objects.Hash([]byte(fmt.Sprint(i))), Size: 1, Files: 1,
+			Updates: []refs.Update{{Time: a.Created, Bump: "patch"}},
+		}
+		value, err := refs.EncodeVersion(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, refs.Change{Key: rec.Key(), Value: value})
+	}
+	errs, err := m.PutAll(t.Context(), changes)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		t.Fatal(err)
+	}
+	rep, db := pullRecords(t, team, t.TempDir())
+	list, err := db.Versions(t.Context(), a.Name)
+	if err != nil || len(list) != n || rep.NewVersions != n {
+		t.Errorf("%d versions, %+v, %v", len(list), rep, err)
+	}
+	if got := list[n-1].Version.String(); got != "0.0.10000" {
+		t.Errorf("the last is %s", got)
 	}
 }
 
