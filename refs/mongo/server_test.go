@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -456,5 +457,33 @@ func TestServerTablesThatAreNotThePythonProgramsAreRefused(t *testing.T) {
 	openTable(t, o)
 	if err := first(); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a table of this program: %v", err)
+	}
+}
+
+// TestServerManyVersionsOfOneArchive: each version is a document, so that no
+// history meets the limit of one. They are 10,000 where DATAFS_TEST_LARGE is set.
+func TestServerManyVersionsOfOneArchive(t *testing.T) {
+	m := openTable(t, onServer(servers.Mongo(t)))
+	n := 1500
+	if os.Getenv("DATAFS_TEST_LARGE") != "" {
+		n = 10_000
+	}
+	var changes []refs.Change
+	for i := range n {
+		changes = append(changes, refs.Change{Key: fmt.Sprintf(`version/x\0.0.%d`, i+1), Value: []byte(`{"archive":"x"}`)})
+	}
+	errs, err := m.(refs.Batcher).PutAll(t.Context(), changes)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, err := range m.Changes(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+	}
+	if found != n {
+		t.Errorf("%d versions came back", found)
 	}
 }
