@@ -40,7 +40,8 @@ func noPermission(format string, v ...any) error {
 }
 
 func noTable(table string) error {
-	return &kindError{fmt.Sprintf("Table %q not found", table), fs.ErrNotExist}
+	name := strings.TrimSuffix(strings.TrimSuffix(table, logSuffix), specSuffix) // as users know it
+	return &kindError{fmt.Sprintf("Table %q not found", name), fs.ErrNotExist}
 }
 
 func tableExists(table string) error {
