@@ -41,6 +41,26 @@ type namer interface {
 	names(ctx context.Context, prefix string) (list iter.Seq2[namedArchive, error], ok bool)
 }
 
+// named lists the names of the archives that have all of some tags, without
+// their records, where the manager can.
+func (d *DB) named(ctx context.Context, prefix string, tags []string) (iter.Seq2[string, error], bool) {
+	n, ok := d.m.(namer)
+	if !ok {
+		return nil, false
+	}
+	list, ok := n.names(ctx, prefix)
+	return func(yield func(string, error) bool) {
+		for a, err := range list {
+			if err == nil && !a.has(tags) {
+				continue
+			}
+			if !yield(a.name, err) || err != nil {
+				return
+			}
+		}
+	}, ok
+}
+
 // names implements namer.
 func (b *Bolt) names(ctx context.Context, prefix string) (iter.Seq2[namedArchive, error], bool) {
 	complete := false

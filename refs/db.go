@@ -193,15 +193,9 @@ func (d *DB) Archives(ctx context.Context, prefix string) iter.Seq2[Archive, err
 // Names lists the names of the archives that start with prefix, in byte order.
 func (d *DB) Names(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if n, ok := d.m.(namer); ok {
-			if list, ok := n.names(ctx, prefix); ok {
-				for a, err := range list {
-					if !yield(a.name, err) || err != nil {
-						return
-					}
-				}
-				return
-			}
+		if list, ok := d.named(ctx, prefix, nil); ok {
+			list(yield)
+			return
 		}
 		for r, err := range d.m.List(ctx, archivePrefix+prefix) {
 			if !yield(strings.TrimPrefix(r.Key, archivePrefix), err) || err != nil {

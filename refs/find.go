@@ -80,18 +80,9 @@ func (d *DB) Search(ctx context.Context, prefix string, tags []string) iter.Seq2
 		return d.Names(ctx, prefix)
 	}
 	return func(yield func(string, error) bool) {
-		if n, ok := d.m.(namer); ok {
-			if list, ok := n.names(ctx, prefix); ok {
-				for a, err := range list {
-					if err == nil && !a.has(want) {
-						continue
-					}
-					if !yield(a.name, err) || err != nil {
-						return
-					}
-				}
-				return
-			}
+		if list, ok := d.named(ctx, prefix, want); ok {
+			list(yield)
+			return
 		}
 		for a, err := range d.Archives(ctx, prefix) {
 			if err == nil && !hasAll(a.Tags, want) {

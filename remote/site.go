@@ -149,18 +149,16 @@ func (s *Site) Found(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	put := s.auth.Put
+	data = append(data, '\n')
+	err = errors.ErrUnsupported
 	if x, ok := s.auth.(Exclusive); ok {
-		put = x.PutNew
-	}
-	err = put(ctx, formatName, bytes.NewReader(append(data, '\n')))
-	if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, errors.ErrUnsupported) {
-		return "", fmt.Errorf("set up authority %q: %w", s.opts.Name, err)
+		err = x.PutNew(ctx, formatName, bytes.NewReader(data))
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
-		if err := s.auth.Put(ctx, formatName, bytes.NewReader(append(data, '\n'))); err != nil {
-			return "", fmt.Errorf("set up authority %q: %w", s.opts.Name, err)
-		}
+		err = s.auth.Put(ctx, formatName, bytes.NewReader(data))
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("set up authority %q: %w", s.opts.Name, err)
 	}
 	return s.Meet(ctx)
 }
