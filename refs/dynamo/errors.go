@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -225,16 +224,4 @@ func (c *client) haveCredentials(ctx context.Context) error {
 const maxText = 200 // bytes of what others say in a message
 
 // oneLine makes another program's text fit for a message.
-func oneLine(s string) string {
-	clean := strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return ' '
-	}, s)
-	clean = strings.Join(strings.Fields(clean), " ")
-	if len(clean) > maxText {
-		clean = strings.ToValidUTF8(clean[:maxText], "") + "..."
-	}
-	return clean
-}
+func oneLine(s string) string { return refs.OneLine(s, maxText) }

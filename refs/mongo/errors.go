@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"unicode"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -121,16 +120,4 @@ func isNetwork(err error) bool {
 const maxText = 300 // bytes of what others say in a message
 
 // oneLine makes another program's text fit for a message.
-func oneLine(s string) string {
-	clean := strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return ' '
-	}, s)
-	clean = strings.Join(strings.Fields(clean), " ")
-	if len(clean) > maxText {
-		clean = strings.ToValidUTF8(clean[:maxText], "") + "..."
-	}
-	return clean
-}
+func oneLine(s string) string { return refs.OneLine(s, maxText) }
