@@ -13,21 +13,48 @@ import (
 	"github.com/datafs/datafs/index"
 )
 
-// The names of archives, each with its tags, have a bucket of their own, so that
-// looking through all of them need not read the records, which are some ten
-// times as long. It is kept up with every change; a table from before there was
-// one gets it with the next change.
+// The names of archives, each with what lists are made of, have a bucket of their
+// own, so that looking through all of them need not read the records, which are
+// some ten times as long. It is kept up with every change; a table from before
+// there was one, or with one of another form, gets it with the next change.
+//
+// Behind a name stand the authority, then "v" if there are versions, then the
+// tags, each with a line feed behind it.
 const (
-	namesPrefix = "refs/names/" // then the table: name -> tags, each with a line feed behind it
-	namesFlag   = "names/"      // then the table, in metaBucket: the names are complete
+	namesPrefix = "refs/names/" // then the table
+	namesFlag   = "names.2/"    // then the table, in metaBucket: the names are complete, in this form
 
 	namesPage = 200_000 // names read at a time: some 20 MB
 )
 
 // namedArchive is what the bucket has of an archive.
 type namedArchive struct {
-	name string
-	tags string // each with a line feed before and behind it, so that they can be found
+	name      string
+	authority string
+	versions  bool   // there are some
+	tags      string // with a line feed before the first and behind each, so that they can be found
+}
+
+// encode is what the bucket has behind the name.
+func (a namedArchive) encode() []byte {
+	versions := "\n"
+	if a.versions {
+		versions = "v\n"
+	}
+	return []byte(a.authority + "\n" + versions + strings.TrimPrefix(a.tags, "\n"))
+}
+
+func decodeNamed(name string, value []byte) (namedArchive, error) {
+	authority, rest, ok := strings.Cut(string(value), "\n")
+	versions, tags, ok2 := strings.Cut(rest, "\n")
+	if !ok || !ok2 {
+		return namedArchive{}, fmt.Errorf("archive %q in the list of names: %w", name, ErrCorrupt)
+	}
+	a := namedArchive{name: name, authority: authority, versions: versions != ""}
+	if tags != "" {
+		a.tags = "\n" + tags
+	}
+	return a, nil
 }
 
 // has says whether the archive has all of some tags.
@@ -35,20 +62,22 @@ func (a namedArchive) has(tags []string) bool {
 	return !slices.ContainsFunc(tags, func(tag string) bool { return !strings.Contains(a.tags, "\n"+tag+"\n") })
 }
 
-// namer is a Manager that can list names and tags without the records. ok is
+// skipNames gives a name behind that of an archive, or "".
+type skipNames func(namedArchive) string
+
+// namer is a Manager that can list archives without their records. ok is
 // false when it cannot just now.
 type namer interface {
-	names(ctx context.Context, prefix string) (list iter.Seq2[namedArchive, error], ok bool)
+	//
+	// skip, if set, is asked after each archive for a name up to which, inclusive,
+	// nothing more is wanted; it may be given some all the same.
+	names(ctx context.Context, prefix string, skip skipNames) (list iter.Seq2[namedArchive, error], ok bool)
 }
 
 // named lists the names of the archives that have all of some tags, without
 // their records, where the manager can.
 func (d *DB) named(ctx context.Context, prefix string, tags []string) (iter.Seq2[string, error], bool) {
-	n, ok := d.m.(namer)
-	if !ok {
-		return nil, false
-	}
-	list, ok := n.names(ctx, prefix)
+	list, ok := d.namedArchives(ctx, prefix, nil)
 	return func(yield func(string, error) bool) {
 		for a, err := range list {
 			if err == nil && !a.has(tags) {
@@ -61,8 +90,16 @@ func (d *DB) named(ctx context.Context, prefix string, tags []string) (iter.Seq2
 	}, ok
 }
 
+func (d *DB) namedArchives(ctx context.Context, prefix string, skip skipNames) (iter.Seq2[namedArchive, error], bool) {
+	n, ok := d.m.(namer)
+	if !ok {
+		return nil, false
+	}
+	return n.names(ctx, prefix, skip)
+}
+
 // names implements namer.
-func (b *Bolt) names(ctx context.Context, prefix string) (iter.Seq2[namedArchive, error], bool) {
+func (b *Bolt) names(ctx context.Context, prefix string, skip skipNames) (iter.Seq2[namedArchive, error], bool) {
 	complete := false
 	err := b.view(ctx, func(tx *index.Tx) (err error) {
 		complete, err = hasNames(tx, b.table)
@@ -76,7 +113,7 @@ func (b *Bolt) names(ctx context.Context, prefix string) (iter.Seq2[namedArchive
 		for more := true; more; {
 			var page []namedArchive
 			err := b.view(ctx, func(tx *index.Tx) (err error) {
-				page, more, err = namesAfter(tx, b.table, prefix, after)
+				page, more, err = namesAfter(tx, b.table, prefix, after, skip)
 				return err
 			})
 			if err != nil {
@@ -101,50 +138,103 @@ func hasNames(tx *index.Tx, table string) (bool, error) {
 	return err == nil, err
 }
 
-func namesAfter(tx *index.Tx, table, prefix, after string) (page []namedArchive, more bool, err error) {
+func namesAfter(tx *index.Tx, table, prefix, after string, skip skipNames) (page []namedArchive, more bool, err error) {
 	if err := checkTable(tx, table); err != nil {
 		return nil, false, err
 	}
-	for r, err := range tx.Scan(namesPrefix+table, prefix, after) {
-		if err != nil {
-			return nil, false, err
+	for again := true; again; {
+		again = false
+		for r, err := range tx.Scan(namesPrefix+table, prefix, after) {
+			if err != nil {
+				return nil, false, err
+			}
+			if len(page) == namesPage {
+				return page, true, nil
+			}
+			a, err := decodeNamed(r.Key, r.Value)
+			if err != nil {
+				return nil, false, err
+			}
+			page = append(page, a)
+			if skip == nil {
+				continue
+			}
+			if after = skip(a); after != "" {
+				again = true
+				break
+			}
 		}
-		if len(page) == namesPage {
-			return page, true, nil
-		}
-		a := namedArchive{name: r.Key}
-		if len(r.Value) > 0 {
-			a.tags = "\n" + string(r.Value)
-		}
-		page = append(page, a)
 	}
 	return page, false, nil
 }
 
-// name keeps the bucket in step with one change.
+// name keeps the bucket in step with one change of a record, which the index has
+// already.
 func (t *boltTx) name(o op) error {
-	name, ok := strings.CutPrefix(o.key, archivePrefix)
-	if !ok || name == "" {
+	kind, name := ParseKey(o.key)
+	if name == "" || kind != KindArchive && kind != KindVersion {
 		return nil
 	}
 	if err := t.completeNames(o.table); err != nil {
 		return err
 	}
-	if o.kind == opDelete {
+	switch {
+	case kind == KindVersion:
+		return t.nameVersions(o, name)
+	case o.kind == opDelete:
 		return t.tx.Delete(namesPrefix+o.table, name)
 	}
-	return t.tx.Put(namesPrefix+o.table, name, tagLines(o.value))
+	a, err := nameOf(t.tx, o.table, name, o.value)
+	if err != nil {
+		return err
+	}
+	return t.tx.Put(namesPrefix+o.table, name, a.encode())
 }
 
-// tagLines gives the tags of an archive's record; of what is no such record none.
-func tagLines(value []byte) []byte {
-	var a struct {
-		Tags []string `json:"tags"`
+// nameVersions notes that an archive has got its first version, or lost its last
+// one.
+func (t *boltTx) nameVersions(o op, name string) error {
+	value, err := t.tx.Get(namesPrefix+o.table, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // its record comes later, or is gone already
 	}
-	if json.Unmarshal(value, &a) != nil || len(a.Tags) == 0 {
-		return nil
+	if err != nil {
+		return err
 	}
-	return []byte(strings.Join(a.Tags, "\n") + "\n")
+	a, err := decodeNamed(name, value)
+	if err != nil || a.versions && o.kind == opPut {
+		return err
+	}
+	if a.versions, err = hasVersions(t.tx, o.table, name); err != nil {
+		return err
+	}
+	return t.tx.Put(namesPrefix+o.table, name, a.encode())
+}
+
+// nameOf gives what the bucket should have of an archive with this record; of
+// what is no such record only the name.
+func nameOf(tx *index.Tx, table, name string, value []byte) (namedArchive, error) {
+	var record struct {
+		Authority string   `json:"authority"`
+		Tags      []string `json:"tags"`
+	}
+	a := namedArchive{name: name}
+	if json.Unmarshal(value, &record) == nil {
+		a.authority = record.Authority
+		if len(record.Tags) > 0 {
+			a.tags = "\n" + strings.Join(record.Tags, "\n") + "\n"
+		}
+	}
+	var err error
+	a.versions, err = hasVersions(tx, table, name)
+	return a, err
+}
+
+func hasVersions(tx *index.Tx, table, name string) (bool, error) {
+	for _, err := range tx.Scan(recPrefix+table, versionsPrefix(name), "") {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // completeNames makes the bucket of a table that has none.
@@ -165,7 +255,11 @@ func (t *boltTx) completeNames(table string) error {
 			if err != nil {
 				return err
 			}
-			if err := t.tx.Put(namesPrefix+table, strings.TrimPrefix(r.Key, archivePrefix), tagLines(s.value)); err != nil {
+			a, err := nameOf(t.tx, table, strings.TrimPrefix(r.Key, archivePrefix), s.value)
+			if err != nil {
+				return err
+			}
+			if err := t.tx.Put(namesPrefix+table, a.name, a.encode()); err != nil {
 				return err
 			}
 		}
@@ -181,7 +275,7 @@ func (t *boltTx) completeNames(table string) error {
 }
 
 // sameNames checks that the bucket of a table, if it has one, has the archives
-// among its records, each with its tags.
+// among its records, each as it should be there.
 func sameNames(tx *index.Tx, table string) error {
 	complete, err := hasNames(tx, table)
 	if err != nil || !complete {
@@ -196,8 +290,12 @@ func sameNames(tx *index.Tx, table string) error {
 		if err != nil {
 			return err
 		}
-		tags, err := tx.Get(namesPrefix+table, strings.TrimPrefix(r.Key, archivePrefix))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && string(tags) != string(tagLines(s.value)) {
+		want, err := nameOf(tx, table, strings.TrimPrefix(r.Key, archivePrefix), s.value)
+		if err != nil {
+			return err
+		}
+		got, err := tx.Get(namesPrefix+table, want.name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && string(got) != string(want.encode()) {
 			return fmt.Errorf("record %q of table %q and the list of names differ: %w", r.Key, table, ErrCorrupt)
 		}
 		if err != nil {

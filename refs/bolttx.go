@@ -155,18 +155,21 @@ func (t *boltTx) replace(o op, old stored, there bool) error {
 	}
 	t.mark.Live += o.size()
 	t.mark.Seq = max(t.mark.Seq, o.seq)
-	if err := t.name(o); err != nil {
-		return err
-	}
 	change := append([]byte{o.kind}, o.key...)
 	if err := t.tx.Put(logPrefix+o.table, seqKey(o.seq), change); err != nil {
 		return err
 	}
+	var err error
 	if o.kind == opDelete {
-		return t.tx.Delete(recPrefix+o.table, o.key)
+		err = t.tx.Delete(recPrefix+o.table, o.key)
+	} else {
+		value := append(binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(o.value)), o.seq), o.value...)
+		err = t.tx.Put(recPrefix+o.table, o.key, value)
 	}
-	value := append(binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(o.value)), o.seq), o.value...)
-	return t.tx.Put(recPrefix+o.table, o.key, value)
+	if err != nil {
+		return err
+	}
+	return t.name(o)
 }
 
 // write puts o into the journal. The index has it already.

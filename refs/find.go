@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -173,21 +174,63 @@ func (l *lister) versions(ctx context.Context, name string) error {
 }
 
 // below adds the components that the names of archives with versions have
-// directly below dir. Only the keys of versions are looked at.
+// directly below dir.
 func (l *lister) below(ctx context.Context, dir string) error {
 	prefix := dir
 	if prefix != "" {
 		prefix += "/"
 	}
-	var names []string
-	seen := map[string]bool{}
+	names := map[string]bool{}
+	var err error
+	if list, ok := l.d.namedArchives(ctx, prefix, l.behind(prefix)); ok {
+		err = l.amongNames(list, prefix, names)
+	} else {
+		err = l.amongVersions(ctx, prefix, names)
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		l.found = appendNew(l.found, name)
+	}
+	return err
+}
+
+// amongNames looks through the list of names.
+func (l *lister) amongNames(list iter.Seq2[namedArchive, error], prefix string, found map[string]bool) error {
+	for a, err := range list {
+		if err != nil {
+			return err
+		}
+		if l.shows(a) {
+			component, _, _ := strings.Cut(a.name[len(prefix):], "/")
+			found[component] = true
+		}
+	}
+	return nil
+}
+
+func (l *lister) shows(a namedArchive) bool {
+	return a.versions && (l.authority == "" || a.authority == l.authority)
+}
+
+// behind skips what else lies below a directory that shows already.
+func (l *lister) behind(prefix string) skipNames {
+	return func(a namedArchive) string {
+		component, _, ok := strings.Cut(a.name[len(prefix):], "/")
+		if !ok || !l.shows(a) {
+			return ""
+		}
+		return prefix + component + "/\xff" // which no name has
+	}
+}
+
+// amongVersions does without such a list: only the keys of versions are looked at.
+func (l *lister) amongVersions(ctx context.Context, prefix string, found map[string]bool) error {
 	for r, err := range l.d.m.List(ctx, versionPrefix+prefix) {
 		if err != nil {
 			return err
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.Key, versionPrefix), `\`)
 		component, _, _ := strings.Cut(name[len(prefix):], "/")
-		if seen[component] {
+		if found[component] {
 			continue
 		}
 		here, err := l.here(ctx, name)
@@ -195,13 +238,8 @@ func (l *lister) below(ctx context.Context, dir string) error {
 			return err
 		}
 		if here {
-			seen[component] = true
-			names = append(names, component)
+			found[component] = true
 		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		l.found = appendNew(l.found, name)
 	}
 	return nil
 }

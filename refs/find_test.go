@@ -188,3 +188,32 @@ func TestListDir(t *testing.T) {
 		}
 	})
 }
+
+func TestListDirLeavesOutWhatHasLostItsVersions(t *testing.T) {
+	for _, m := range []refs.Manager{&refs.Mem{}, openBolt(t, t.TempDir(), nil)} {
+		d := refs.New(m, &refs.Options{Now: clock()})
+		for _, a := range versioned("a/b", "a/c") {
+			mustCreate(t, d, a)
+			add(t, d, a.Name, "1")
+		}
+		r, err := m.Get(t.Context(), refs.VersionsPrefix("a/c")+"0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Delete(t.Context(), r.Key, r.Rev); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.ListDir(t.Context(), "local", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantList(t, "without the version", got, []string{"b"})
+		if _, err := m.Put(t.Context(), r.Key, r.Value, refs.Absent); err != nil {
+			t.Fatal(err)
+		}
+		if got, err = d.ListDir(t.Context(), "local", "a"); err != nil {
+			t.Fatal(err)
+		}
+		wantList(t, "with it again", got, []string{"b", "c"})
+	}
+}
