@@ -98,6 +98,10 @@ type API struct {
 	dbs   databases
 	auto  auto
 
+	warned sync.Map // archive and version, with a backslash between them: of those that were yanked
+
+	lockCache pinCache
+
 	mu               sync.Mutex // guards what follows
 	authorities      []NamedService
 	defaultAuthority string

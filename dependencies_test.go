@@ -76,7 +76,7 @@ func TestRequirementsMustBeSound(t *testing.T) {
 		{"a directory", ".", "", "read requirements: read @: is a directory", nil},
 		{"a version that is none", "pins.txt", "a==1.0\nb==x\n", "pins.txt:2: invalid version number 'x'", fs.ErrInvalid},
 		{"a name that is none", "pins.txt", "# comment\n\n../b==1.0", "pins.txt:3: Too many backrefs in '../b'", fs.ErrInvalid},
-		{"a range", "pins.txt", "a>=1.0", `pins.txt:1: ranges of versions are not supported, only NAME==VERSION or NAME: "a>=1.0"`, fs.ErrInvalid},
+		{"a range that is none", "pins.txt", "a>=one", "pins.txt:1: invalid version number 'one'", fs.ErrInvalid},
 		{"a contradiction", "pins.txt", "a==1.0\n/a==2.0", `pins.txt:2: "a==2.0" is already required as "a==1.0" on line 1`, fs.ErrInvalid},
 		{"a text", "a==1.0;b==x", "", "requirements:1: invalid version number 'x'", fs.ErrInvalid},
 	} {
@@ -171,6 +171,8 @@ func TestParseDependencies(t *testing.T) {
 	deps := must(ParseDependencies([]string{" /a//b == 1.0.0 ", "local://c", "d==latest"}))(t)
 	equal(t, "dependencies", depends(deps), "a/b==1.0 c d==latest")
 	equal(t, "none", len(must(ParseDependencies(nil))(t)), 0)
+	deps = must(ParseDependencies([]string{"a >= 1.0, <2"}))(t)
+	equal(t, "a range", *deps["a"], ">=1.0,<2.0")
 	_, err := ParseDependencies([]string{"a", "b==1"})
 	wantError(t, err, "invalid version number '1'", fs.ErrInvalid)
 }

@@ -22,7 +22,8 @@ type ImportOptions struct {
 	Metadata     map[string]string // of the archives that are made
 	Tags         []string          // of the archives that are made
 	Message      *string
-	Dependencies Dependencies
+	Dependencies Dependencies     // as UpdateOptions has them
+	Strict       bool             // as UpdateOptions has it
 	DryRun       bool             // only tell Each what would be taken
 	Each         func(ImportItem) // told of each file, in order
 }
@@ -95,6 +96,7 @@ type importer struct {
 	prefix    string
 	authority string
 	user      map[string]string
+	deps      settled
 	floor     func(archive string) (*refs.Version, error)
 	repo      fs.FileInfo
 	batch     []ImportItem
@@ -118,7 +120,22 @@ func (im *importer) prepare(ctx context.Context) (err error) {
 	if im.floor, err = im.api.floors(ctx); err != nil {
 		return err
 	}
+	if err = im.settle(ctx); err != nil {
+		return err
+	}
 	return im.api.refs.CheckUserConfig(ctx, im.user)
+}
+
+// settle finds what all archives depend on.
+func (im *importer) settle(ctx context.Context) (err error) {
+	if im.opts.Dependencies == nil {
+		return nil
+	}
+	list, err := requirementsOf(im.opts.Dependencies)
+	if err == nil {
+		im.deps, err = im.api.settleAll(ctx, "", list, nil, im.opts.Strict)
+	}
+	return err
 }
 
 func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) error {
@@ -270,6 +287,9 @@ func (im *importer) register(ctx context.Context, items []ImportItem, contents [
 		if err != nil {
 			return fmt.Errorf("import %s: %w", taken[i].Path, err)
 		}
+		if !list[i].Created {
+			im.handle(taken[i]).warnYanked(&list[i].Record)
+		}
 		im.report(outcome(taken[i], &list[i]))
 	}
 	return nil
@@ -283,7 +303,7 @@ func (im *importer) record(item ImportItem, c *objects.Result) refs.NewArchive {
 		},
 		Version: refs.NewVersion{
 			Tree: c.Tree, Hash: c.Hash, Size: c.Size, Files: c.Files, Bump: "patch",
-			Message: im.opts.Message, Dependencies: im.opts.Dependencies, UserConfig: im.user,
+			Message: im.opts.Message, Dependencies: im.deps.deps, Resolved: im.deps.resolved, UserConfig: im.user,
 		},
 	}
 }

@@ -43,6 +43,9 @@ func logText(e HistoryEntry) string {
 		what = "update"
 	}
 	fmt.Fprintf(&s, "%s %s (blake3 %s)\n%-10s %s\n", what, e.Label(), e.Hash, "Date:", e.Time.UTC().Format(time.RFC1123Z))
+	if y := e.Yanked(); y != nil {
+		fmt.Fprintf(&s, "%-10s %s\n", "Yanked:", visible(y.Reason))
+	}
 	for _, key := range slices.Sorted(maps.Keys(e.UserConfig)) {
 		fmt.Fprintf(&s, "%-10s %s\n", visible(key)+":", visible(e.UserConfig[key]))
 	}

@@ -23,6 +23,8 @@ type Stats struct {
 	Stored   int64 // bytes that the packs take on disk
 	Packs    int64
 	Chunks   int64
+
+	Copies, CopyBytes int64 // whole files that checkouts share from, and their bytes
 }
 
 // Stats counts the archives of all tables, their versions and the bytes.
@@ -32,6 +34,11 @@ func (a *API) Stats(ctx context.Context) (st Stats, err error) {
 		return st, err
 	}
 	st.Unique, st.Stored, st.Packs, st.Chunks = content.Raw, content.Stored, content.Packs, content.Chunks
+	copies, err := a.countCopies()
+	if err != nil {
+		return st, err
+	}
+	st.Copies, st.CopyBytes = copies.Count, copies.Bytes
 	for rec, err := range a.everything(ctx) {
 		if err != nil {
 			return st, err
@@ -228,7 +235,10 @@ func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
 }
 
 // GCReport says what GC did.
-type GCReport = objects.GCReport
+type GCReport struct {
+	objects.GCReport
+	Copies, CopyBytes int64 // whole files for checkouts that were removed, and their bytes
+}
 
 // journalGone refuses a repository that has content, and no journal that could
 // name it: then every pack would look like garbage.
@@ -245,17 +255,23 @@ func (a *API) journalGone() error {
 	return err
 }
 
-// GC removes content that no version needs, and gathers small packs. With dry
+// GC removes content that no version needs, gathers small packs, and removes the
+// whole files that checkouts shared from and share no more. With dry
 // it only says what it would do. Updates wait for it; reads do not.
-func (a *API) GC(ctx context.Context, dry bool) (GCReport, error) {
-	return a.collect(ctx, dry, func(*refs.VersionRecord) bool { return false })
+func (a *API) GC(ctx context.Context, dry bool) (rep GCReport, err error) {
+	if rep.GCReport, err = a.collect(ctx, dry, func(*refs.VersionRecord) bool { return false }); err != nil {
+		return rep, err
+	}
+	copies, err := a.removeCopies(ctx, dry)
+	rep.Copies, rep.CopyBytes = copies.Count, copies.Bytes
+	return rep, err
 }
 
 // collect removes the content that no version needs, but for those that are
 // given up.
-func (a *API) collect(ctx context.Context, dry bool, givenUp func(*refs.VersionRecord) bool) (GCReport, error) {
+func (a *API) collect(ctx context.Context, dry bool, givenUp func(*refs.VersionRecord) bool) (objects.GCReport, error) {
 	if err := a.journalGone(); err != nil {
-		return GCReport{}, err
+		return objects.GCReport{}, err
 	}
 	return a.store.GC(ctx, dry, func(m *objects.Marks) error {
 		for rec, err := range a.everything(ctx) {

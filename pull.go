@@ -24,7 +24,7 @@ type PullOptions struct {
 // PullReport says what came.
 type PullReport struct {
 	remote.PullReport
-	Contents []Pulled // in the order in which they were asked for
+	Contents []Pulled // by name
 	Requests int64    // to authorities
 	Received int64    // bytes
 }
@@ -161,32 +161,32 @@ func (a *API) fetchTrees(ctx context.Context, authority string, places map[objec
 }
 
 // wanted resolves what a pull names.
-func (a *API) wanted(ctx context.Context, opts *PullOptions) (list []wantedVersion, err error) {
-	names := opts.Archives
-	if len(names) == 0 && !opts.All {
-		pins, err := a.pins()
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range pins {
-			names = append(names, r.Name)
-		}
+func (a *API) wanted(ctx context.Context, opts *PullOptions) ([]wantedVersion, error) {
+	if len(opts.Archives) > 0 || !opts.All {
+		return a.requiredVersions(ctx, opts.Archives)
 	}
-	for _, name := range names {
-		name, version, _ := strings.Cut(name, "==")
-		h, err := a.Archive(ctx, name, nil)
-		if err != nil {
-			return nil, err
-		}
-		rec, err := h.resolve(ctx, version)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, wantedVersion{h, rec})
+	return a.allLatest(ctx)
+}
+
+// requiredVersions resolves names, or else the requirements, of which there may be none.
+func (a *API) requiredVersions(ctx context.Context, names []string) ([]wantedVersion, error) {
+	pins, err := a.pins()
+	if err != nil || len(names)+len(pins) == 0 {
+		return nil, err
 	}
-	if !opts.All || len(names) > 0 {
-		return list, nil
+	chosen, err := a.Choose(ctx, &ChooseOptions{Archives: names, Lock: a.LockFile("")})
+	if err != nil {
+		return nil, err
 	}
+	list := make([]wantedVersion, len(chosen))
+	for i := range chosen {
+		list[i] = wantedVersion{chosen[i].Archive, &chosen[i].Record}
+	}
+	return list, nil
+}
+
+// allLatest gives the latest version of every archive that has one.
+func (a *API) allLatest(ctx context.Context) (list []wantedVersion, err error) {
 	for rec, err := range a.refs.Archives(ctx, "") {
 		if err != nil {
 			return nil, err
@@ -194,7 +194,7 @@ func (a *API) wanted(ctx context.Context, opts *PullOptions) (list []wantedVersi
 		h := a.handle(rec)
 		latest, err := h.latestOrNil(ctx)
 		if errors.Is(err, fs.ErrNotExist) || (err == nil && latest == nil) {
-			continue // deleted meanwhile, or without contents
+			continue // deleted meanwhile, without contents, or all yanked
 		}
 		if err != nil {
 			return nil, err

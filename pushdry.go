@@ -26,7 +26,7 @@ func (p *pushing) dry(ctx context.Context) error {
 		switch {
 		case x.Deleted:
 			p.rep.Deleted = append(p.rep.Deleted, x.Archive)
-		case x.New && len(x.Versions) == 0 || len(x.Edited)+len(x.Metadata)+len(x.Tags) > 0:
+		case x.New && len(x.Versions) == 0 || len(x.Edited)+len(x.Yanked)+len(x.Metadata)+len(x.Tags) > 0:
 			p.rep.Changed = append(p.rep.Changed, x.Archive)
 		}
 	}

@@ -26,10 +26,18 @@ type UpdateOptions struct {
 	Bump       string // "patch", "minor", "major"; "": patch, or none with Prerelease
 	Prerelease string // "alpha", "beta"; "": none
 
-	Dependencies Dependencies // nil: those of Requirements, else those of the version before
-	Requirements string       // file of requirements for this update; "": the API's
-	Metadata     map[string]*string
-	Message      *string
+	// Dependencies are what the new version depends on; nil: what Requirements
+	// name, else those of the version before. "latest" and ranges, such as
+	// ">=1.0,<2", are recorded as the version that they stand for now. A range that
+	// nothing here satisfies is an error; other archives and versions that are not
+	// here, and versions that were yanked, are told to Options.Warn.
+	Dependencies Dependencies
+	Requirements string // file of requirements for this update; "": the API's
+	Strict       bool   // what is told to Options.Warn of dependencies is an error that wraps fs.ErrNotExist
+	Unchecked    bool   // Dependencies are exact, and known to be right: they are recorded as they are
+
+	Metadata map[string]*string
+	Message  *string
 
 	AllowEmpty bool // contents of no bytes are meant
 	Remove     bool // remove the source afterwards, also when nothing changed
@@ -141,7 +149,8 @@ func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVer
 	if err := h.checkMetadata(ctx, opts.Metadata); err != nil {
 		return nv, err
 	}
-	nv.Dependencies, err = h.newDependencies(opts)
+	deps, err := h.newDependencies(ctx, opts)
+	nv.Dependencies, nv.Resolved = deps.deps, deps.resolved
 	return nv, err
 }
 
@@ -163,27 +172,19 @@ func (h *Archive) checkMetadata(ctx context.Context, set map[string]*string) err
 	return nil
 }
 
-// newDependencies returns what a new version depends on; nil inherits.
-func (h *Archive) newDependencies(opts *UpdateOptions) (Dependencies, error) {
-	if opts.Dependencies != nil {
-		return maps.Clone(opts.Dependencies), nil
+// CheckUpdate finds out whether Update would refuse its options, before there
+// are contents.
+func (h *Archive) CheckUpdate(ctx context.Context, opts *UpdateOptions) error {
+	if opts == nil {
+		opts = &UpdateOptions{}
 	}
-	list, err := h.api.pins()
-	if opts.Requirements != "" {
-		list, err = h.api.readRequirements(opts.Requirements)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if deps := refs.DependenciesOf(list, h.name); len(deps) > 0 {
-		return deps, nil
-	}
-	return nil, nil
+	_, err := h.prepare(ctx, opts)
+	return err
 }
 
 // before opens the content of the latest version, nil if there is none.
 func (h *Archive) before(ctx context.Context) (*objects.Tree, error) {
-	rec, err := h.latestOrNil(ctx)
+	rec, err := h.highestOrNil(ctx)
 	if err != nil || rec == nil {
 		return nil, err
 	}
@@ -225,6 +226,9 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 	if err != nil {
 		return Result{}, err
 	}
+	if !created {
+		h.warnYanked(&rec)
+	}
 	res := Result{Archive: h, Created: created, Files: c.Files, Size: c.Size, Cached: c.Cached}
 	if h.versioned {
 		res.Version = rec.Version.String()
@@ -242,7 +246,7 @@ func (h *Archive) checksums(ctx context.Context, c *objects.Result) (map[string]
 	if len(want) == 0 || c.Dir {
 		return nil, nil
 	}
-	rec, err := h.latestOrNil(ctx)
+	rec, err := h.highestOrNil(ctx)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // Import has not made it yet
 		return nil, err
 	}

@@ -28,7 +28,9 @@ func checkVersion(s string) (string, error) {
 }
 
 // DefaultVersions returns the versions that reads use when they name none, by
-// archive: what SetDefaultVersions set, else the pins of the requirements.
+// archive: what SetDefaultVersions set, else the pins of the requirements. A
+// range pins the version in the lock beside the requirements, where that is in
+// the range, else the highest one here.
 func (a *API) DefaultVersions() (map[string]string, error) {
 	a.mu.Lock()
 	set := maps.Clone(a.defaults)
@@ -42,8 +44,12 @@ func (a *API) DefaultVersions() (map[string]string, error) {
 	}
 	m := map[string]string{}
 	for _, r := range list {
-		if v := r.VersionText(); v != nil {
-			m[r.Name] = *v
+		v, err := a.pinOf(context.Background(), r)
+		if err != nil {
+			return nil, err
+		}
+		if v != "" {
+			m[r.Name] = v
 		}
 	}
 	return m, nil
@@ -73,8 +79,8 @@ func (a *API) SetDefaultVersions(versions map[string]string) error {
 	return nil
 }
 
-// readRequirements reads a file of requirements or, where the text holds "==",
-// the text itself. "" is none.
+// readRequirements reads a file of requirements or, where there is none and the
+// text holds a requirement such as "a==1.0", the text itself. "" is none.
 func (a *API) readRequirements(fileOrText string) ([]refs.Requirement, error) {
 	if fileOrText == "" {
 		return nil, nil
@@ -83,7 +89,7 @@ func (a *API) readRequirements(fileOrText string) ([]refs.Requirement, error) {
 	switch {
 	case err == nil:
 		return refs.ParseRequirements(string(data), fileOrText)
-	case strings.Contains(fileOrText, "=="):
+	case refs.LooksLikeRequirements(fileOrText):
 		return refs.ParseRequirements(fileOrText, "")
 	}
 	return nil, fmt.Errorf("read requirements: %w", err)
@@ -98,12 +104,35 @@ func (h *Archive) DefaultVersion() (string, error) {
 	if h.pin != "" {
 		return h.pin, nil
 	}
-	pins, err := h.api.DefaultVersions()
-	return pins[h.name], err
+	h.api.mu.Lock()
+	set := h.api.defaults
+	h.api.mu.Unlock()
+	if set != nil {
+		return set[h.name], nil // it is replaced, never changed
+	}
+	list, err := h.api.pins()
+	if err != nil {
+		return "", err
+	}
+	for _, r := range list {
+		if r.Name == h.name {
+			return h.api.pinOf(context.Background(), r)
+		}
+	}
+	return "", nil
 }
 
-// resolve finds the version to read.
+// resolve finds the version to read, and warns of one that was yanked.
 func (h *Archive) resolve(ctx context.Context, version string) (*refs.VersionRecord, error) {
+	rec, err := h.find(ctx, version)
+	if err == nil {
+		h.warnYanked(rec)
+	}
+	return rec, err
+}
+
+// find is resolve for what only looks at the version.
+func (h *Archive) find(ctx context.Context, version string) (*refs.VersionRecord, error) {
 	if !h.versioned {
 		if version != "" {
 			return nil, errorf(fs.ErrInvalid, "Cannot specify version on an unversioned archive.")
@@ -188,8 +217,9 @@ func (h *Archive) Versions(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// LatestVersion returns the highest version number, "" for an archive without
-// contents and for one that is not versioned.
+// LatestVersion returns the highest version number that is not yanked, "" for an
+// archive without contents and for one that is not versioned. Where all are
+// yanked the error wraps fs.ErrNotExist.
 func (h *Archive) LatestVersion(ctx context.Context) (string, error) {
 	rec, err := h.latestOrNil(ctx)
 	if err != nil || rec == nil || !h.versioned {
@@ -204,12 +234,26 @@ func (h *Archive) latestOrNil(ctx context.Context) (*refs.VersionRecord, error) 
 	if !errors.Is(err, fs.ErrNotExist) {
 		return rec, err
 	}
+	if all, ok := errors.AsType[*refs.AllYankedError](err); ok {
+		return nil, all
+	}
 	_, err = h.api.refs.Archive(ctx, h.name)
 	return nil, err
 }
 
-// LatestHash returns the checksum of the highest version, the zero Hash for an
-// archive without contents.
+// highestOrNil is the version that the next one comes after: yanked ones count.
+// It is nil for an archive without contents.
+func (h *Archive) highestOrNil(ctx context.Context) (*refs.VersionRecord, error) {
+	rec, err := h.api.refs.Highest(ctx, h.name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return &rec, err
+	}
+	_, err = h.api.refs.Archive(ctx, h.name)
+	return nil, err
+}
+
+// LatestHash returns the checksum of the version that LatestVersion gives, the
+// zero Hash for an archive without contents.
 func (h *Archive) LatestHash(ctx context.Context) (Hash, error) {
 	rec, err := h.latestOrNil(ctx)
 	if err != nil || rec == nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/datafs/datafs/refs"
 )
 
 // Names of files and directories that are looked for.
@@ -196,8 +198,8 @@ func (o *whereOptions) profileRepo(w *whereabouts) (string, error) {
 	return filepath.Join(dir, "datafs", name), nil
 }
 
-// requirements returns the pins that were asked for: a file's name, or text,
-// which has "==" in it. A file that the configuration names is looked for in
+// requirements returns the pins that were asked for: a file's name, or text
+// that looks like requirements. A file that the configuration names is looked for in
 // the working directory, since it goes with the work and not with the settings.
 func (o *whereOptions) requirements(c *Config) string {
 	if r := firstOf(o.Requirements, o.env("DATAFS_REQUIREMENTS_FILE")); r != "" {
@@ -213,7 +215,7 @@ func (o *whereOptions) requirements(c *Config) string {
 }
 
 func (o *whereOptions) requirementsPath(dir, r string) string {
-	if strings.Contains(r, "==") {
+	if refs.LooksLikeRequirements(r) {
 		return r
 	}
 	return joinPath(dir, o.expandHome(r))

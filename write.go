@@ -114,7 +114,7 @@ func (h *Archive) local(ctx context.Context, opts *WriteOptions, fill bool) (*Lo
 }
 
 func (l *LocalFile) fill(ctx context.Context, version string) error {
-	rec, err := l.h.latestOrNil(ctx)
+	rec, err := l.h.highestOrNil(ctx)
 	if err != nil || (rec == nil && version == "") {
 		return err
 	}

@@ -73,7 +73,7 @@ func commands(s *session) []*cli.Command {
 	var all []*cli.Command
 	for _, group := range [][]*cli.Command{
 		writeCommands(s), readCommands(s), {deleteCommand(s)}, versionCommands(s), metadataCommands(s),
-		findCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s), {migrateCommand(s)}, {doctorCommand(s)},
+		findCommands(s), reproduceCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s), {migrateCommand(s)}, {doctorCommand(s)},
 	} {
 		all = append(all, group...)
 	}
@@ -83,7 +83,7 @@ func commands(s *session) []*cli.Command {
 // command is what most commands are made of.
 func command(category, name, args, usage string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
 	return &cli.Command{
-		Category: category, Name: name, ArgsUsage: args, Usage: usage, Description: descriptions[name],
+		Category: category, Name: name, ArgsUsage: args, Usage: usage, Description: cmp.Or(descriptions[name], reproduceHelp[name]),
 		Action: action, Flags: flags,
 	}
 }
@@ -98,7 +98,7 @@ const (
 )
 
 // categories are the commands' categories in the order of the help.
-var categories = []string{catData, catMeta, catFind, catRepo, catTeam, catConfig}
+var categories = []string{catData, catMeta, catFind, catReproduce, catRepo, catTeam, catConfig}
 
 func versionFlag() cli.Flag {
 	return &cli.StringFlag{Name: "version", Usage: "`VERSION`, or latest (default: the pinned one, else the latest)"}
@@ -117,7 +117,7 @@ func authorityFlag(aliases ...string) cli.Flag {
 }
 
 func dependencyFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "dependency", Usage: "`NAME[==VERSION]` of an archive that this one depends on; may be repeated"}
+	return &cli.StringSliceFlag{Name: "dependency", Usage: "`NAME[==VERSION]` of an archive that this one depends on, or a range of versions; may be repeated"}
 }
 
 func tagFlag() cli.Flag {

@@ -129,6 +129,8 @@ func (p *parser) word(arg string) error {
 	switch {
 	case len(p.path) == 0 || len(p.last().Subcommands) > 0:
 		return p.enter(arg)
+	case !p.literal && strings.HasPrefix(p.last().ArgsUsage, "-- ") && !p.help:
+		return usagef(fmt.Sprintf("usage: %s %s [options] %s", p.app.Name, p.out.Command, p.last().ArgsUsage), `"--" must stand before "%s"`, arg)
 	case len(p.out.Free) > 0 && !p.literal:
 		return usagef("quote a value that has spaces in it", `Positional argument "%s" after keyword arguments`, arg)
 	}

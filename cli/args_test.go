@@ -62,6 +62,7 @@ func argsApp(got *seen) *cli.App {
 			command("add_tags", "NAME TAG..."),
 			command("search", "[TAG...]", str("prefix"), &cli.IntFlag{Name: "limit"}),
 			command("run", "[-- COMMAND [ARG...]]"),
+			command("exec", "-- COMMAND [ARG...]", str("out"), boolean("deps")),
 			listdir, hidden,
 			{Name: "admin", Flags: []cli.Flag{str("table")}, Subcommands: []*cli.Command{
 				command("require-metadata", "KEY=PROMPT...", boolean("remove")), command("show", ""),
@@ -144,6 +145,9 @@ func TestParseArgsRefuses(t *testing.T) {
 		{"a second word of a free value", "create x --a two words", `Positional argument "words" after keyword arguments`},
 		{"a surplus argument", "cat x y z", "Unrecognized arguments: y z"},
 		{"any argument of a command that takes none", "configure x", "Unrecognized arguments: x"},
+		{"a program without the end of the options", "exec --out x ls", `"--" must stand before "ls"`},
+		{"the option of a program without the end of the options", "exec --version", `unknown option "--version" for "exec"`},
+		{"no program", "exec --out x --", "missing argument COMMAND"},
 		{"a missing argument", "cat --version 1", "missing argument NAME"},
 		{"a missing argument of several", "add_tags x", "missing argument TAG"},
 		{"a mistyped option that would be metadata", "update x f --bumpverson minor", `unknown option "--bumpverson", did you mean "--bumpversion"?`},

@@ -107,11 +107,11 @@ $ datafs metadata climate/tas.csv
 $ datafs get_dependencies climate/tas.csv
 {}`,
 
-	"set_dependencies": `Without --dependency there are none afterwards. Nothing is checked: what an archive depends on need not be here. Later versions inherit the dependencies.
+	"set_dependencies": `Without --dependency there are none afterwards. Later versions inherit the dependencies. "latest", and a range such as 'runs>=1.0,<2', is recorded as the version that it stands for now. What an archive depends on need not be here: a warning says so, and with --strict it is an error, as is a version that was yanked.
 
-$ datafs set_dependencies climate/tas.csv --dependency runs==0.0.1 --dependency grid
+$ datafs set_dependencies climate/tas.csv --dependency runs==0.0.1 --dependency project/runs/a.csv
 $ datafs get_dependencies climate/tas.csv
-{'grid': None, 'runs': '0.0.1'}`,
+{'project/runs/a.csv': None, 'runs': '0.0.1'}`,
 
 	"get_tags": `In the order in which they were added, on one line.
 

@@ -18,7 +18,7 @@ func metadataCommands(s *session) []*cli.Command {
 		command(catMeta, "update_metadata", "NAME", "set metadata of an archive", s.updateMetadata,
 			&cli.StringSliceFlag{Name: "remove", Usage: "`KEY` to take away; may be repeated"}),
 		command(catMeta, "get_dependencies", "NAME", "print what a version depends on", s.getDependencies, versionFlag()),
-		command(catMeta, "set_dependencies", "NAME", "replace the dependencies of the latest version", s.setDependencies, dependencyFlag()),
+		command(catMeta, "set_dependencies", "NAME", "replace the dependencies of the latest version", s.setDependencies, dependencyFlag(), strictFlag()),
 		command(catMeta, "get_tags", "NAME", "print the tags of an archive", s.getTags),
 		command(catMeta, "add_tags", "NAME TAG [TAG...]", "add tags to an archive", s.addTags),
 		command(catMeta, "delete_tags", "NAME TAG [TAG...]", "remove tags from an archive", s.deleteTags),
@@ -81,7 +81,14 @@ func (s *session) setDependencies(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("strict") {
+		return a.SetDependenciesStrict(c.Context, deps)
+	}
 	return a.SetDependencies(c.Context, deps)
+}
+
+func strictFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "strict", Usage: "a dependency that is not here, or was yanked, is an error"}
 }
 
 func (s *session) getTags(c *cli.Context) error {

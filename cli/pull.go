@@ -13,6 +13,7 @@ import (
 type pullJSON struct {
 	NewArchives     int64          `json:"new_archives"`
 	ChangedArchives int64          `json:"changed_archives"`
+	ChangedVersions int64          `json:"changed_versions"`
 	DeletedArchives int64          `json:"deleted_archives"`
 	NewVersions     int64          `json:"new_versions"`
 	Conflicts       []conflictJSON `json:"conflicts"`
@@ -101,6 +102,7 @@ func newsText(r datafs.PullReport) string {
 	return joined(
 		count(int64(r.NewArchives), plural(int64(r.NewArchives), "new archive")),
 		count(int64(r.NewVersions), plural(int64(r.NewVersions), "new version")),
+		count(int64(r.ChangedVersions), plural(int64(r.ChangedVersions), "changed version")),
 		count(int64(r.ChangedArchives), fmt.Sprintf("%d changed", r.ChangedArchives)),
 		count(int64(r.DeletedArchives), fmt.Sprintf("%d deleted", r.DeletedArchives)),
 	)
@@ -108,7 +110,7 @@ func newsText(r datafs.PullReport) string {
 
 func pullReport(r datafs.PullReport) pullJSON {
 	v := pullJSON{
-		NewArchives: int64(r.NewArchives), ChangedArchives: int64(r.ChangedArchives), DeletedArchives: int64(r.DeletedArchives),
+		NewArchives: int64(r.NewArchives), ChangedArchives: int64(r.ChangedArchives), ChangedVersions: int64(r.ChangedVersions), DeletedArchives: int64(r.DeletedArchives),
 		NewVersions: int64(r.NewVersions), Conflicts: conflictReport(r.Conflicts), Contents: []pulledJSON{},
 		Requests: r.Requests, Received: r.Received,
 	}

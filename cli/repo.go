@@ -46,6 +46,8 @@ type statsJSON struct {
 	Chunks      int64   `json:"chunks"`
 	Dedup       float64 `json:"deduplication"`
 	Compression float64 `json:"compression"`
+	Copies      int64   `json:"copies,omitempty"`
+	CopyBytes   int64   `json:"copy_bytes,omitempty"`
 }
 
 func (s *session) stats(c *cli.Context) error {
@@ -59,7 +61,7 @@ func (s *session) stats(c *cli.Context) error {
 	}
 	v := statsJSON{
 		api.Repo(), st.Archives, st.Versions, st.Logical, st.Unique, st.Stored, st.Packs, st.Chunks,
-		ratio(st.Logical, st.Unique), ratio(st.Unique, st.Stored),
+		ratio(st.Logical, st.Unique), ratio(st.Unique, st.Stored), st.Copies, st.CopyBytes,
 	}
 	return s.emit(c, v, func(w io.Writer) {
 		fmt.Fprintf(w, "repository    %s\n", v.Repository)
@@ -68,6 +70,9 @@ func (s *session) stats(c *cli.Context) error {
 		fmt.Fprintf(w, "logical size  %s\n", formatBytes(v.Logical))
 		fmt.Fprintf(w, "unique        %s in %s (deduplication %.1f x)\n", formatBytes(v.Unique), plural(v.Chunks, "chunk"), v.Dedup)
 		fmt.Fprintf(w, "stored        %s in %s (compression %.1f x)\n", formatBytes(v.Stored), plural(v.Packs, "pack"), v.Compression)
+		if v.Copies > 0 {
+			fmt.Fprintf(w, "copies        %s in %s that checkouts share\n", formatBytes(v.CopyBytes), plural(v.Copies, "file"))
+		}
 	})
 }
 
@@ -155,6 +160,8 @@ type gcJSON struct {
 	Rewritten int64 `json:"rewritten"`
 	Live      int64 `json:"live_chunks"`
 	Freed     int64 `json:"freed_bytes"`
+	Copies    int64 `json:"removed_copies,omitempty"`
+	CopyBytes int64 `json:"removed_copy_bytes,omitempty"`
 }
 
 func (s *session) gc(c *cli.Context) error {
@@ -170,6 +177,10 @@ func (s *session) gc(c *cli.Context) error {
 	if c.Bool("dry-run") {
 		would = "would have "
 	}
-	return s.say(c, gcJSON{rep.Packs, rep.Removed, rep.Rewritten, rep.Live, rep.Freed},
-		"%sremoved %s of %d, rewritten %d, freed %s", would, plural(rep.Removed, "pack"), rep.Packs, rep.Rewritten, formatBytes(rep.Freed))
+	copies := ""
+	if rep.Copies > 0 {
+		copies = fmt.Sprintf(", and %s of checkouts (%s)", plural(rep.Copies, "shared file"), formatBytes(rep.CopyBytes))
+	}
+	return s.say(c, gcJSON{rep.Packs, rep.Removed, rep.Rewritten, rep.Live, rep.Freed, rep.Copies, rep.CopyBytes},
+		"%sremoved %s of %d, rewritten %d, freed %s%s", would, plural(rep.Removed, "pack"), rep.Packs, rep.Rewritten, formatBytes(rep.Freed), copies)
 }

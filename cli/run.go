@@ -65,6 +65,10 @@ func (s *session) fail(err error) int {
 	if err == nil {
 		return 0
 	}
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code
+	}
 	code := exitCode(err)
 	if code == exitInterrupted {
 		fmt.Fprintln(s.stderr, "datafs: interrupted")
@@ -86,6 +90,12 @@ type silentError struct{ kind error }
 
 func (e *silentError) Error() string { return e.kind.Error() }
 func (e *silentError) Unwrap() error { return e.kind }
+
+// statusError passes on the exit code of a program that datafs ran, about which
+// all has been said.
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
 
 func oneLine(s string) string {
 	return visible(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))

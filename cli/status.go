@@ -25,6 +25,8 @@ type pendingJSON struct {
 	Versions  []string       `json:"versions"`
 	Contents  bool           `json:"contents"` // of an archive without versions
 	Edited    []string       `json:"edited"`
+	Yanked    []string       `json:"yanked"`
+	Unyanked  []string       `json:"unyanked"`
 	Metadata  []string       `json:"metadata"`
 	Tags      []string       `json:"tags"`
 	Conflicts []conflictJSON `json:"conflicts"`
@@ -33,6 +35,9 @@ type pendingJSON struct {
 }
 
 func (s *session) status(c *cli.Context) error {
+	if c.IsSet("checkout") {
+		return s.checkoutStatus(c)
+	}
 	s.local = true
 	api, err := s.open(c)
 	if err != nil {
@@ -85,10 +90,25 @@ func known(c *cli.Context, api *datafs.API, st datafs.Status) error {
 }
 
 func pendingReport(p remote.Pending) pendingJSON {
+	yanked, not := yanks(p.Yanked)
 	return pendingJSON{
 		Archive: p.Archive, New: p.New, Deleted: p.Deleted, Versions: labels(p.Versions), Edited: labels(p.Edited), edited: len(p.Edited) > 0,
+		Yanked: yanked, Unyanked: not,
 		Contents: len(p.Versions) > 0 && p.Versions[0].Number > 0, Metadata: append([]string{}, p.Metadata...), Tags: append([]string{}, p.Tags...), Conflicts: conflictReport(p.Conflicts),
 	}
+}
+
+// yanks tells the versions that were yanked from those of which it was taken back.
+func yanks(versions []refs.VersionRecord) (yanked, not []string) {
+	yanked, not = []string{}, []string{}
+	for _, v := range versions {
+		if v.Yanked() != nil {
+			yanked = append(yanked, v.Label())
+		} else {
+			not = append(not, v.Label())
+		}
+	}
+	return yanked, not
 }
 
 // labels are the printed versions; those of an archive without versions have
@@ -149,6 +169,12 @@ func (p pendingJSON) text(w io.Writer, verbose bool) {
 		say("dependencies of %s changed", enumerated(p.Edited, verbose))
 	case p.edited:
 		say("dependencies changed")
+	}
+	if len(p.Yanked) > 0 {
+		say("yanked %s, not pushed", enumerated(p.Yanked, verbose))
+	}
+	if len(p.Unyanked) > 0 {
+		say("no longer yanked %s, not pushed", enumerated(p.Unyanked, verbose))
 	}
 	if len(p.Metadata) > 0 && (!p.New || verbose) {
 		say("metadata: %s changed", enumerated(p.Metadata, verbose))

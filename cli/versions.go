@@ -48,6 +48,7 @@ type recordJSON struct {
 	UserConfig   map[string]string   `json:"user_config"`
 	Updated      string              `json:"updated"`
 	Checksums    map[string]string   `json:"checksums,omitempty"`
+	Yanked       *string             `json:"yanked,omitempty"` // why
 }
 
 func (s *session) history(c *cli.Context) error {
@@ -83,6 +84,9 @@ func record(a *datafs.Archive, e datafs.HistoryEntry) recordJSON {
 		Algorithm: "blake3", Checksum: e.Hash.String(), Size: e.Size, Files: e.Files, Tree: e.Tree.String(),
 		Dependencies: e.Dependencies, Message: e.Message, UserConfig: e.UserConfig,
 		Updated: e.Time.UTC().Format(timestamp), Checksums: e.Checksums,
+	}
+	if y := e.Yanked(); y != nil {
+		r.Yanked = &y.Reason
 	}
 	if a.Versioned() {
 		v := e.Version.String()

@@ -22,14 +22,14 @@ func writeCommands(s *session) []*cli.Command {
 		command(catData, "update", "NAME [FILE]", "make a new version of a file or a directory", s.update,
 			&cli.StringFlag{Name: "bumpversion", Usage: "`KIND` of number to raise: major, minor or patch"},
 			&cli.StringFlag{Name: "prerelease", Usage: "`STAGE` of a prerelease: alpha or beta"},
-			dependencyFlag(),
+			dependencyFlag(), strictFlag(),
 			messageFlag(),
 			&cli.BoolFlag{Name: "string", Usage: "FILE is the text itself; without FILE, the contents are standard input"},
 			&cli.StringFlag{Name: "requirements_file", Usage: "`FILE` of requirements, which become the dependencies of this version"},
 			&cli.BoolFlag{Name: "allow-empty", Usage: "make a version even if there are no contents"}),
 		command(catData, "import", "DIR", "make an archive of each file below a directory", s.importDir,
 			&cli.StringFlag{Name: "prefix", Usage: "`NAME` in front of the files' paths"},
-			authorityFlag(), tagFlag(), messageFlag(), dependencyFlag(),
+			authorityFlag(), tagFlag(), messageFlag(), dependencyFlag(), strictFlag(),
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "only print what would be taken"}),
 	}
 }
@@ -92,8 +92,12 @@ func (s *session) update(c *cli.Context) error {
 		return err
 	}
 	s.verbose(c, "%s in %s, %s new, stored as %s", formatBytes(res.Size), plural(res.Files, "file"), formatBytes(res.New), formatBytes(res.Stored))
-	return s.say(c, updateJSON{a.Name(), res.Version, res.Previous, res.Created, res.Files, res.Size, res.New, res.Stored},
+	return s.say(c, updateReport(a, res),
 		"uploaded data to %s.%s", a, outcome(a, res))
+}
+
+func updateReport(a *datafs.Archive, r datafs.Result) updateJSON {
+	return updateJSON{a.Name(), r.Version, r.Previous, r.Created, r.Files, r.Size, r.New, r.Stored}
 }
 
 // outcome is what the seed prints behind the first sentence.
@@ -113,6 +117,7 @@ func (s *session) updateOptions(c *cli.Context) (*datafs.UpdateOptions, error) {
 	opts := &datafs.UpdateOptions{
 		Bump: c.String("bumpversion"), Prerelease: c.String("prerelease"),
 		Requirements: c.String("requirements_file"), Metadata: s.freeSet(), AllowEmpty: c.Bool("allow-empty"),
+		Strict: c.Bool("strict"),
 	}
 	var err error
 	if c.IsSet("dependency") {
@@ -186,7 +191,7 @@ func (s *session) importDir(c *cli.Context) error {
 	files := []importFileJSON{}
 	opts := &datafs.ImportOptions{
 		Prefix: c.String("prefix"), Authority: c.String("authority_name"), Tags: c.StringSlice("tag"),
-		Message: message(c), Metadata: s.free(), DryRun: c.Bool("dry-run"),
+		Message: message(c), Metadata: s.free(), DryRun: c.Bool("dry-run"), Strict: c.Bool("strict"),
 		Each: func(i datafs.ImportItem) {
 			if i.Status == datafs.ImportSkipped && !c.Bool("quiet") {
 				s.note("skipped %s: %s", i.Path, i.Why)

@@ -26,7 +26,8 @@ type NewVersion struct {
 	Min        *Version // the highest number that was ever published, if one is known: the new one comes after it
 
 	Message      *string
-	Dependencies Dependencies // nil: those of the version before
+	Dependencies Dependencies      // nil: those of the version before
+	Resolved     map[string]string // as Update has it; counts with Dependencies only
 	UserConfig   map[string]string
 }
 
@@ -122,12 +123,12 @@ func (d *DB) next(a Archive, prev *VersionRecord, nv NewVersion) (VersionRecord,
 	rec := VersionRecord{
 		Archive: a.Name, Tree: nv.Tree, Hash: nv.Hash, Size: nv.Size, Files: nv.Files, Dir: nv.Dir, Checksums: filled(nv.Checksums),
 		Updates: []Update{{
-			Message: nv.Message, Dependencies: nv.Dependencies, UserConfig: filled(nv.UserConfig), Time: d.now().UTC(),
+			Message: nv.Message, Dependencies: nv.Dependencies, Resolved: nv.Resolved, UserConfig: filled(nv.UserConfig), Time: d.now().UTC(),
 			Bump: nv.Bump, Prerelease: nv.Prerelease,
 		}},
 	}
 	if nv.Dependencies == nil && prev != nil {
-		rec.Updates[0].Dependencies = prev.Last().Dependencies
+		rec.Updates[0].Dependencies, rec.Updates[0].Resolved = prev.Last().Dependencies, prev.Last().Resolved
 	}
 	rec.Updates[0].Dependencies = filled(rec.Updates[0].Dependencies)
 	if !a.Versioned {

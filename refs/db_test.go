@@ -331,7 +331,7 @@ func TestNotFound(t *testing.T) {
 			"Versions":        func() error { _, err := d.Versions(ctx, "no/such"); return err },
 			"Version":         func() error { _, err := d.Version(ctx, "no/such", refs.Version{Minor: 1}); return err },
 			"Latest":          func() error { _, err := d.Latest(ctx, "no/such"); return err },
-			"SetDependencies": func() error { return d.SetDependencies(ctx, "no/such", nil, nil) },
+			"SetDependencies": func() error { return d.SetDependencies(ctx, "no/such", nil, nil, nil) },
 			"UpdateMetadata":  func() error { return d.UpdateMetadata(ctx, "no/such", nil) },
 			"AddTags":         func() error { return d.AddTags(ctx, "no/such", "x") },
 			"DeleteTags":      func() error { return d.DeleteTags(ctx, "no/such", "x") },

@@ -99,7 +99,7 @@ func (d *DB) DeleteTags(ctx context.Context, archive string, tags ...string) err
 // list with none. No other version, number or content changes; the history gets
 // an entry with the same message. The error wraps fs.ErrNotExist when the archive
 // is not there or has no versions.
-func (d *DB) SetDependencies(ctx context.Context, archive string, deps Dependencies, userConfig map[string]string) error {
+func (d *DB) SetDependencies(ctx context.Context, archive string, deps Dependencies, resolved, userConfig map[string]string) error {
 	if err := errors.Join(deps.check(), checkMap("user config", userConfig)); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (d *DB) SetDependencies(ctx context.Context, archive string, deps Dependenc
 			return notFound("Cannot set dependencies on an empty archive")
 		}
 		u := v.Last()
-		u.Dependencies, u.UserConfig, u.Time = filled(deps), filled(userConfig), d.now().UTC()
+		u.Dependencies, u.Resolved, u.UserConfig, u.Time = filled(deps), resolved, filled(userConfig), d.now().UTC()
 		v.Updates = append(v.Updates, u)
 		value, err := encodeVersion(*v)
 		if err != nil {

@@ -98,5 +98,13 @@ func checkForeignVersion(r Record) error {
 	if v.Number < 0 || v.Number > 0 && !v.Version.IsZero() || v.Size < 0 || v.Files < 0 || v.Tree.IsZero() {
 		return fmt.Errorf("record %q: %w: impossible numbers", r.Key, ErrCorrupt)
 	}
+	if len(v.Yanks) > 0 && v.Number > 0 {
+		return fmt.Errorf("record %q: %w: a yank of an archive without versions", r.Key, ErrCorrupt)
+	}
+	for _, y := range v.Yanks {
+		if err := y.check(); err != nil {
+			return fmt.Errorf("record %q: %w: %w", r.Key, ErrCorrupt, err)
+		}
+	}
 	return nil
 }

@@ -31,7 +31,7 @@ func foreignVersion(t testing.TB, v VersionRecord) []byte {
 func TestCheckRecordAcceptsWhatWeWrite(t *testing.T) {
 	tree := index.ID{1}
 	updates := []Update{{Time: time.Unix(0, 0)}}
-	version := VersionRecord{Archive: "a/b", Version: Version{Minor: 1}, Tree: tree, Updates: updates}
+	version := VersionRecord{Archive: "a/b", Version: Version{Minor: 1}, Tree: tree, Updates: updates, Yanks: []Yank{{Reason: "r"}, {Undo: true}}}
 	numbered := VersionRecord{Archive: "a/b", Number: 12, Tree: tree, Updates: updates}
 	cases := map[string][]byte{
 		"archive/a/b":               foreignArchive(t, Archive{Name: "a/b", Authority: "local"}),
@@ -82,6 +82,9 @@ func TestCheckRecordRefuses(t *testing.T) {
 		{"a negative size", `version/a\0.1`, version(func(v *VersionRecord) { v.Size = -1 })},
 		{"no tree", `version/a\0.1`, version(func(v *VersionRecord) { v.Tree = index.ID{} })},
 		{"a version and a number", `version/a\#00000001`, version(func(v *VersionRecord) { v.Number = 1 })},
+		{"a yank without a reason", `version/a\0.1`, version(func(v *VersionRecord) { v.Yanks = []Yank{{}} })},
+		{"a yank with too long a reason", `version/a\0.1`, version(func(v *VersionRecord) { v.Yanks = []Yank{{Reason: strings.Repeat("r", MaxReason+1)}} })},
+		{"a yank of an archive without versions", `version/a\#00000001`, version(func(v *VersionRecord) { v.Version, v.Number, v.Yanks = Version{}, 1, []Yank{{Reason: "r"}} })},
 		{"a broken pattern", requiredKey(), []byte(`{"config":["("],"format":1}`)},
 	}
 	for _, c := range cases {

@@ -91,7 +91,7 @@ func MergeTags(base, mine, theirs []string) []string {
 
 // SameVersion says whether two records are of one version, which was written
 // once: they may differ in what is added later, that is in the place at the
-// authority and in further updates.
+// authority, in further updates and in yanks.
 func SameVersion(v, w VersionRecord) bool {
 	a, err := encodeVersion(v.asWritten())
 	b, errB := encodeVersion(w.asWritten())
@@ -99,17 +99,18 @@ func SameVersion(v, w VersionRecord) bool {
 }
 
 func (v VersionRecord) asWritten() VersionRecord {
-	v.Place, v.Updates = "", v.Updates[:min(len(v.Updates), 1)]
+	v.Place, v.Updates, v.Yanks = "", v.Updates[:min(len(v.Updates), 1)], nil
 	return v
 }
 
-// MergeVersions merges two records of one version (SameVersion): all updates of
-// both, in order of time, and their place, if it has one.
+// MergeVersions merges two records of one version (SameVersion): all updates and
+// all yanks of both, in order of time, and their place, if it has one.
 func MergeVersions(mine, theirs VersionRecord) VersionRecord {
 	merged := theirs
 	if merged.Place == "" {
 		merged.Place = mine.Place
 	}
+	merged.Yanks = mergeYanks(mine.Yanks, theirs.Yanks)
 	merged.Updates = slices.Clone(theirs.Updates)
 	for i, u := range mine.Updates {
 		if !slices.ContainsFunc(theirs.Updates, u.equal) && i > 0 {
@@ -124,5 +125,5 @@ func MergeVersions(mine, theirs VersionRecord) VersionRecord {
 
 func (u Update) equal(w Update) bool {
 	return u.Time.Equal(w.Time) && u.Bump == w.Bump && u.Prerelease == w.Prerelease && sameText(u.Message, w.Message) &&
-		maps.Equal(u.UserConfig, w.UserConfig) && maps.EqualFunc(u.Dependencies, w.Dependencies, sameText)
+		maps.Equal(u.UserConfig, w.UserConfig) && maps.EqualFunc(u.Dependencies, w.Dependencies, sameText) && maps.Equal(u.Resolved, w.Resolved)
 }

@@ -64,3 +64,31 @@ func TestMergeVersions(t *testing.T) {
 		t.Error("got the same version, want two that were written at different times")
 	}
 }
+
+func TestMergeYanks(t *testing.T) {
+	at := func(n int64, reason string) Yank {
+		return Yank{Time: time.Unix(n, 0).UTC(), Reason: reason, Undo: reason == ""}
+	}
+	for _, c := range []struct {
+		name               string
+		mine, theirs, want []Yank
+	}{
+		{"none", nil, nil, nil},
+		{"what both have is there once", []Yank{at(1, "r")}, []Yank{at(1, "r")}, []Yank{at(1, "r")}},
+		{"two yanks both stay", []Yank{at(1, "r"), at(3, "")}, []Yank{at(1, "r"), at(2, "s")}, []Yank{at(1, "r"), at(2, "s"), at(3, "")}},
+		{"mine alone", []Yank{at(1, "r")}, nil, []Yank{at(1, "r")}},
+		{"at one moment the yank counts", []Yank{at(2, "s")}, []Yank{at(2, "")}, []Yank{at(2, ""), at(2, "s")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, sides := range [][2][]Yank{{c.mine, c.theirs}, {c.theirs, c.mine}} {
+				mine, theirs := VersionRecord{Archive: "x", Yanks: sides[0]}, VersionRecord{Archive: "x", Yanks: sides[1]}
+				if !SameVersion(mine, theirs) {
+					t.Error("got two versions, want the same: yanks do not count")
+				}
+				if got := MergeVersions(mine, theirs).Yanks; !slices.EqualFunc(got, c.want, Yank.equal) {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+			}
+		})
+	}
+}

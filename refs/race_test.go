@@ -217,7 +217,7 @@ func TestNothingChangesWhatIsBeingDeleted(t *testing.T) {
 			other.UpdateMetadata(t.Context(), "a", map[string]*string{"k": new("v")}),
 			other.AddTags(t.Context(), "a", "x"),
 			other.DeleteTags(t.Context(), "a", "x"),
-			other.SetDependencies(t.Context(), "a", nil, nil),
+			other.SetDependencies(t.Context(), "a", nil, nil, nil),
 		} {
 			wantText(t, err, `Archive "a" is being deleted`, refs.ErrConflict)
 		}
@@ -230,11 +230,11 @@ func TestNothingChangesWhatIsBeingDeleted(t *testing.T) {
 func TestAnotherAddsAVersionWhileDependenciesAreSet(t *testing.T) {
 	m, d, other := planned(t, isOp("put", `version/a\0.0.1`))
 	m.before = func(string) {
-		if err := other.SetDependencies(t.Context(), "a", refs.Dependencies{"theirs": nil}, nil); err != nil {
+		if err := other.SetDependencies(t.Context(), "a", refs.Dependencies{"theirs": nil}, nil, nil); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := d.SetDependencies(t.Context(), "a", refs.Dependencies{"mine": nil}, nil); err != nil {
+	if err := d.SetDependencies(t.Context(), "a", refs.Dependencies{"mine": nil}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	h, err := d.History(t.Context(), "a")

@@ -37,14 +37,15 @@ type Dependencies map[string]*string
 type Update struct {
 	Message      *string
 	Dependencies Dependencies
+	Resolved     map[string]string // the versions that dependencies without a number stood for then, where they were known
 	UserConfig   map[string]string
 	Time         time.Time // UTC
 	Bump         string    // what was asked for: "", "patch", "minor", "major"
 	Prerelease   string    // what was asked for: "", "alpha", "beta"
 }
 
-// VersionRecord is one version of an archive. All but Updates stays as it was
-// written; Place is filled in by the first push.
+// VersionRecord is one version of an archive. All but Updates and Yanks stays as
+// it was written; Place is filled in by the first push.
 type VersionRecord struct {
 	Archive   string
 	Version   Version           // zero for an unversioned archive
@@ -57,6 +58,23 @@ type VersionRecord struct {
 	Checksums map[string]string // further checksums in hex, by algorithm: "md5", "sha256"
 	Place     string            // where at the authority the tree begins, as package remote writes it; "": never pushed
 	Updates   []Update          // first the write, then each change of the dependencies
+	Yanks     []Yank            // in order of time; the last one counts
+}
+
+// Yank marks a version that turned out wrong, or takes that back.
+type Yank struct {
+	Reason     string
+	Undo       bool // the version is good after all
+	UserConfig map[string]string
+	Time       time.Time // UTC
+}
+
+// Yanked is the mark on a version that turned out wrong, nil where there is none.
+func (v VersionRecord) Yanked() *Yank {
+	if n := len(v.Yanks); n > 0 && !v.Yanks[n-1].Undo {
+		return &v.Yanks[n-1]
+	}
+	return nil
 }
 
 // Last is the update that counts for message, dependencies and time.
@@ -116,8 +134,16 @@ type updateJSON struct {
 	Dependencies Dependencies      `json:"dependencies"`
 	Message      *string           `json:"message"`
 	Prerelease   string            `json:"prerelease"`
+	Resolved     map[string]string `json:"resolved,omitempty"`
 	Time         time.Time         `json:"time"`
 	UserConfig   map[string]string `json:"user_config"`
+}
+
+type yankJSON struct {
+	Reason     string            `json:"reason"`
+	Time       time.Time         `json:"time"`
+	Undo       bool              `json:"undo"`
+	UserConfig map[string]string `json:"user_config"`
 }
 
 type versionJSON struct {
@@ -133,6 +159,7 @@ type versionJSON struct {
 	Tree      index.ID          `json:"tree"`
 	Updates   []updateJSON      `json:"updates"`
 	Version   Version           `json:"version"`
+	Yanks     []yankJSON        `json:"yanks,omitempty"`
 }
 
 func encodeArchive(a Archive, deleting bool) ([]byte, error) {
@@ -160,11 +187,15 @@ func decodeArchive(r Record) (a Archive, deleting bool, err error) {
 func encodeVersion(v VersionRecord) ([]byte, error) {
 	updates := make([]updateJSON, len(v.Updates))
 	for i, u := range v.Updates {
-		updates[i] = updateJSON{u.Bump, filled(u.Dependencies), u.Message, u.Prerelease, u.Time.UTC(), filled(u.UserConfig)}
+		updates[i] = updateJSON{u.Bump, filled(u.Dependencies), u.Message, u.Prerelease, u.Resolved, u.Time.UTC(), filled(u.UserConfig)}
+	}
+	var yanks []yankJSON
+	for _, y := range v.Yanks {
+		yanks = append(yanks, yankJSON{y.Reason, y.Time.UTC(), y.Undo, filled(y.UserConfig)})
 	}
 	return encodeJSON(versionJSON{
 		Archive: v.Archive, Checksums: filled(v.Checksums), Dir: v.Dir, Files: v.Files, Format: recordFormat,
-		Hash: v.Hash, Number: v.Number, Place: v.Place, Size: v.Size, Tree: v.Tree, Updates: updates, Version: v.Version,
+		Hash: v.Hash, Number: v.Number, Place: v.Place, Size: v.Size, Tree: v.Tree, Updates: updates, Version: v.Version, Yanks: yanks,
 	})
 }
 
@@ -178,7 +209,10 @@ func decodeVersion(r Record) (VersionRecord, error) {
 		Files: j.Files, Dir: j.Dir, Checksums: filled(j.Checksums), Place: j.Place, Updates: make([]Update, len(j.Updates)),
 	}
 	for i, u := range j.Updates {
-		v.Updates[i] = Update{u.Message, filled(u.Dependencies), filled(u.UserConfig), u.Time, u.Bump, u.Prerelease}
+		v.Updates[i] = Update{u.Message, filled(u.Dependencies), u.Resolved, filled(u.UserConfig), u.Time, u.Bump, u.Prerelease}
+	}
+	for _, y := range j.Yanks {
+		v.Yanks = append(v.Yanks, Yank{y.Reason, y.Undo, filled(y.UserConfig), y.Time})
 	}
 	if v.key() != r.Key {
 		return VersionRecord{}, fmt.Errorf("record %q names version %q: %w", r.Key, v.key(), ErrCorrupt)

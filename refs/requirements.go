@@ -3,6 +3,7 @@ package refs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,7 +13,8 @@ type Requirement struct {
 	Authority string   // as written in front of the name, or ""
 	Name      string   // normalised
 	Version   *Version // the pin; nil when there is none
-	Latest    bool     // "NAME==latest"
+	Range     Range    // "NAME>=1.0,<2"; nil when there is none
+	Latest    bool     // "NAME==latest" or "NAME@latest"
 	Line      int      // the line it stood on, from 1; 0 when it was parsed alone
 }
 
@@ -25,11 +27,11 @@ func (r Requirement) String() string {
 	if v := r.VersionText(); v != nil {
 		return name + "==" + *v
 	}
-	return name
+	return name + r.Range.String()
 }
 
 // VersionText is what Dependencies keep: the printed version, "latest", or nil
-// when the requirement names no version.
+// when the requirement names no single version.
 func (r Requirement) VersionText() *string {
 	switch {
 	case r.Latest:
@@ -40,48 +42,98 @@ func (r Requirement) VersionText() *string {
 	return nil
 }
 
-// ranged finds what looks like a range of versions: NAME>=1.0, NAME ~= 1, NAME<2.
-var ranged = regexp.MustCompile(`(>=|<=|~=|!=|>|<)\s*[0-9]`)
+// Allows reports whether the requirement accepts v by itself. Without a version,
+// and with "latest", it accepts any: which is the latest is not known here.
+func (r Requirement) Allows(v Version) bool {
+	if r.Version != nil {
+		return *r.Version == v
+	}
+	return len(r.Range) == 0 || r.Range.Allows(v)
+}
 
-// ParseRequirement reads "NAME==VERSION", "NAME==latest" or "NAME". Spaces
-// around the parts do not count. Ranges of versions are refused. Errors wrap
-// fs.ErrInvalid.
-func ParseRequirement(s string) (Requirement, error) {
-	if err := checkForm(s); err != nil {
+// bare reports whether the requirement says nothing of versions.
+func (r Requirement) bare() bool { return r.Version == nil && !r.Latest && len(r.Range) == 0 }
+
+// pins reports whether the requirement names exactly v.
+func (r Requirement) pins(v Version) bool {
+	return r.Version != nil && *r.Version == v || r.Range.pins(v)
+}
+
+var (
+	// comparison finds where a name ends. Names may have these characters too, so
+	// a single one counts only where a version, or nothing, comes after it.
+	comparison = regexp.MustCompile(`[=<>!~]*(?:==|>=|<=|~=|!=|=>|=<|<>)[=<>!~]*|[<>]\s*(?:[0-9*]|$)|=$|[=~]\s*[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:[ab][0-9]+)?$|\^\s*[0-9]+(?:\.[0-9]+)*(?:[ab][0-9]+)?$`)
+	atLatest   = regexp.MustCompile(`\s*@\s*latest$`)
+	anyRange   = regexp.MustCompile(`[=<>~!]=|[<>;\n]|@\s*latest`)
+)
+
+// LooksLikeRequirements reports whether s is the text of requirements rather
+// than the name of a file with some: it has a comparison, "@latest", a ';' or
+// the end of a line.
+func LooksLikeRequirements(s string) bool { return anyRange.MatchString(s) }
+
+// ParseRequirement reads "NAME", "NAME==VERSION", "NAME==latest", "NAME@latest"
+// or "NAME" with the clauses of a Range, "NAME>=1.0,<2". Spaces around the parts
+// do not count. An archive whose name looks like a name with a comparison, as
+// "rate=0.5", is written with "==latest" behind it. Errors wrap fs.ErrInvalid.
+func ParseRequirement(s string) (r Requirement, err error) {
+	name, rest := splitName(strings.TrimSpace(s))
+	if err = checkAtLatest(s, name, rest); err != nil {
 		return Requirement{}, err
 	}
-	name, version, pinned := s, "", false
-	if i := strings.LastIndex(s, "=="); i >= 0 {
-		name, version, pinned = s[:i], strings.TrimSpace(s[i+2:]), true
-	}
-	var r Requirement
-	var err error
-	if r.Authority, r.Name, err = ParseName(strings.TrimSpace(name)); err != nil {
+	if r.Authority, r.Name, err = ParseName(name); err != nil {
 		return Requirement{}, err
 	}
-	if !pinned {
-		return r, nil
-	}
-	if version == "latest" {
-		r.Latest = true
-		return r, nil
-	}
-	v, err := ParseVersion(version)
-	if err != nil {
+	if err = r.readClauses(rest); err != nil {
 		return Requirement{}, err
 	}
-	r.Version = &v
 	return r, nil
 }
 
-// checkForm refuses what cannot be told apart from a mistake.
-func checkForm(s string) error {
-	if ranged.MatchString(s) || strings.Contains(s, "==") && strings.ContainsAny(s[strings.LastIndex(s, "=="):], ",*") {
-		return invalid(`ranges of versions are not supported, only NAME==VERSION or NAME: "%s"`, printable(s))
+// splitName gives the name and what is said of versions, "" when nothing is.
+func splitName(s string) (name, rest string) {
+	at := comparison.FindStringIndex(s)
+	if at != nil {
+		name, rest = s[:at[0]], s[at[0]:]
+		for strings.HasPrefix(rest, "===") { // a name may end in '='
+			name, rest = name+"=", rest[1:]
+		}
+		return strings.TrimSpace(name), rest
 	}
-	if strings.Count(s, "==") > 1 {
-		return invalid(`more than one "==" in "%s"`, printable(s))
+	if at = atLatest.FindStringIndex(s); at != nil {
+		return strings.TrimSpace(s[:at[0]]), "==" + latestText
 	}
+	return s, ""
+}
+
+func checkAtLatest(s, name, rest string) error {
+	if atLatest.MatchString(name) && rest != "" || rest != "" && atLatest.MatchString(rest) {
+		return invalid(`"@latest" goes with no other comparison in "%s"`, printable(s))
+	}
+	return nil
+}
+
+// latestText is what stands in place of a version for the highest one.
+const latestText = "latest"
+
+// readClauses reads what stands behind a name.
+func (r *Requirement) readClauses(s string) error {
+	if s == "" {
+		return nil
+	}
+	if word, ok := strings.CutPrefix(s, "=="); ok && strings.TrimSpace(word) == latestText {
+		r.Latest = true
+		return nil
+	}
+	list, err := ParseRange(s)
+	if err != nil {
+		return err
+	}
+	if len(list) == 1 && list[0].Op == "==" {
+		r.Version = &list[0].Version
+		return nil
+	}
+	r.Range = list
 	return nil
 }
 
@@ -165,7 +217,7 @@ func sameVersion(a, b Requirement) bool {
 	if a.Latest != b.Latest || (a.Version == nil) != (b.Version == nil) {
 		return false
 	}
-	return a.Version == nil || *a.Version == *b.Version
+	return slices.Equal(a.Range, b.Range) && (a.Version == nil || *a.Version == *b.Version)
 }
 
 // DependenciesOf turns requirements into dependencies, leaving out the archive

@@ -120,22 +120,38 @@ func (d *DB) Version(ctx context.Context, archive string, v Version) (VersionRec
 	return decodeVersion(r)
 }
 
-// Latest gives the highest version of an archive, pre-releases included, or the
-// last one written where it is unversioned. The error wraps fs.ErrNotExist when
-// the archive is not there or has no versions.
+// Latest gives the highest version of an archive that is not yanked, pre-releases
+// included, or the last one written where it is unversioned. The error wraps
+// fs.ErrNotExist when the archive is not there or has no versions; it is an
+// *AllYankedError when all are yanked.
 func (d *DB) Latest(ctx context.Context, archive string) (VersionRecord, error) {
+	a, v, err := d.highest(ctx, archive)
+	if err != nil || v.Yanked() == nil {
+		return v, err
+	}
+	return highestGood(ctx, d.m, a)
+}
+
+// Highest is Latest, but yanked versions count, too: the next version comes after
+// it.
+func (d *DB) Highest(ctx context.Context, archive string) (VersionRecord, error) {
+	_, v, err := d.highest(ctx, archive)
+	return v, err
+}
+
+func (d *DB) highest(ctx context.Context, archive string) (Archive, VersionRecord, error) {
 	a, err := loadArchive(ctx, d.m, archive)
 	if err != nil {
-		return VersionRecord{}, err
+		return Archive{}, VersionRecord{}, err
 	}
 	v, _, err := latest(ctx, d.m, a.Archive)
 	if err == nil && v == nil {
 		err = notFound(`Archive "%s" has no versions`, archive)
 	}
 	if err != nil {
-		return VersionRecord{}, err
+		return Archive{}, VersionRecord{}, err
 	}
-	return *v, nil
+	return a.Archive, *v, nil
 }
 
 // History gives one entry per update, oldest first: each version's write and

@@ -205,7 +205,7 @@ func TestVersionsAndLatest(t *testing.T) {
 func TestDependencies(t *testing.T) {
 	eachDB(t, func(t *testing.T, d *refs.DB) {
 		mustCreate(t, d, versioned("a")[0])
-		wantText(t, d.SetDependencies(t.Context(), "a", nil, nil), "Cannot set dependencies on an empty archive", fs.ErrNotExist)
+		wantText(t, d.SetDependencies(t.Context(), "a", nil, nil, nil), "Cannot set dependencies on an empty archive", fs.ErrNotExist)
 		deps := func(deps refs.Dependencies) func(*refs.NewVersion) {
 			return func(nv *refs.NewVersion) { nv.Dependencies = deps }
 		}
@@ -214,11 +214,11 @@ func TestDependencies(t *testing.T) {
 		add(t, d, "a", "3")
 		add(t, d, "a", "4", deps(refs.Dependencies{}))
 		add(t, d, "a", "5", deps(refs.Dependencies{"z": new("2.0")}))
-		if err := d.SetDependencies(t.Context(), "a", refs.Dependencies{"w": nil}, map[string]string{"username": "You"}); err != nil {
+		if err := d.SetDependencies(t.Context(), "a", refs.Dependencies{"w": nil}, nil, map[string]string{"username": "You"}); err != nil {
 			t.Fatal(err)
 		}
 		add(t, d, "a", "6")
-		if err := d.SetDependencies(t.Context(), "a", nil, nil); err != nil {
+		if err := d.SetDependencies(t.Context(), "a", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		add(t, d, "a", "7")
@@ -265,7 +265,7 @@ func TestHistory(t *testing.T) {
 				nv.UserConfig, nv.Message = map[string]string{"username": "Me"}, new("first")
 			}
 			add(t, d, a.Name, "1", who)
-			if err := d.SetDependencies(t.Context(), a.Name, refs.Dependencies{"x": new("1.0")}, map[string]string{"username": "You"}); err != nil {
+			if err := d.SetDependencies(t.Context(), a.Name, refs.Dependencies{"x": new("1.0")}, nil, map[string]string{"username": "You"}); err != nil {
 				t.Fatal(err)
 			}
 			add(t, d, a.Name, "2")

@@ -20,7 +20,7 @@ type baseEntry struct {
 	gone  bool // the team had it: the entry is kept for ever, so that no number is given again
 	rev   refs.Rev
 	sum   [32]byte // BLAKE3 of the value
-	value []byte   // of an archive or a spec only: merges need it
+	value []byte   // of an archive or a spec: merges need it; of a version: see countsOf
 }
 
 // The first byte of an entry as it is stored.
@@ -168,12 +168,40 @@ func (t *syncTx) setBase(r refs.Record) error {
 	b := baseEntry{gone: r.Deleted}
 	if !r.Deleted {
 		b.there, b.rev, b.sum = true, r.Rev, blake3.Sum256(r.Value)
-		if kind, _ := refs.ParseKey(r.Key); kind != refs.KindVersion {
-			b.value = r.Value
+		var err error
+		if b.value, err = keptValue(r); err != nil {
+			return err
 		}
 	}
 	t.wrote = true
 	return t.tx.Put(t.s.bucket("base"), r.Key, b.encode())
+}
+
+// keptValue is what is kept of a record's value.
+func keptValue(r refs.Record) ([]byte, error) {
+	if kind, _ := refs.ParseKey(r.Key); kind != refs.KindVersion {
+		return r.Value, nil
+	}
+	v, err := refs.DecodeVersion(r)
+	return countsOf(v), err
+}
+
+// countsOf gives how many updates and yanks a version has, as two uvarints. Both
+// lists only ever grow, so these say which of them has changed.
+func countsOf(v refs.VersionRecord) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(len(v.Updates))), uint64(len(v.Yanks)))
+}
+
+// differs says what was changed here of a version that the team has and that is
+// not the same here. An entry of an older program has no counts, nor yanks.
+func (b baseEntry) differs(v refs.VersionRecord) (edited, yanked bool) {
+	updates, width := binary.Uvarint(b.value)
+	if width <= 0 {
+		return len(v.Yanks) == 0, len(v.Yanks) > 0
+	}
+	yanks, _ := binary.Uvarint(b.value[width:])
+	edited, yanked = updates != uint64(len(v.Updates)), yanks != uint64(len(v.Yanks))
+	return edited || !yanked, yanked
 }
 
 // mark notes whether a record differs from what the team had.

@@ -84,6 +84,8 @@ func (m *merging) count(kind refs.Kind, archive string, there, deleted bool) {
 	switch {
 	case kind == refs.KindVersion && !there:
 		m.rep.NewVersions++
+	case kind == refs.KindVersion && !deleted:
+		m.rep.ChangedVersions++
 	case kind == refs.KindArchive && deleted:
 		m.rep.DeletedArchives++
 	case kind == refs.KindArchive && there:
@@ -223,7 +225,7 @@ func (m *merging) version(ctx context.Context, l here, r refs.Record) error {
 	if err != nil || bytes.Equal(value, l.rec.Value) {
 		return err
 	}
-	m.rep.change(mine.Archive)
+	m.count(refs.KindVersion, mine.Archive, true, false)
 	return m.put(ctx, r.Key, value)
 }
 

@@ -21,6 +21,8 @@ type PullOptions struct {
 type PullReport struct {
 	NewArchives, ChangedArchives, DeletedArchives, NewVersions int
 
+	ChangedVersions int // that were here, and were yanked, or whose dependencies were changed
+
 	// Changed names the archives of which something changed, by order of
 	// change, at most maxChanged of them.
 	Changed   []string
@@ -210,6 +212,7 @@ func (r *PullReport) add(o PullReport) {
 	r.ChangedArchives += o.ChangedArchives
 	r.DeletedArchives += o.DeletedArchives
 	r.NewVersions += o.NewVersions
+	r.ChangedVersions += o.ChangedVersions
 	for _, name := range o.Changed {
 		r.change(name)
 	}

@@ -30,6 +30,16 @@ type syncModel struct {
 
 func (m *syncModel) logf(format string, a ...any) { m.log = append(m.log, fmt.Sprintf(format, a...)) }
 
+// yank yanks the latest version of an archive, or takes that back.
+func (m *syncModel) yank(r *syncRepo, name string) error {
+	v, err := r.db.Highest(m.t.Context(), name)
+	if err != nil {
+		return err
+	}
+	m.logf("yanks %s of %s", v.Label(), name)
+	return r.db.Yank(m.t.Context(), name, v.Version, refs.Yank{Reason: "r", Undo: v.Yanked() != nil})
+}
+
 func (m *syncModel) act() {
 	i := m.rnd.IntN(len(m.repos))
 	r := m.repos[i]
@@ -49,7 +59,9 @@ func (m *syncModel) act() {
 		m.logf("%d adds %d to %s as %s: %v", i, m.trees, name, v, err)
 	case n < 46:
 		dep := fmt.Sprint(n)
-		err = r.db.SetDependencies(ctx, name, refs.Dependencies{"q": &dep}, nil)
+		err = r.db.SetDependencies(ctx, name, refs.Dependencies{"q": &dep}, nil, nil)
+	case n < 49:
+		err = m.yank(r, name)
 	case n < 58:
 		value := fmt.Sprint(m.rnd.IntN(3))
 		err = r.db.UpdateMetadata(ctx, name, map[string]*string{fmt.Sprint("k", m.rnd.IntN(2)): &value})

@@ -142,6 +142,7 @@ func (p *Pending) restrict(wanted Pending) {
 	drop := func(v refs.VersionRecord) bool { _, ok := kept[v.Key()]; return !ok }
 	p.Versions = slices.DeleteFunc(p.Versions, drop)
 	p.Edited = slices.DeleteFunc(p.Edited, drop)
+	p.Yanked = slices.DeleteFunc(p.Yanked, drop)
 }
 
 // refuseDependents refuses archives with a version that depends on one's own

@@ -16,6 +16,7 @@ type Pending struct {
 	Record       *refs.Archive        // nil when it is deleted
 	Versions     []refs.VersionRecord // that the team lacks, in order
 	Edited       []refs.VersionRecord // published ones whose dependencies changed here
+	Yanked       []refs.VersionRecord // published ones that were yanked here, or are not any more
 	Metadata     []string             // keys that changed
 	Tags         []string             // "+added", "-removed"
 	Conflicts    []Conflict
@@ -185,14 +186,21 @@ func (t *syncTx) pendingVersions(ctx context.Context, p *Pending) error {
 			return err
 		}
 		p.keys[key] = pendingKey{true, v.Tree}
-		if b.there {
-			p.Edited = append(p.Edited, v)
-		} else {
+		if !b.there {
 			p.Versions = append(p.Versions, v)
+			continue
+		}
+		edited, yanked := b.differs(v)
+		if edited {
+			p.Edited = append(p.Edited, v)
+		}
+		if yanked {
+			p.Yanked = append(p.Yanked, v)
 		}
 	}
-	slices.SortFunc(p.Versions, refs.VersionRecord.Compare)
-	slices.SortFunc(p.Edited, refs.VersionRecord.Compare)
+	for _, list := range [][]refs.VersionRecord{p.Versions, p.Edited, p.Yanked} {
+		slices.SortFunc(list, refs.VersionRecord.Compare)
+	}
 	return nil
 }
 

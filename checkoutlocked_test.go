@@ -1,0 +1,85 @@
+package datafs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pretendClone copies instead of sharing blocks.
+func pretendClone(src, dst string, mode fs.FileMode) error {
+	b, err := os.ReadFile(src)
+	if err == nil {
+		err = os.WriteFile(dst, b, mode)
+	}
+	return err
+}
+
+func TestCheckoutByReflink(t *testing.T) {
+	api, out := shelf(t)
+	clone = func(_, dst string, _ fs.FileMode) error {
+		return &os.PathError{Op: "clone", Path: dst, Err: errors.ErrUnsupported}
+	}
+	defer func() { clone = cloneFile }()
+	_, err := api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins, Link: "reflink"})
+	wantError(t, err, "files cannot be shared by reflink between "+api.Repo()+" and "+out+": unsupported operation", nil)
+	equal(t, "nothing is written", shown(t, out), "")
+	rep := must(api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins}))(t)
+	equal(t, "auto", rep.Way, "copy")
+	equal(t, "no copies are kept", must(api.Stats(t.Context()))(t).Copies, int64(0))
+
+	clone = pretendClone
+	out += "2"
+	rep = must(api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins}))(t)
+	equal(t, "auto", rep.Way, "reflink")
+	equal(t, "tree", shown(t, out), shelfOld)
+	equal(t, "mode", must(os.Stat(filepath.Join(out, "data", "f")))(t).Mode()&0o200, fs.FileMode(0o200))
+	equal(t, "again", checkedOut(t, api, out, pinned(oldPins)), "0 written, 5 unchanged, 0 removed, 0 left")
+	equal(t, "copies", must(api.GC(t.Context(), false))(t).Copies, int64(4))
+}
+
+// TestLockedCheckout restores a lock in an empty repository that knows only the
+// authority.
+func TestLockedCheckout(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	put(t, newArchive(t, alice, "x"), "one")
+	must(newArchive(t, alice, "d").Update(t.Context(), writeTree(t, map[string]string{"a": "A", "b/c": "C"}), nil))(t)
+	push(t, alice)
+	requirements := filepath.Join(t.TempDir(), "paper.txt")
+	noError(t, os.WriteFile(requirements, []byte("x\nd\n"), 0o644))
+	lock := must(alice.Lock(t.Context(), &LockOptions{Requirements: requirements}))(t).File
+	put(t, archive(t, alice, "x"), "two")
+
+	out := t.TempDir()
+	locked := CheckoutOptions{Locked: lock}
+	equal(t, "alice", checkedOut(t, alice, filepath.Join(out, "alice"), locked), "3 written, 0 unchanged, 0 removed, 0 left")
+	equal(t, "bob", checkedOut(t, bob, filepath.Join(out, "bob"), locked), "3 written, 0 unchanged, 0 removed, 0 left")
+	equal(t, "the same", shown(t, filepath.Join(out, "bob")), shown(t, filepath.Join(out, "alice")))
+	equal(t, "the tree", shown(t, filepath.Join(out, "bob")), "d/\nd/a: A\nd/b/\nd/b/c: C\nx: one")
+	equal(t, "again", checkedOut(t, bob, filepath.Join(out, "bob"), locked), "0 written, 3 unchanged, 0 removed, 0 left")
+	locked.Archives = []string{"x"}
+	equal(t, "one", checkedOut(t, bob, filepath.Join(out, "one"), locked), "1 written, 0 unchanged, 0 removed, 0 left")
+	locked.Archives = []string{"y"}
+	_, err := bob.Checkout(t.Context(), out, &locked)
+	wantError(t, err, lock+` does not lock an archive "y"`, fs.ErrNotExist)
+
+	text := string(must(os.ReadFile(lock))(t))
+	l := must(ReadLock(lock))(t)
+	for _, a := range l.Archives {
+		if a.Archive == "x" {
+			text = strings.ReplaceAll(text, a.Hash, strings.Repeat("1", 64))
+		}
+	}
+	noError(t, os.WriteFile(lock, []byte(text), 0o644))
+	_, err = bob.Checkout(t.Context(), filepath.Join(out, "bad"), &CheckoutOptions{Locked: lock})
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "bad", "x")); err == nil {
+		t.Error("the file is there")
+	}
+}

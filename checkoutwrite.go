@@ -1,0 +1,463 @@
+package datafs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeebo/blake3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects"
+)
+
+const (
+	checkoutTemp  = manifestName + ".tmp" // where files are written before they get their names
+	checkoutGroup = 256                   // files that a worker writes at a time
+
+	// checkoutAge is how much older than it is a written file is made: then any
+	// later change shows in its time, however coarse the filesystem's clock.
+	checkoutAge = 3 * time.Second
+)
+
+// write writes what is planned. The manifest says so before, and at the end,
+// however that comes about, how it went.
+func (co *checkout) write(ctx context.Context) (err error) {
+	if !co.changed {
+		return nil
+	}
+	if err := co.save(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, co.finish(ctx)) }()
+	if err := co.prepare(ctx); err != nil {
+		return err
+	}
+	if err := co.writeFiles(ctx); err != nil {
+		return err
+	}
+	return co.writeLinks(ctx)
+}
+
+// prepare makes the directories.
+func (co *checkout) prepare(ctx context.Context) error {
+	if err := co.root.RemoveAll(checkoutTemp); err != nil {
+		return fmt.Errorf("remove what an interrupted checkout left: %w", err)
+	}
+	if err := co.root.Mkdir(checkoutTemp, 0o777); err != nil {
+		return err
+	}
+	if co.some(objects.KindFile, objects.KindExec) {
+		if err := co.chooseWay(ctx); err != nil {
+			return err
+		}
+	}
+	for _, name := range co.block {
+		if err := co.root.Remove(name); err != nil {
+			return fmt.Errorf("replace by a directory: %w", err)
+		}
+	}
+	for _, dir := range co.newDirs {
+		if err := co.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// some says that some entry of these kinds will be written.
+func (co *checkout) some(kinds ...objects.Kind) bool {
+	for _, t := range co.targets {
+		for i, f := range t.next.files {
+			if t.toWrite(i) && slices.Contains(kinds, f.kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *target) toWrite(i int) bool { return t.acts[i] == actNew || t.acts[i] == actReplace }
+
+// finish puts away the temporary files and writes the manifest.
+func (co *checkout) finish(ctx context.Context) error {
+	err := co.root.RemoveAll(checkoutTemp)
+	if co.copies != nil {
+		err = errors.Join(err, co.copies.close(context.WithoutCancel(ctx)))
+		co.restat()
+	}
+	slices.SortFunc(co.rep.Kept, func(x, y KeptFile) int { return objects.ComparePaths(x.Path, y.Path) })
+	return errors.Join(err, co.save())
+}
+
+// restat takes the states of files that share one inode again: each further
+// name changed it.
+func (co *checkout) restat() {
+	if co.rep.Way != wayHardlink {
+		return
+	}
+	for _, t := range co.targets {
+		for i := range t.next.files {
+			f := &t.next.files[i]
+			if !t.toWrite(i) || f.at == 0 || !f.kind.IsFile() {
+				continue
+			}
+			fi, err := co.root.Lstat(t.full(f))
+			if err != nil {
+				continue
+			}
+			now := index.StatOf(fi)
+			if f.stat.CTime = now.CTime; f.stat == now {
+				f.at = settledAt(now)
+			}
+		}
+	}
+}
+
+// settledAt is when the state of a file that was made older is known not to be
+// of the moment of a change.
+func settledAt(st index.Stat) int64 { return max(st.CTime, st.MTime) + int64(checkoutAge) }
+
+// job is a file to write.
+type checkoutJob struct {
+	t *target
+	i int
+	e objects.Entry
+}
+
+// writeFiles writes the files by several workers.
+func (co *checkout) writeFiles(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	groups := make(chan []checkoutJob)
+	var names atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			w := &checkoutWorker{co: co, contents: co.api.store.Contents(), names: &names}
+			for group := range groups {
+				if err := w.group(gctx, group); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		defer close(groups)
+		w := &checkoutWorker{co: co, contents: co.api.store.Contents(), names: &names}
+		return co.distribute(gctx, groups, w)
+	})
+	return g.Wait()
+}
+
+// distribute hands the files to the workers in groups. It writes large ones
+// itself, since those keep all cores busy one after another.
+func (co *checkout) distribute(ctx context.Context, groups chan<- []checkoutJob, w *checkoutWorker) error {
+	var group []checkoutJob
+	send := func() error {
+		select {
+		case groups <- group:
+			group = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for job, err := range co.jobs(ctx) {
+		if err != nil {
+			return err
+		}
+		if job.e.Large() {
+			if err := w.group(ctx, []checkoutJob{job}); err != nil {
+				return err
+			}
+			continue
+		}
+		if group = append(group, job); len(group) == checkoutGroup {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	return send()
+}
+
+// jobs lists the files to write.
+func (co *checkout) jobs(ctx context.Context) func(yield func(checkoutJob, error) bool) {
+	return func(yield func(checkoutJob, error) bool) {
+		var missing []*target // whose entries have not been read
+		for _, t := range co.targets {
+			switch {
+			case !slices.ContainsFunc(t.acts, func(a act) bool { return a == actNew || a == actReplace }):
+			case t.entries == nil:
+				missing = append(missing, t)
+			default:
+				if !t.jobs(yield) {
+					return
+				}
+			}
+		}
+		for batch := range slices.Chunk(missing, pullBatch) {
+			if err := co.bring(ctx, batch); err != nil {
+				yield(checkoutJob{}, err)
+				return
+			}
+			trees := co.trees(ctx, batch)
+			for i, t := range batch {
+				if err := t.read(ctx, trees[i]); err != nil {
+					yield(checkoutJob{}, fmt.Errorf("%s %s: %w", t.next.name, t.next.version, err))
+					return
+				}
+				if !t.jobs(yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// read reads the entries of a target whose files are known; tree may be nil.
+func (t *target) read(ctx context.Context, tree *objects.Tree) (err error) {
+	if tree == nil {
+		if tree, err = t.chosen.content().Tree(ctx, t.next.tree); err != nil {
+			return err
+		}
+	}
+	probe := &target{chosen: t.chosen, next: checkedArchive{dir: t.next.dir}}
+	if err := probe.listEntries(ctx, tree); err != nil {
+		return err
+	}
+	same := slices.EqualFunc(probe.next.files, t.next.files, func(x, y checkedFile) bool { return x.path == y.path && x.identity == y.identity })
+	if !same {
+		return &HintError{errorf(ErrCorrupt, "the manifest %s does not say what is in the tree", manifestName), manifestHint}
+	}
+	t.entries = probe.entries
+	return nil
+}
+
+// jobs hands out the files to write, and lets go of the entries.
+func (t *target) jobs(yield func(checkoutJob, error) bool) bool {
+	entries := t.entries
+	t.entries = nil
+	for i := range entries {
+		if t.toWrite(i) && entries[i].Kind.IsFile() && !yield(checkoutJob{t, i, entries[i]}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkoutWorker writes files, one after another.
+type checkoutWorker struct {
+	co       *checkout
+	contents *objects.Contents
+	names    *atomic.Int64
+}
+
+func (w *checkoutWorker) group(ctx context.Context, group []checkoutJob) error {
+	entries := make([]objects.Entry, len(group))
+	for i := range group {
+		entries[i] = group[i].e
+	}
+	done := 0
+	err := w.contents.Each(ctx, entries, func(i int, content func(io.Writer) error) error {
+		err := w.file(ctx, &group[i], content)
+		if err == nil {
+			done++
+		}
+		return err
+	})
+	if err == nil || ctx.Err() != nil || !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	// Some content went since it was brought, or is damaged: it may be elsewhere.
+	for i := range group[done:] {
+		job := &group[done+i]
+		one := func(_ int, content func(io.Writer) error) error { return w.file(ctx, job, content) }
+		if err := job.t.chosen.content().Contents().Each(ctx, []objects.Entry{job.e}, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file writes one file under a temporary name, and then gives it its own.
+func (w *checkoutWorker) file(ctx context.Context, job *checkoutJob, content func(io.Writer) error) (err error) {
+	f := &job.t.next.files[job.i]
+	full := job.t.full(f)
+	tmp := path.Join(checkoutTemp, strconv.FormatInt(w.names.Add(1), 10))
+	defer func() {
+		if err != nil {
+			w.co.root.Remove(tmp)
+			err = fmt.Errorf("write %s: %w", full, err)
+		}
+	}()
+	verified := func(out io.Writer) error { return w.co.verified(out, f, job.t, content) }
+	if w.co.copies != nil {
+		err = w.co.copies.share(ctx, f, verified, filepath.Join(w.co.dir, filepath.FromSlash(tmp)))
+	} else {
+		err = w.copy(tmp, f, verified)
+	}
+	if err != nil {
+		return err
+	}
+	placed, err := w.co.settle(tmp, full, f, job.t.acts[job.i])
+	if err != nil {
+		return err
+	}
+	w.co.wrote(job.t, job.i, placed)
+	return nil
+}
+
+// verified passes content on and checks it against what is wanted.
+func (co *checkout) verified(out io.Writer, f *checkedFile, t *target, content func(io.Writer) error) error {
+	h := blake3.New()
+	counted := co.api.counted(out, t.next.name, t.out.Size)
+	if err := content(io.MultiWriter(h, counted)); err != nil {
+		return err
+	}
+	var got objects.ID
+	if h.Sum(got[:0]); got != f.hash {
+		return errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", got, f.hash)
+	}
+	return nil
+}
+
+func (w *checkoutWorker) copy(tmp string, f *checkedFile, content func(io.Writer) error) error {
+	mode := fs.FileMode(0o666)
+	if f.kind == objects.KindExec {
+		mode = 0o777
+	}
+	out, err := w.co.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	err = content(out)
+	fi, statErr := out.Stat()
+	if err := errors.Join(err, statErr, out.Close()); err != nil {
+		return err
+	}
+	past := fi.ModTime().Add(-checkoutAge)
+	return w.co.root.Chtimes(tmp, past, past)
+}
+
+// settle gives a file its name, if that still is as it was seen, and takes its
+// state.
+func (co *checkout) settle(tmp, full string, f *checkedFile, a act) (placed bool, err error) {
+	if a == actNew {
+		placed, err = co.settleNew(tmp, full)
+	} else {
+		placed, err = co.settleOver(tmp, full, f)
+	}
+	if err != nil || !placed {
+		co.root.Remove(tmp)
+		return false, err
+	}
+	fi, err := co.root.Lstat(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil // it went at once
+	}
+	if err != nil {
+		return false, err
+	}
+	f.stat, f.was, f.found = index.StatOf(fi), nil, false
+	if f.stat.Size == f.size || f.kind == objects.KindSymlink {
+		f.at = settledAt(f.stat)
+	}
+	return true, nil
+}
+
+// settleNew never replaces what has come meanwhile. Where the filesystem has no
+// hard links there is a moment in which it could.
+func (co *checkout) settleNew(tmp, full string) (bool, error) {
+	err := co.root.Link(tmp, full)
+	if err == nil {
+		return true, co.root.Remove(tmp)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if _, err := co.root.Lstat(full); err == nil {
+		return false, nil
+	}
+	return true, co.root.Rename(tmp, full)
+}
+
+func (co *checkout) settleOver(tmp, full string, f *checkedFile) (bool, error) {
+	fi, err := co.root.Lstat(full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return co.settleNew(tmp, full)
+	case err != nil:
+		return false, err
+	case index.StatOf(fi) != f.stat:
+		return false, nil
+	case fi.IsDir():
+		if err := co.root.Remove(full); err != nil {
+			return false, nil // something has come into it
+		}
+	}
+	return true, co.root.Rename(tmp, full)
+}
+
+// wrote counts a file that was written, or that had to be kept after all.
+func (co *checkout) wrote(t *target, i int, placed bool) {
+	f := &t.next.files[i]
+	if !placed {
+		co.keep(t.full(f), t.next.name, "it changed meanwhile")
+	}
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	if placed {
+		co.rep.Written++
+		co.rep.Bytes += f.size
+		return
+	}
+	if t.out.Kept++; t.acts[i] == actNew {
+		t.out.New--
+	} else {
+		t.out.Replaced--
+	}
+	t.acts[i], f.at = actKeep, 0
+}
+
+// writeLinks makes the symbolic links, when all else is there: nothing is
+// written through them.
+func (co *checkout) writeLinks(ctx context.Context) error {
+	tmp := path.Join(checkoutTemp, "link")
+	for _, t := range co.targets {
+		for i := range t.next.files {
+			f := &t.next.files[i]
+			if f.kind != objects.KindSymlink || !t.toWrite(i) {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			full := t.full(f)
+			err := objects.CheckLink(f.path, f.link)
+			if err == nil {
+				err = co.root.Symlink(f.link, tmp)
+			}
+			if err != nil {
+				return fmt.Errorf("make link %s: %w", full, err)
+			}
+			placed, err := co.settle(tmp, full, f, t.acts[i])
+			if err != nil {
+				return fmt.Errorf("make link %s: %w", full, err)
+			}
+			co.wrote(t, i, placed)
+		}
+	}
+	return nil
+}

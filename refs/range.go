@@ -1,0 +1,144 @@
+package refs
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Clause is one comparison of a Range.
+type Clause struct {
+	Op      string // ">=", ">", "<=", "<", "!=", "~=" or "=="
+	Version Version
+	Patch   bool // of "~=": a patch number was written, even if it was 0
+}
+
+// Range is a set of versions: those that all of its clauses allow. The meaning
+// of the clauses is that of PEP 440 (https://peps.python.org/pep-0440/), as far
+// as there are such version numbers here.
+type Range []Clause
+
+var (
+	clauseForm = regexp.MustCompile(`^([=<>!~^]+)\s*(.*)$`)
+	number     = regexp.MustCompile(`^[0-9]+$`)
+)
+
+const possible = `write for example NAME, NAME==1.0, NAME==latest or NAME>=1.0,<2.0 (with >=, >, <=, <, !=, ~= or ==)`
+
+// ParseRange reads clauses joined by commas, ">=1.0,<2". Spaces around the
+// parts do not count. In clauses other than == and ~= a lone number stands for
+// the version with a minor number of 0. A range that no version can satisfy is
+// none the less one. Errors wrap fs.ErrInvalid.
+func ParseRange(s string) (Range, error) {
+	var r Range
+	for text := range strings.SplitSeq(s, ",") {
+		c, err := parseClause(strings.TrimSpace(text), s)
+		if err != nil {
+			return nil, err
+		}
+		r = append(r, c)
+	}
+	return r, nil
+}
+
+func parseClause(text, whole string) (c Clause, err error) {
+	if text == "" {
+		return c, invalid(`a comparison is missing in "%s": %s`, printable(whole), possible)
+	}
+	m := clauseForm.FindStringSubmatch(text)
+	if m == nil {
+		return c, invalid(`"%s" does not begin with a comparison: %s`, printable(text), possible)
+	}
+	c.Op = m[1]
+	if !slices.Contains([]string{">=", ">", "<=", "<", "!=", "~=", "=="}, c.Op) {
+		return c, invalid(`"%s" is no comparison: %s`, c.Op, possible)
+	}
+	if err = checkOperand(c.Op, m[2], whole); err != nil {
+		return c, err
+	}
+	operand := m[2]
+	if number.MatchString(operand) && c.Op != "==" && c.Op != "~=" {
+		operand += ".0"
+	}
+	c.Version, err = ParseVersion(operand)
+	c.Patch = c.Op == "~=" && strings.Count(operand, ".") == 2
+	return c, err
+}
+
+// checkOperand explains the usual mistakes better than ParseVersion can.
+func checkOperand(op, operand, whole string) error {
+	switch {
+	case operand == "" && op != "==":
+		return invalid(`a version is missing behind "%s": %s`, op, possible)
+	case operand == latestText:
+		return invalid(`"latest" goes with no other comparison than a single "==" in "%s"`, printable(whole))
+	case op == "==" && strings.Contains(operand, "=="):
+		return invalid(`more than one "==" in "%s"`, printable(whole))
+	case strings.ContainsAny(operand, "<>=~!^"):
+		return invalid(`a comma is missing between the comparisons "%s%s": %s`, op, printable(operand), possible)
+	case strings.Contains(operand, "*"):
+		return invalid(`"%s%s" is not understood: write ~=1.0 for all of 1.x, ~=1.0.0 for all of 1.0.x`, op, printable(operand))
+	case op == "~=" && number.MatchString(operand):
+		return invalid(`"~=%s" says too little: write ~=%s.0 for all of %s.x`, operand, operand, operand)
+	}
+	return nil
+}
+
+// String is the range as ParseRange reads it.
+func (r Range) String() string {
+	texts := make([]string, len(r))
+	for i, c := range r {
+		texts[i] = c.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+// String is the clause as it is written in a range.
+func (c Clause) String() string {
+	v := c.Version
+	if !c.Patch || v.Patch != 0 {
+		return c.Op + v.String()
+	}
+	short := Version{Major: v.Major, Minor: v.Minor}.String()
+	return c.Op + short + ".0" + strings.TrimPrefix(v.String(), short)
+}
+
+// Allows reports whether v is in the range. A pre-release is only if one of the
+// clauses names a pre-release; to exclude one by != does not count as that.
+func (r Range) Allows(v Version) bool {
+	asked := v.Stage == Release
+	for _, c := range r {
+		if !c.allows(v) {
+			return false
+		}
+		asked = asked || c.Version.Stage != Release && c.Op != "!="
+	}
+	return asked
+}
+
+func (c Clause) allows(v Version) bool {
+	order := v.Compare(c.Version)
+	switch c.Op {
+	case ">=":
+		return order >= 0
+	case ">":
+		return order > 0
+	case "<=":
+		return order <= 0
+	case "<":
+		return order < 0 && !(c.Version.Stage == Release && v.Stage != Release && v.final() == c.Version)
+	case "!=":
+		return order != 0
+	case "~=":
+		return order >= 0 && v.Major == c.Version.Major && (!c.Patch || v.Minor == c.Version.Minor)
+	}
+	return order == 0
+}
+
+// final is the release that v is a pre-release of.
+func (v Version) final() Version { return Version{Major: v.Major, Minor: v.Minor, Patch: v.Patch} }
+
+// pins reports whether the range has v as its only version.
+func (r Range) pins(v Version) bool {
+	return slices.Contains(r, Clause{Op: "==", Version: v}) && r.Allows(v)
+}
