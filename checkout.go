@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,9 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
+
+// manyArchives is from how many on a checkout looks after its memory.
+const manyArchives = 10_000
 
 // CheckoutOptions say what to write into a directory, and how.
 type CheckoutOptions struct {
@@ -75,6 +79,9 @@ func (a *API) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) (
 	if rep.Chosen, err = a.checkoutChoice(ctx, opts); err != nil {
 		return rep, err
 	}
+	if len(rep.Chosen) > manyArchives {
+		debug.FreeOSMemory() // what choosing took is more than what is left of it
+	}
 	co := &checkout{api: a, opts: opts, rep: &rep, dirs: map[string]dirState{}, gone: map[string]bool{}}
 	if co.dir, err = a.checkoutDir(dir); err != nil {
 		return rep, err
@@ -82,7 +89,7 @@ func (a *API) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) (
 	if err := co.aim(); err != nil {
 		return rep, err
 	}
-	if err := co.open(); err != nil {
+	if err := co.open(ctx); err != nil {
 		return rep, err
 	}
 	err = co.run(ctx)
@@ -191,6 +198,9 @@ func (t *target) full(f *checkedFile) string { return path.Join(t.next.name, f.p
 
 // aim checks that the archives have places of their own.
 func (co *checkout) aim() error {
+	if rel, err := filepath.Rel(co.api.Repo(), co.dir); err == nil && filepath.IsLocal(rel) {
+		return errorf(fs.ErrInvalid, "%s belongs to the repository: check out into another directory", co.dir)
+	}
 	list := co.rep.Chosen
 	co.rep.Archives = make([]CheckedOut, len(list))
 	names := make([]string, len(list))
@@ -245,7 +255,7 @@ func (co *checkout) allowed(name string) error {
 }
 
 // open makes the directory and takes its lock.
-func (co *checkout) open() (err error) {
+func (co *checkout) open(ctx context.Context) (err error) {
 	if !co.opts.DryRun {
 		if err := os.MkdirAll(co.dir, 0o777); err != nil {
 			return fmt.Errorf("make directory: %w", err)
@@ -260,7 +270,7 @@ func (co *checkout) open() (err error) {
 		return fmt.Errorf("check out: %w", err)
 	}
 	if !co.opts.DryRun {
-		if err := co.take(); err != nil {
+		if err := co.take(ctx); err != nil {
 			return errors.Join(err, co.close())
 		}
 	}
@@ -271,20 +281,16 @@ func (co *checkout) open() (err error) {
 }
 
 // take locks the directory against other checkouts.
-func (co *checkout) take() error {
-	if fi, err := co.root.Lstat(manifestName + ".lock"); err == nil && !fi.Mode().IsRegular() {
-		return errorf(fs.ErrExist, "%s is not a file", filepath.Join(co.dir, manifestName+".lock"))
+func (co *checkout) take(ctx context.Context) (err error) {
+	const name = manifestName + ".lock"
+	if fi, err := co.root.Lstat(name); err == nil && !fi.Mode().IsRegular() {
+		return errorf(fs.ErrExist, "%s is not a file", filepath.Join(co.dir, name))
 	}
-	lock := flock.New(filepath.Join(co.dir, manifestName+".lock"))
-	ok, err := lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("lock %s: %w", co.dir, err)
-	}
-	if !ok {
+	co.lock, err = co.api.waitLock(ctx, filepath.Join(co.dir, name), true)
+	if errors.Is(err, ErrBusy) {
 		return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
 	}
-	co.lock = lock
-	return nil
+	return err
 }
 
 func (co *checkout) close() (err error) {

@@ -206,6 +206,7 @@ func TestCheckoutRefusesPlaces(t *testing.T) {
 	}{
 		{"two archives of which one is inside the other", out, "d\nd/inside\n", `archives "d" and "d/inside" would share a place: check them out into directories of their own`, fs.ErrExist},
 		{"the name of a repository", out, ".datafs/x\n", `archive ".datafs/x" cannot be checked out here: its place belongs to datafs itself`, fs.ErrInvalid},
+		{"into the repository", api.Repo(), "data/f\n", api.Repo() + " belongs to the repository: check out into another directory", fs.ErrInvalid},
 		{"the repository itself", filepath.Dir(api.Repo()), "repo/x\n", `archive "repo/x" cannot be checked out here: its place belongs to datafs itself`, fs.ErrInvalid},
 	} {
 		_, err := api.Checkout(t.Context(), test.dir, &CheckoutOptions{Requirements: test.pins})
@@ -266,6 +267,7 @@ func TestTwoCheckoutsAtOnce(t *testing.T) {
 	noError(t, os.MkdirAll(out, 0o755))
 	l := flock.New(filepath.Join(out, manifestName+".lock"))
 	must(l.TryLock())(t)
+	api.opts.LockTimeout = time.Millisecond
 	_, err := api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins})
 	wantError(t, err, "another checkout into "+out+" is under way", ErrBusy)
 	noError(t, l.Unlock())

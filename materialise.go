@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -110,13 +111,29 @@ type copies struct {
 	way  string
 	lock *flock.Flock
 
-	mu   sync.Mutex              // guards what follows
-	used map[string]index.Cached // by path: what was verified
-	busy map[string]*sync.Mutex  // by path: one makes it, others wait
+	busy [256]sync.Mutex // by the first byte of the hash: one makes a copy, others wait
+
+	mu   sync.Mutex             // guards what follows
+	used map[copyKey]index.Stat // what was verified
+}
+
+// copyKey names a copy.
+type copyKey struct {
+	hash objects.ID
+	exec bool
+}
+
+func (k *copies) path(key copyKey) string {
+	name := key.hash.String()
+	name = filepath.Join(k.dir, name[:2], name)
+	if key.exec {
+		name += copiesSuffix
+	}
+	return name
 }
 
 func (a *API) openCopies(ctx context.Context, way string) (*copies, error) {
-	k := &copies{api: a, dir: filepath.Join(a.Repo(), copiesDir), way: way, used: map[string]index.Cached{}, busy: map[string]*sync.Mutex{}}
+	k := &copies{api: a, dir: filepath.Join(a.Repo(), copiesDir), way: way, used: map[copyKey]index.Stat{}}
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -126,13 +143,19 @@ func (a *API) openCopies(ctx context.Context, way string) (*copies, error) {
 }
 
 func (a *API) lockCopies(ctx context.Context, alone bool) (*flock.Flock, error) {
+	return a.waitLock(ctx, filepath.Join(a.Repo(), copiesLock), alone)
+}
+
+// waitLock takes a lock that others may hold for a while. When that takes too
+// long the error wraps ErrBusy.
+func (a *API) waitLock(ctx context.Context, name string, alone bool) (*flock.Flock, error) {
 	wait := a.opts.storeTimeout()
 	if wait == 0 {
 		wait = time.Minute
 	}
 	bounded, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	l := flock.New(filepath.Join(a.Repo(), copiesLock))
+	l := flock.New(name)
 	try := l.TryRLockContext
 	if alone {
 		try = l.TryLockContext
@@ -144,42 +167,52 @@ func (a *API) lockCopies(ctx context.Context, alone bool) (*flock.Flock, error) 
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("lock %s: %w", l.Path(), ErrBusy)
+		return nil, fmt.Errorf("lock %s: %w", name, ErrBusy)
 	}
-	return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	return nil, fmt.Errorf("lock %s: %w", name, err)
 }
 
 // close records the states of the copies that were used: links change them.
-func (k *copies) close(ctx context.Context) error {
+func (k *copies) close(ctx context.Context) (err error) {
 	known := map[string]index.Cached{}
-	for name, c := range k.used {
-		fi, err := os.Lstat(name)
-		if err != nil {
+	for key, st := range k.used {
+		name := k.path(key)
+		fi, statErr := os.Lstat(name)
+		if statErr != nil {
 			continue
 		}
 		now := index.StatOf(fi)
-		if c.CTime = now.CTime; c.Stat == now {
-			c.At = settledAt(now)
-			known[name] = c
+		if st.CTime = now.CTime; st == now {
+			known[name] = index.Cached{Stat: now, Hash: key.hash, At: settledAt(now)}
+		}
+		if len(known) == pullBatch {
+			err = errors.Join(err, k.api.index.Cache(ctx, known))
+			clear(known)
 		}
 	}
-	return errors.Join(k.api.index.Cache(ctx, known), k.lock.Unlock())
+	return errors.Join(err, k.api.index.Cache(ctx, known), k.lock.Unlock())
 }
 
 // share makes dst, a new file, share the copy of a file, which is made of its
 // content where it is not there or not sound.
 func (k *copies) share(ctx context.Context, f *checkedFile, content func(io.Writer) error, dst string) error {
-	name := f.hash.String()
-	name = filepath.Join(k.dir, name[:2], name)
-	mode := fs.FileMode(0o666)
-	if f.kind == objects.KindExec {
-		name, mode = name+copiesSuffix, 0o777
+	key, mode := copyKey{f.hash, f.kind == objects.KindExec}, fs.FileMode(0o666)
+	if key.exec {
+		mode = 0o777
 	}
-	defer k.only(name)()
-	if err := k.ensure(ctx, name, f, content); err != nil {
+	busy := &k.busy[key.hash[0]]
+	busy.Lock()
+	defer busy.Unlock()
+	if err := k.ensure(ctx, key, content); err != nil {
 		return err
 	}
-	if err := shareFile(k.way, name, dst, mode); err != nil || k.way == wayHardlink {
+	err := shareFile(k.way, k.path(key), dst, mode)
+	if errors.Is(err, syscall.EMLINK) { // it has as many names as a file can have
+		if err = k.fresh(key, content); err == nil {
+			err = shareFile(k.way, k.path(key), dst, mode)
+		}
+	}
+	if err != nil || k.way == wayHardlink {
 		return err
 	}
 	return backdate(dst)
@@ -195,79 +228,78 @@ func backdate(name string) error {
 	return os.Chtimes(name, past, past)
 }
 
-// only lets one goroutine at a time work on a copy.
-func (k *copies) only(name string) (done func()) {
-	k.mu.Lock()
-	m := k.busy[name]
-	if m == nil {
-		m = &sync.Mutex{}
-		k.busy[name] = m
-	}
-	k.mu.Unlock()
-	m.Lock()
-	return m.Unlock
-}
-
 // ensure makes sure that the copy is there and sound.
-func (k *copies) ensure(ctx context.Context, name string, f *checkedFile, content func(io.Writer) error) error {
-	fi, err := os.Lstat(name)
+func (k *copies) ensure(ctx context.Context, key copyKey, content func(io.Writer) error) error {
+	fi, err := os.Lstat(k.path(key))
 	if err == nil && fi.Mode().IsRegular() {
-		if sound, err := k.sound(ctx, name, fi, f.hash); err != nil || sound {
+		if sound, err := k.sound(ctx, key, fi); err != nil || sound {
 			return err
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := k.make(name, f, content); err != nil {
+	return k.fresh(key, content)
+}
+
+// fresh makes the copy, also where there is one.
+func (k *copies) fresh(key copyKey, content func(io.Writer) error) error {
+	name := k.path(key)
+	if err := k.make(name, content); err != nil {
 		return fmt.Errorf("make a copy to share: %w", err)
 	}
-	if fi, err = os.Lstat(name); err == nil {
-		k.use(name, index.Cached{Stat: index.StatOf(fi), Hash: f.hash})
+	fi, err := os.Lstat(name)
+	if err == nil {
+		k.use(key, index.StatOf(fi))
 	}
 	return err
 }
 
 // sound says that a copy holds what its name says: by its state, if that is
 // known, else by its bytes.
-func (k *copies) sound(ctx context.Context, name string, fi fs.FileInfo, want objects.ID) (bool, error) {
+func (k *copies) sound(ctx context.Context, key copyKey, fi fs.FileInfo) (bool, error) {
 	now := index.StatOf(fi)
 	k.mu.Lock()
-	c, used := k.used[name]
+	st, used := k.used[key]
 	k.mu.Unlock()
-	if used && c.MTime == now.MTime && c.Inode == now.Inode && c.Size == now.Size {
+	if used && st.MTime == now.MTime && st.Inode == now.Inode && st.Size == now.Size {
 		return true, nil // of this very run, which has made links of it
 	}
+	name := k.path(key)
 	known, err := k.api.index.Cached(ctx, []string{name})
 	if err != nil {
 		return false, err
 	}
-	if known[0].Hash != want || !known[0].Fresh(now) {
-		root, err := os.OpenRoot(k.dir)
-		if err != nil {
-			return false, err
-		}
-		defer root.Close()
-		rel, err := filepath.Rel(k.dir, name)
-		if err != nil {
-			return false, err
-		}
-		if got, err := hashFile(root, filepath.ToSlash(rel)); err != nil || got != want {
+	if known[0].Hash != key.hash || !known[0].Fresh(now) {
+		if got, err := k.hash(name); err != nil || got != key.hash {
 			return false, nil // it is made anew
 		}
 	}
-	k.use(name, index.Cached{Stat: now, Hash: want})
+	k.use(key, now)
 	return true, nil
 }
 
-func (k *copies) use(name string, c index.Cached) {
+func (k *copies) hash(name string) (id objects.ID, err error) {
+	root, err := os.OpenRoot(k.dir)
+	if err != nil {
+		return id, err
+	}
+	defer root.Close()
+	rel, err := filepath.Rel(k.dir, name)
+	if err != nil {
+		return id, err
+	}
+	return hashFile(root, filepath.ToSlash(rel))
+}
+
+func (k *copies) use(key copyKey, st index.Stat) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.used[name] = c
+	k.used[key] = st
 }
 
 // make writes a copy, read-only, whole or not at all.
-func (k *copies) make(name string, f *checkedFile, content func(io.Writer) error) error {
+func (k *copies) make(name string, content func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}

@@ -108,6 +108,10 @@ func pathFlag() cli.Flag {
 	return &cli.StringFlag{Name: "path", Usage: "`FILE` inside a directory archive"}
 }
 
+func requirementsFlag() cli.Flag {
+	return &cli.StringFlag{Name: "r", Usage: "`FILE` of requirements, or their text, instead of the usual ones"}
+}
+
 func messageFlag() cli.Flag {
 	return &cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "`TEXT` for the log"}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -12,7 +13,7 @@ import (
 func checkoutCommands(s *session) []*cli.Command {
 	return []*cli.Command{
 		command(catReproduce, "checkout", "[ARCHIVE[REQUIREMENT]...]", "write what is required into a directory", s.checkout,
-			&cli.StringFlag{Name: "r", Usage: "`FILE` of requirements, as --requirements"},
+			requirementsFlag(),
 			&cli.StringFlag{Name: "dir", Usage: "`DIR` to write to, which is made (default: the working directory)"},
 			&cli.StringFlag{Name: "link", Value: "auto", Usage: "`WAY` to write files: copy, reflink (share blocks), hardlink (share files, read-only), or auto: reflink where that works, else copy (default: auto)"},
 			&cli.BoolFlag{Name: "locked", Usage: "take exactly what the lock beside the requirements says; ask no manager"},
@@ -58,7 +59,6 @@ func (s *session) checkout(c *cli.Context) error {
 	if c.String("lock") != "" && !c.Bool("locked") {
 		return usagef("", "--lock goes with --locked")
 	}
-	s.local = false
 	api, err := s.open(c)
 	if err != nil {
 		return err
@@ -72,6 +72,7 @@ func (s *session) checkout(c *cli.Context) error {
 			opts.Locked = api.LockFile(c.String("r"))
 		}
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // with very many files memory is dearer than time
 	rep, err := api.Checkout(c.Context, c.String("dir"), opts)
 	if err == nil || len(rep.Kept) > 0 {
 		if out := s.showCheckout(c, rep, opts); out != nil {

@@ -148,17 +148,18 @@ func optionRow(f cli.Flag) helpRow {
 	var short, long string
 	for _, n := range f.Names() {
 		if utf8.RuneCountInString(n) == 1 {
-			short = "-" + n + ", "
+			short = "-" + n
 		} else if long == "" {
 			long = "--" + n
 		}
 	}
+	left := strings.Trim(short+", "+long, ", ")
 	usage := f.(cli.DocGenerationFlag).GetUsage()
 	if _, rest, ok := strings.Cut(usage, "`"); ok {
 		value, _, _ := strings.Cut(rest, "`")
-		long += " " + value
+		left += " " + value
 	}
-	return helpRow{short + long, strings.ReplaceAll(usage, "`", "")}
+	return helpRow{left, strings.ReplaceAll(usage, "`", "")}
 }
 
 func section(b *strings.Builder, title string, rows []helpRow) {

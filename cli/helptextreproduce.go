@@ -7,8 +7,8 @@ var reproduceHelp = map[string]string{
 What an earlier checkout wrote is replaced. Files that were edited since, or that no checkout wrote, are kept and named (exit code 4), but for --force. --prune removes what was written before and is not wanted any more. With --locked the lock decides alone, and a byte that differs is an error. "datafs status --checkout DIR" says what was edited.
 
 $ datafs checkout -r paper.txt --dir paper --link copy
-checked out climate/tas.csv 0.0.1 (1 file, 37 B)
-1 file written (37 B), 0 unchanged, 0 removed, by copy`,
+checked out climate/tas.csv 0.0.1 (1 file, 10 B)
+1 file written (10 B), 0 unchanged, 0 removed, by copy`,
 
 	"yank": `The version stays, and can be read by its number, with a warning. It is not chosen any more where none is named, by "latest" or by a range. Push and pull carry the mark; the number is never given again.
 

@@ -13,7 +13,7 @@ import (
 )
 
 func lockCommands(s *session) []*cli.Command {
-	requirements := &cli.StringFlag{Name: "r", Usage: "`FILE` of requirements, as --requirements"}
+	requirements := requirementsFlag()
 	return []*cli.Command{
 		command(catReproduce, "lock", "[NAME...]", "write exact versions and hashes of what is required into a lock", s.lock, requirements,
 			&cli.BoolFlag{Name: "deps", Usage: "also lock what they depend on; --deps=false: not (default: as in the lock that is there)"},

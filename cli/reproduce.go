@@ -7,7 +7,7 @@ const catReproduce = "Requirements and checkouts"
 
 func reproduceCommands(s *session) []*cli.Command {
 	var all []*cli.Command
-	for _, group := range [][]*cli.Command{checkoutCommands(s), lockCommands(s), graphCommands(s), runCommands(s), yankCommands(s)} {
+	for _, group := range [][]*cli.Command{lockCommands(s), checkoutCommands(s), runCommands(s), graphCommands(s), yankCommands(s)} {
 		all = append(all, group...)
 	}
 	return all

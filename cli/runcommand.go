@@ -23,7 +23,7 @@ func runCommands(s *session) []*cli.Command {
 			&cli.StringSliceFlag{Name: "out", Usage: "`ARCHIVE=FILE` that the program makes and that becomes a new version; may be repeated"},
 			&cli.StringFlag{Name: "dir", Usage: "`DIR` for the pinned versions (default: a temporary directory)"},
 			messageFlag(),
-			&cli.StringFlag{Name: "r", Usage: "`FILE` of requirements, or their text, instead of the usual ones"},
+			requirementsFlag(),
 			&cli.BoolFlag{Name: "locked", Usage: "take exactly what the lock says"},
 			&cli.BoolFlag{Name: "deps", Usage: "also what the pinned versions depend on"},
 			&cli.StringFlag{Name: "bumpversion", Usage: "`KIND` of number to raise: major, minor or patch"},
