@@ -156,9 +156,12 @@ func (a *API) waitLock(ctx context.Context, name string, alone bool) (*flock.Flo
 	bounded, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	l := flock.New(name)
-	try := l.TryRLockContext
+	once, try := l.TryRLock, l.TryRLockContext
 	if alone {
-		try = l.TryLockContext
+		once, try = l.TryLock, l.TryLockContext
+	}
+	if ok, err := once(); ok { // also where there is no time to wait
+		return l, err
 	}
 	_, err := try(bounded, 10*time.Millisecond)
 	switch {
