@@ -10,6 +10,10 @@ import (
 	"github.com/datafs/datafs"
 )
 
+// checkoutMemory is how many bytes the garbage collector lets a checkout take
+// before it works harder.
+const checkoutMemory = 200 << 20
+
 func checkoutCommands(s *session) []*cli.Command {
 	return []*cli.Command{
 		command(catReproduce, "checkout", "[ARCHIVE[REQUIREMENT]...]", "write what is required into a directory", s.checkout,
@@ -72,7 +76,9 @@ func (s *session) checkout(c *cli.Context) error {
 			opts.Locked = api.LockFile(c.String("r"))
 		}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(50)) // with very many files memory is dearer than time
+	// With very many files memory is dearer than time.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(checkoutMemory, debug.SetMemoryLimit(-1))))
 	rep, err := api.Checkout(c.Context, c.String("dir"), opts)
 	if err == nil || len(rep.Kept) > 0 {
 		if out := s.showCheckout(c, rep, opts); out != nil {
