@@ -36,11 +36,9 @@ type knownArchive struct {
 // universe prepares to resolve requirements, and checks that the authorities
 // that they name are those of their archives.
 func (a *API) universe(ctx context.Context, list []refs.Requirement, deps bool) (*universe, error) {
-	u := &universe{a: a, deps: deps, bulk: len(list) >= bulkFrom, keep: len(list) < bulkFrom, known: map[string]*knownArchive{}}
-	if u.bulk {
-		if err := u.readAll(ctx, namesOf(list)); err != nil {
-			return nil, err
-		}
+	u, err := a.universeOf(ctx, list, deps)
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range list {
 		if r.Authority == "" {
@@ -51,6 +49,15 @@ func (a *API) universe(ctx context.Context, list []refs.Requirement, deps bool) 
 		}
 	}
 	return u, nil
+}
+
+// universeOf reads what the requirements name at once, if that is much.
+func (a *API) universeOf(ctx context.Context, list []refs.Requirement, deps bool) (*universe, error) {
+	u := &universe{a: a, deps: deps, bulk: len(list) >= bulkFrom, keep: len(list) < bulkFrom, known: map[string]*knownArchive{}}
+	if !u.bulk {
+		return u, nil
+	}
+	return u, u.readAll(ctx, namesOf(list))
 }
 
 // emptyUniverse reads archives one by one, and keeps their records where

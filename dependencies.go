@@ -44,7 +44,7 @@ func (h *Archive) setDependencies(ctx context.Context, deps Dependencies, strict
 	if err != nil {
 		return err
 	}
-	s, err := h.api.settleAll(ctx, h.name, list, nil, strict)
+	s, err := h.api.settleAll(ctx, h.name, list, false, strict)
 	if err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func (h *Archive) newDependencies(ctx context.Context, opts *UpdateOptions) (set
 		if err != nil {
 			return settled{}, err
 		}
-		return h.api.settleAll(ctx, h.name, list, nil, opts.Strict)
+		return h.api.settleAll(ctx, h.name, list, false, opts.Strict)
 	}
-	list, pins, err := h.api.required(opts.Requirements)
+	list, err := h.api.required(opts.Requirements)
 	if err != nil {
 		return settled{}, err
 	}
@@ -102,17 +102,13 @@ func (h *Archive) newDependencies(ctx context.Context, opts *UpdateOptions) (set
 	if len(list) == 0 {
 		return settled{}, nil
 	}
-	return h.api.settleAll(ctx, h.name, list, pins, opts.Strict)
+	return h.api.settleAll(ctx, h.name, list, opts.Requirements == "", opts.Strict)
 }
 
-// required reads requirements, "" are the API's, which are pinned by a lock, too.
-func (a *API) required(fileOrText string) (list []refs.Requirement, pins map[string]string, err error) {
+// required reads requirements; "" are the API's.
+func (a *API) required(fileOrText string) ([]refs.Requirement, error) {
 	if fileOrText != "" {
-		list, err = a.readRequirements(fileOrText)
-		return list, nil, err
+		return a.readRequirements(fileOrText)
 	}
-	if list, err = a.pins(); err == nil && len(list) > 0 {
-		pins, err = a.DefaultVersions()
-	}
-	return list, pins, err
+	return a.pins()
 }

@@ -133,7 +133,7 @@ func (im *importer) settle(ctx context.Context) (err error) {
 	}
 	list, err := requirementsOf(im.opts.Dependencies)
 	if err == nil {
-		im.deps, err = im.api.settleAll(ctx, "", list, nil, im.opts.Strict)
+		im.deps, err = im.api.settleAll(ctx, "", list, false, im.opts.Strict)
 	}
 	return err
 }

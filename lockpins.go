@@ -82,6 +82,16 @@ func (a *API) besideLock(name string) (p lockPin, ok bool, err error) {
 	return p, ok, nil
 }
 
+// lockedVersion returns the version in the lock beside the requirements, if the
+// requirement allows it, else nil.
+func (a *API) lockedVersion(r refs.Requirement) (*refs.Version, error) {
+	p, ok, err := a.besideLock(r.Name)
+	if err != nil || !ok || !p.versioned || !r.Allows(p.version) {
+		return nil, err
+	}
+	return &p.version, nil
+}
+
 // pinOf returns the version that a requirement pins, "" for none: of a range
 // the one in the lock beside the requirements, if it is in the range, else the
 // highest one here.
@@ -92,12 +102,12 @@ func (a *API) pinOf(ctx context.Context, r refs.Requirement) (string, error) {
 	if len(r.Range) == 0 {
 		return "", nil
 	}
-	p, ok, err := a.besideLock(r.Name)
+	locked, err := a.lockedVersion(r)
 	if err != nil {
 		return "", err
 	}
-	if ok && p.versioned && r.Allows(p.version) {
-		return p.version.String(), nil
+	if locked != nil {
+		return locked.String(), nil
 	}
 	k, err := a.emptyUniverse(false).archive(ctx, r.Name)
 	if err != nil {

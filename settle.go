@@ -2,7 +2,6 @@ package datafs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -61,17 +60,23 @@ type settled struct {
 }
 
 // settleAll finds what is recorded of the dependencies of an archive. What is
-// strange about them is told, or with strict refused. A range keeps to the pins
-// where it can.
-func (a *API) settleAll(ctx context.Context, archive string, list []refs.Requirement, pins map[string]string, strict bool) (settled, error) {
+// strange about them is told, or with strict refused. With locked a range stands
+// for the version in the lock beside the requirements, where it allows that.
+func (a *API) settleAll(ctx context.Context, archive string, list []refs.Requirement, locked, strict bool) (settled, error) {
 	s := settled{deps: Dependencies{}}
-	known, err := a.records(ctx, list)
+	known, err := a.universeOf(ctx, list, false)
 	if err != nil {
 		return settled{}, err
 	}
 	var doubts []string
 	for _, r := range list {
-		one, err := known.settle(ctx, r, pins[r.Name])
+		var pin *refs.Version
+		if locked && len(r.Range) > 0 {
+			if pin, err = a.lockedVersion(r); err != nil {
+				return settled{}, err
+			}
+		}
+		one, err := known.settle(ctx, r, pin)
 		if err != nil {
 			return settled{}, err
 		}
@@ -113,23 +118,25 @@ type dependency struct {
 
 // settle finds what is recorded of a dependency. A range cannot be, so one that
 // nothing satisfies is an error that wraps fs.ErrNotExist.
-func (known *records) settle(ctx context.Context, r refs.Requirement, pin string) (d dependency, err error) {
+func (u *universe) settle(ctx context.Context, r refs.Requirement, pin *refs.Version) (d dependency, err error) {
 	d.version = askedFor(r)
-	rec, err := known.archive(ctx, r.Name)
+	k, err := u.lookup(ctx, r.Name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.doubt, err = fmt.Sprintf("there is no archive %q here", r.Name), nil
 	case err != nil:
 		return d, err
-	case r.Authority != "" && r.Authority != rec.Authority:
-		d.doubt = fmt.Sprintf("archive %q belongs to the authority %q", r.Name, rec.Authority)
-	case !rec.Versioned && d.version != nil:
+	case k == nil:
+		d.doubt = fmt.Sprintf("there is no archive %q here", r.Name)
+	case r.Authority != "" && r.Authority != k.rec.Authority:
+		d.doubt = fmt.Sprintf("archive %q belongs to the authority %q", r.Name, k.rec.Authority)
+	case !k.rec.Versioned && d.version != nil:
 		d.doubt = fmt.Sprintf("archive %q is not versioned", r.Name)
-	case !rec.Versioned:
+	case !k.rec.Versioned:
+	case r.Version != nil && !k.has(*r.Version):
+		d.doubt = fmt.Sprintf("archive %q has no version %s here", r.Name, *r.Version)
 	case r.Version != nil:
-		d.doubt, err = known.doubtVersion(ctx, r.Name, *r.Version)
+		d.doubt, err = u.doubtYanked(ctx, k, *r.Version)
 	default:
-		err = known.settleOpen(ctx, r, pin, &d)
+		err = u.settleOpen(ctx, k, r, pin, &d)
 	}
 	if err == nil && d.doubt != "" && d.version != nil && len(r.Range) > 0 && *d.version == r.Range.String() {
 		err = errorf(fs.ErrNotExist, "dependency %q: %s", r, d.doubt)
@@ -137,50 +144,37 @@ func (known *records) settle(ctx context.Context, r refs.Requirement, pin string
 	return d, err
 }
 
-// doubtVersion says what is strange about a version.
-func (known *records) doubtVersion(ctx context.Context, name string, v refs.Version) (string, error) {
-	rec, err := known.version(ctx, name, v)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Sprintf("archive %q has no version %s here", name, v), nil
+// doubtYanked says why a version was yanked, if it was.
+func (u *universe) doubtYanked(ctx context.Context, k *knownArchive, v refs.Version) (string, error) {
+	if !slices.Contains(k.list, refs.Candidate{Version: v, Yanked: true}) {
+		return "", nil
 	}
-	return doubtYanked(&rec), err
-}
-
-func doubtYanked(rec *refs.VersionRecord) string {
-	if y := rec.Yanked(); y != nil {
-		return fmt.Sprintf("version %s was yanked: %s", rec.Label(), y.Reason)
+	rec, err := u.a.refs.Version(ctx, k.rec.Name, v)
+	if y := rec.Yanked(); err == nil && y != nil {
+		return fmt.Sprintf("version %s was yanked: %s", v, y.Reason), nil
 	}
-	return ""
+	return "", err
 }
 
 // settleOpen finds the version that a requirement without a number stands for:
 // the pin, or else the highest that is allowed and was not yanked.
-func (known *records) settleOpen(ctx context.Context, r refs.Requirement, pin string, d *dependency) error {
-	list, err := known.list(ctx, r.Name)
-	if err != nil {
-		return err
-	}
-	best := -1
-	for i, v := range list {
-		pinned := len(r.Range) > 0 && v.Label() == pin
-		if r.Allows(v.Version) && (pinned || v.Yanked() == nil) {
-			best = i
-		}
-		if pinned && best == i {
-			break
-		}
+func (u *universe) settleOpen(ctx context.Context, k *knownArchive, r refs.Requirement, pin *refs.Version, d *dependency) (err error) {
+	v, ok := k.best(r)
+	if pin != nil && k.has(*pin) {
+		v, ok = *pin, true
 	}
 	switch {
-	case best >= 0 && d.version == nil:
-		d.resolved = list[best].Label()
-	case best >= 0:
-		d.version, d.doubt = new(list[best].Label()), doubtYanked(&list[best])
+	case ok && d.version == nil:
+		d.resolved = v.String()
+	case ok:
+		d.version = new(v.String())
+		d.doubt, err = u.doubtYanked(ctx, k, v)
 	case len(r.Range) > 0:
 		d.doubt = fmt.Sprintf("archive %q has no such version here", r.Name)
-	case len(list) > 0:
+	case len(k.list) > 0:
 		d.doubt = fmt.Sprintf("all versions of archive %q are yanked", r.Name)
 	case r.Latest:
 		d.doubt = fmt.Sprintf("archive %q has no versions here", r.Name)
 	}
-	return nil
+	return err
 }

@@ -3,6 +3,7 @@ package datafs
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -185,4 +186,16 @@ func TestDependenciesOnVersions(t *testing.T) {
 		list = append(list, Chosen{Archive: h, Record: must(h.Version(t.Context(), ""))(t)})
 	}
 	equal(t, "dependencies", depends(DependenciesOn(list)), "plain y==2.0b1")
+}
+
+func TestAnUpdateDoesNotNeedWhatItMakes(t *testing.T) {
+	api := newAPI(t)
+	h := newArchive(t, api, "a")
+	file := require(t, api, "a>=1.0\n")
+	opts := testOptions(filepath.Dir(file))
+	res, err := archive(t, openOnly(t, opts), "a").UpdateFrom(t.Context(), strings.NewReader("1"), &UpdateOptions{Bump: "major"})
+	if err != nil || res.Version != "1.0" {
+		t.Errorf("got %q, %v", res.Version, err)
+	}
+	equal(t, "it depends on", fmt.Sprint(must(h.Dependencies(t.Context(), ""))(t)), "map[]")
 }
