@@ -124,7 +124,11 @@ func (a *API) checkoutChoice(ctx context.Context, opts *CheckoutOptions) ([]Chos
 			return nil, err
 		}
 	}
-	return a.locked(ctx, lock)
+	chosen, err := a.locked(ctx, lock)
+	if err == nil {
+		err = a.warnLocked(ctx, chosen)
+	}
+	return chosen, err
 }
 
 // only is the part of a lock that is about some archives.

@@ -83,3 +83,16 @@ func TestLockedCheckout(t *testing.T) {
 		t.Error("the file is there")
 	}
 }
+
+func TestAYankedVersionInALockIsWarnedOf(t *testing.T) {
+	opts := testOptions(t.TempDir())
+	api, warnings := warned(t, opts)
+	h := newArchive(t, api, "x")
+	put(t, h, "one")
+	lock := must(api.Lock(t.Context(), &LockOptions{Requirements: require(t, api, "x\n")}))(t).File
+	noError(t, h.Yank(t.Context(), "0.0.1", "wrong"))
+	*warnings = nil
+	got := checkedOut(t, api, t.TempDir(), CheckoutOptions{Locked: lock})
+	equal(t, "it is written all the same", got, "1 written, 0 unchanged, 0 removed, 0 left")
+	equal(t, "warnings", strings.Join(*warnings, "; "), `archive "x" version 0.0.1 was yanked: wrong`)
+}

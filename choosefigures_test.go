@@ -21,25 +21,8 @@ func TestFiguresOfChoosing(t *testing.T) {
 	if largeFigures {
 		n = 100_000
 	}
-	api := openOnly(t, testOptions(t.TempDir())) // its contents are made up
-	var list []refs.NewArchive
-	var lines strings.Builder
-	for i := range n {
-		name := fmt.Sprintf("climate/model-%03d/run-%06d.nc", i%100, i)
-		fmt.Fprintln(&lines, name)
-		id := objects.Hash([]byte(name))
-		list = append(list, refs.NewArchive{
-			Archive: refs.Archive{Name: name, Authority: localAuthority, Versioned: true},
-			Version: refs.NewVersion{Archive: name, Tree: id, Hash: id, Size: 1, Files: 1, Bump: "patch"},
-		})
-	}
-	errs := must(api.refs.ImportAll(t.Context(), list))(t)
-	for _, err := range errs {
-		noError(t, err)
-	}
-	file := require(t, api, lines.String())
-	lines.Reset()
-	list = nil
+	api, names := madeUp(t, n)
+	file := require(t, api, strings.Join(names, "\n"))
 	figure := func(what string, do func()) {
 		runtime.GC()
 		start := time.Now()
@@ -50,12 +33,8 @@ func TestFiguresOfChoosing(t *testing.T) {
 		t.Logf("%s of %d archives: %.2f s, %d MiB on the heap, %d MiB from the system", what, n, took.Seconds(), m.HeapAlloc>>20, m.Sys>>20)
 	}
 	for _, size := range []int{n, n / 2, bulkFrom - 1} {
-		var names []string
-		for i := range size {
-			names = append(names, fmt.Sprintf("climate/model-%03d/run-%06d.nc", i%100, i))
-		}
 		figure(fmt.Sprintf("choose %d", size), func() {
-			equal(t, "chosen", len(must(api.Choose(t.Context(), &ChooseOptions{Archives: names}))(t)), size)
+			equal(t, "chosen", len(must(api.Choose(t.Context(), &ChooseOptions{Archives: names[:size]}))(t)), size)
 		})
 	}
 	var rep LockReport
@@ -79,4 +58,41 @@ func TestFiguresOfChoosing(t *testing.T) {
 	figure("audit", func() {
 		equal(t, "findings", len(must(api.Audit(t.Context(), &AuditOptions{Requirements: file}))(t)), 0)
 	})
+}
+
+// madeUp is a repository with n archives of which there are only the records.
+func madeUp(t *testing.T, n int) (*API, []string) {
+	t.Helper()
+	api := openOnly(t, testOptions(t.TempDir()))
+	var list []refs.NewArchive
+	var names []string
+	for i := range n {
+		name := fmt.Sprintf("climate/model-%03d/run-%06d.nc", i%100, i)
+		names = append(names, name)
+		id := objects.Hash([]byte(name))
+		list = append(list, refs.NewArchive{
+			Archive: refs.Archive{Name: name, Authority: localAuthority, Versioned: true},
+			Version: refs.NewVersion{Archive: name, Tree: id, Hash: id, Size: 1, Files: 1, Bump: "patch"},
+		})
+	}
+	for _, err := range must(api.refs.ImportAll(t.Context(), list))(t) {
+		noError(t, err)
+	}
+	return api, names
+}
+
+// TestSomeOfVeryManyAreLookedForOneByOne chooses so few that reading through all
+// would take longer.
+func TestSomeOfVeryManyAreLookedForOneByOne(t *testing.T) {
+	api, names := madeUp(t, bulkRatio*bulkFrom+1)
+	list := must(api.Choose(t.Context(), &ChooseOptions{Archives: names[:bulkFrom]}))(t)
+	equal(t, "chosen", len(list), bulkFrom)
+	var pins []refs.Requirement
+	for i := range list {
+		equal(t, "tree", list[i].Record.Tree, objects.Hash([]byte(list[i].Archive.name)))
+		pins = append(pins, refs.Requirement{Name: list[i].Archive.name})
+	}
+	u := must(api.universeOf(t.Context(), pins, false))(t)
+	equal(t, "in bulk", u.bulk, false)
+	equal(t, "read at once", len(u.known), 0)
 }

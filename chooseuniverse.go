@@ -12,8 +12,12 @@ import (
 )
 
 // bulkFrom is how many requirements make it worth while to read through all
-// records once rather than to look for each archive.
-const bulkFrom = 500
+// records once rather than to look for each archive, unless there are bulkRatio
+// times as many archives: looking for one takes as long as passing that many.
+const (
+	bulkFrom  = 500
+	bulkRatio = 20
+)
 
 // universe is what there is to choose from: the records here, as the resolver
 // sees them. Of many archives only the numbers are kept.
@@ -88,9 +92,15 @@ func (u *universe) checkAuthority(ctx context.Context, r refs.Requirement) error
 // readAll reads the numbers of archives in one go: of some or, where there may
 // be dependencies on any, of all.
 func (u *universe) readAll(ctx context.Context, only map[string]bool) error {
+	passed := 0
 	for rec, err := range u.a.refs.Archives(ctx, "") {
 		if err != nil {
 			return err
+		}
+		if passed++; passed > bulkRatio*len(only) {
+			u.bulk, u.keep = false, true
+			clear(u.known)
+			return nil // they are read when they are looked for
 		}
 		if u.deps || only[rec.Name] {
 			u.known[rec.Name] = newKnown(rec)

@@ -36,6 +36,37 @@ func (a *API) locked(_ context.Context, l *Lock) ([]Chosen, error) {
 	return list, nil
 }
 
+// warnLocked warns of what a lock names and was yanked, as far as that is known
+// here.
+func (a *API) warnLocked(ctx context.Context, list []Chosen) error {
+	var pins []refs.Requirement
+	for i := range list {
+		pins = append(pins, refs.Requirement{Name: list[i].Archive.name, Version: &list[i].Record.Version})
+	}
+	u, err := a.universeOf(ctx, pins, false)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		c := &list[i]
+		k, err := u.lookup(ctx, c.Archive.name)
+		if err != nil {
+			return err
+		}
+		if k == nil || !slices.Contains(k.list, refs.Candidate{Version: c.Record.Version, Yanked: true}) {
+			continue
+		}
+		rec, err := a.refs.Version(ctx, c.Archive.name, c.Record.Version)
+		if err != nil {
+			return err
+		}
+		if rec.Tree == c.Record.Tree {
+			c.Archive.warnYanked(&rec)
+		}
+	}
+	return nil
+}
+
 // record is the version's record as far as the lock has it.
 func (l *Locked) record() (rec refs.VersionRecord, err error) {
 	rec = refs.VersionRecord{Archive: l.Archive, Size: l.Size, Files: l.Count, Dir: l.Dir, Place: l.Place}
