@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -78,6 +79,9 @@ func setupScript(e *testscript.Env) error {
 	return os.MkdirAll(home, 0o700)
 }
 
+// oneRun is held for each Run: there may be but one at once in a process.
+var oneRun sync.Mutex
+
 // checkRepositories checks every repository below a directory deeply.
 func checkRepositories(t testing.TB, dir string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -85,7 +89,10 @@ func checkRepositories(t testing.TB, dir string) {
 			return err
 		}
 		var out strings.Builder
-		if code := Run(context.Background(), []string{"--repo", filepath.Dir(path), "fsck", "--full"}, nil, &out, &out); code != 0 {
+		oneRun.Lock()
+		code := Run(context.Background(), []string{"--repo", filepath.Dir(path), "fsck", "--full"}, nil, &out, &out)
+		oneRun.Unlock()
+		if code != 0 {
 			t.Errorf("fsck of %s when the test ended: exit code %d\n%s", filepath.Dir(path), code, &out)
 		}
 		return nil
