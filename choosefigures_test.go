@@ -95,4 +95,8 @@ func TestSomeOfVeryManyAreLookedForOneByOne(t *testing.T) {
 	u := must(api.universeOf(t.Context(), pins, false))(t)
 	equal(t, "in bulk", u.bulk, false)
 	equal(t, "read at once", len(u.known), 0)
+
+	all := api.emptyUniverse(true)
+	noError(t, all.readAll(t.Context(), nil))
+	equal(t, "all that there are", len(all.known), len(names))
 }

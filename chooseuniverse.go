@@ -90,14 +90,15 @@ func (u *universe) checkAuthority(ctx context.Context, r refs.Requirement) error
 }
 
 // readAll reads the numbers of archives in one go: of some or, where there may
-// be dependencies on any, of all.
+// be dependencies on any, of all. Where there are too many beside some, it reads
+// none; without names all are wanted.
 func (u *universe) readAll(ctx context.Context, only map[string]bool) error {
 	passed := 0
 	for rec, err := range u.a.refs.Archives(ctx, "") {
 		if err != nil {
 			return err
 		}
-		if passed++; passed > bulkRatio*len(only) {
+		if passed++; only != nil && passed > bulkRatio*len(only) {
 			u.bulk, u.keep = false, true
 			clear(u.known)
 			return nil // they are read when they are looked for
