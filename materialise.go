@@ -155,24 +155,7 @@ func (a *API) waitLock(ctx context.Context, name string, alone bool) (*flock.Flo
 	}
 	bounded, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	l := flock.New(name)
-	once, try := l.TryRLock, l.TryRLockContext
-	if alone {
-		once, try = l.TryLock, l.TryLockContext
-	}
-	if ok, err := once(); ok { // also where there is no time to wait
-		return l, err
-	}
-	_, err := try(bounded, 10*time.Millisecond)
-	switch {
-	case err == nil:
-		return l, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("lock %s: %w", name, ErrBusy)
-	}
-	return nil, fmt.Errorf("lock %s: %w", name, err)
+	return objects.TakeLock(ctx, bounded, name, alone)
 }
 
 // close records the states of the copies that were used: links change them.

@@ -195,19 +195,26 @@ func packPath(dir string, id ID) string {
 func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
-	gate, err := s.tryLock(ctx, bounded, "store.gate", exclusive)
+	gate, err := TakeLock(ctx, bounded, filepath.Join(s.dir, "store.gate"), exclusive)
 	if err != nil {
 		return nil, err
 	}
 	defer gate.Unlock()
-	return s.tryLock(ctx, bounded, "store.lock", exclusive)
+	return TakeLock(ctx, bounded, filepath.Join(s.dir, "store.lock"), exclusive)
 }
 
-func (s *Store) tryLock(ctx, bounded context.Context, name string, exclusive bool) (*flock.Flock, error) {
-	l := flock.New(filepath.Join(s.dir, name))
-	try := l.TryRLockContext
+// TakeLock locks the file at a path, alone or shared with others who do not want
+// it alone. It waits for other processes as long as bounded allows, which comes
+// from ctx, and looks once even where that has ended; then the error wraps
+// index.ErrBusy.
+func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock.Flock, error) {
+	l := flock.New(path)
+	once, try := l.TryRLock, l.TryRLockContext
 	if exclusive {
-		try = l.TryLockContext
+		once, try = l.TryLock, l.TryLockContext
+	}
+	if ok, err := once(); err == nil && ok {
+		return l, nil
 	}
 	_, err := try(bounded, 10*time.Millisecond)
 	switch {
@@ -216,9 +223,9 @@ func (s *Store) tryLock(ctx, bounded context.Context, name string, exclusive boo
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("lock %s: %w", l.Path(), index.ErrBusy)
+		return nil, fmt.Errorf("lock %s: %w", path, index.ErrBusy)
 	}
-	return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
 func syncDir(dir string) error {
