@@ -144,7 +144,7 @@ func (w *wish) add(text string, pins, seen map[string]refs.Requirement) error {
 		w.own[r.Name] = r.Version.String() + asideSuffix
 		return nil
 	}
-	if pin, ok := pins[r.Name]; ok && bare(r) {
+	if pin, ok := pins[r.Name]; ok && r.Bare() {
 		if r.Authority != "" {
 			pin.Authority = r.Authority
 		}
@@ -153,9 +153,6 @@ func (w *wish) add(text string, pins, seen map[string]refs.Requirement) error {
 	w.list = append(w.list, r)
 	return nil
 }
-
-// bare says that a requirement names no version at all.
-func bare(r refs.Requirement) bool { return r.Version == nil && !r.Latest && len(r.Range) == 0 }
 
 // requirementsOr reads a file or a text of requirements; "" is those of the
 // API. there is false when it has none, not even an empty file.

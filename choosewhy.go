@@ -59,13 +59,10 @@ func (a *API) Why(ctx context.Context, name string, opts *WhyOptions) (r Reasons
 
 // requirementsLabel is how messages call the requirements.
 func (a *API) requirementsLabel(fileOrText string) string {
-	if fileOrText == "" {
-		fileOrText = a.where.Requirements
+	if file := a.requirementsFile(fileOrText); file != "" {
+		return filepath.Base(file)
 	}
-	if fileOrText == "" || refs.LooksLikeRequirements(fileOrText) && !fileThere(joinPath(a.opts.Dir, fileOrText)) {
-		return "requirements"
-	}
-	return filepath.Base(fileOrText)
+	return "requirements"
 }
 
 // chainSearch goes from an archive back to the requirements.

@@ -129,7 +129,7 @@ func (g *grapher) begin(ctx context.Context, text string) error {
 			return nil
 		}
 	}
-	h, err := g.api.Archive(ctx, nameOf(r), nil)
+	h, err := g.api.Archive(ctx, refs.Requirement{Authority: r.Authority, Name: r.Name}.String(), nil)
 	if err != nil {
 		return err
 	}
@@ -143,14 +143,6 @@ func (g *grapher) begin(ctx context.Context, text string) error {
 	}
 	g.root(key)
 	return nil
-}
-
-// nameOf is a requirement's name with its authority.
-func nameOf(r refs.Requirement) string {
-	if r.Authority == "" {
-		return r.Name
-	}
-	return r.Authority + "://" + r.Name
 }
 
 // versionsInUse lists the versions of an archive that something depends on.

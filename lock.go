@@ -66,17 +66,27 @@ const lockName = "requirements_data.lock"
 // with the extension .lock. "" stands for the requirements of the API. The lock
 // of requirements that are not in a file lies in the working directory.
 func (a *API) LockFile(requirements string) string {
-	if requirements == "" {
-		requirements = a.where.Requirements
-	}
-	file := joinPath(a.opts.Dir, requirements)
-	if requirements == "" || refs.LooksLikeRequirements(requirements) && !fileThere(file) {
+	file := a.requirementsFile(requirements)
+	if file == "" {
 		return filepath.Join(a.opts.Dir, lockName)
 	}
 	if filepath.Base(file) == lockName { // it must not overwrite them
 		return file + ".lock"
 	}
 	return strings.TrimSuffix(file, filepath.Ext(file)) + ".lock"
+}
+
+// requirementsFile is the path of a file of requirements, "" of what is text, or
+// none; "" stands for the requirements of the API.
+func (a *API) requirementsFile(fileOrText string) string {
+	if fileOrText == "" {
+		fileOrText = a.where.Requirements
+	}
+	file := joinPath(a.opts.Dir, fileOrText)
+	if fileOrText == "" || refs.LooksLikeRequirements(fileOrText) && !fileThere(file) {
+		return ""
+	}
+	return file
 }
 
 // LockOptions say what to lock, and which of the versions in the old lock to

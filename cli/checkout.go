@@ -124,10 +124,7 @@ func (s *session) keptNotes(c *cli.Context, rep datafs.CheckoutReport) {
 
 // checkoutLine is what happened to one archive, if anything.
 func checkoutLine(some *someLines, a datafs.CheckedOut, dry bool) {
-	name := a.Archive
-	if a.Version != "" {
-		name += " " + a.Version
-	}
+	name := named(a.Archive, a.Version)
 	size := fmt.Sprintf("%s, %s", plural(a.Files, "file"), formatBytes(a.Size))
 	switch {
 	case dry && a.New+a.Replaced+a.Removed+a.Kept > 0:

@@ -71,10 +71,7 @@ func (s *session) checkoutStatus(c *cli.Context) error {
 }
 
 func checkedText(a datafs.CheckedState, known bool) string {
-	text := a.Archive
-	if a.Version != "" {
-		text += " " + a.Version
-	}
+	text := named(a.Archive, a.Version)
 	switch {
 	case a.Missing:
 		return text + ": required, not checked out"

@@ -51,8 +51,8 @@ func (r Requirement) Allows(v Version) bool {
 	return len(r.Range) == 0 || r.Range.Allows(v)
 }
 
-// bare reports whether the requirement says nothing of versions.
-func (r Requirement) bare() bool { return r.Version == nil && !r.Latest && len(r.Range) == 0 }
+// Bare reports whether the requirement says nothing of versions.
+func (r Requirement) Bare() bool { return r.Version == nil && !r.Latest && len(r.Range) == 0 }
 
 // pins reports whether the requirement names exactly v.
 func (r Requirement) pins(v Version) bool {

@@ -53,7 +53,7 @@ func (s *solver) explainAlone(n *node, l link) bool {
 	switch {
 	case n.missing:
 		s.fail(n, fs.ErrNotExist, fmt.Sprintf(`Archive "%s" not found%s`, n.name, because(l)), l)
-	case !n.versioned && !r.bare():
+	case !n.versioned && !r.Bare():
 		s.fail(n, fs.ErrInvalid, fmt.Sprintf(`Cannot specify version on an unversioned archive. "%s": %s`, n.name, chain(l)), l)
 	case len(n.list) == 0:
 		s.fail(n, fs.ErrNotExist, fmt.Sprintf(`Archive "%s" has no versions%s`, n.name, because(l)), l)
@@ -114,7 +114,7 @@ func chain(l link) string {
 
 // because is the chain behind a message; a name that was just given needs none.
 func because(l link) string {
-	if l.From == "" && l.Requirement.Line == 0 && l.Requirement.bare() {
+	if l.From == "" && l.Requirement.Line == 0 && l.Requirement.Bare() {
 		return ""
 	}
 	return ": " + chain(l)

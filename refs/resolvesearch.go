@@ -246,7 +246,7 @@ func (s *solver) fitsDep(f *frame, d link, i int) bool {
 	case n == f.node:
 		s.explainWith(n, d)
 		return false
-	case n.missing || !n.versioned && !d.Requirement.bare():
+	case n.missing || !n.versioned && !d.Requirement.Bare():
 		s.explainWith(n, d)
 		return false
 	case n.choice >= 0 && !n.allows(d.Requirement, n.choice):
@@ -267,7 +267,7 @@ func (f *frame) blame(n *node) {
 func (n *node) allows(r Requirement, i int) bool {
 	v := n.list[i].Version
 	if !n.versioned {
-		return r.bare()
+		return r.Bare()
 	}
 	return r.Allows(v) && (!r.Latest || n.top != nil && v == *n.top)
 }
