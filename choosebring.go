@@ -15,46 +15,30 @@ const (
 // bring makes sure that the contents of versions are here. What a lock says of
 // the entries of directories is compared with what came.
 func (a *API) bring(ctx context.Context, list []Chosen) error {
-	var others, locked []*Chosen
+	var locked []*Chosen
+	var others []wantedVersion
 	for i := range list {
-		if list[i].lock != nil {
-			locked = append(locked, &list[i])
+		if c := &list[i]; c.lock != nil {
+			locked = append(locked, c)
 		} else {
-			others = append(others, &list[i])
+			others = append(others, wantedVersion{c.Archive, &c.Record})
 		}
 	}
 	if err := a.bringLocked(ctx, locked); err != nil {
 		return err
 	}
-	absent, err := a.absent(ctx, others)
-	if err != nil || len(absent) == 0 {
-		return err
-	}
-	wanted := make([]wantedVersion, len(absent))
-	for i, c := range absent {
-		wanted[i] = wantedVersion{c.Archive, &c.Record}
-	}
-	_, err = a.fetchAll(ctx, wanted)
+	_, err := a.fetchAll(ctx, others)
 	return err
 }
 
-// absent returns the versions whose contents are not here, or not whole. Nodes
-// and chunks of many versions are looked up together.
-func (a *API) absent(ctx context.Context, list []*Chosen) ([]*Chosen, error) {
-	l := &lookup{store: a.store, from: a.store.Copier(), gone: make([]bool, len(list))}
-	for i := len(list) - 1; i >= 0; i-- {
-		l.nodes = append(l.nodes, slotted{list[i].Record.Tree, i})
+// absent says, by slot, which trees are not here, or not whole. Nodes and chunks
+// of many trees are looked up together.
+func (a *API) absent(ctx context.Context, trees []objects.ID) ([]bool, error) {
+	l := &lookup{store: a.store, from: a.store.Copier(), gone: make([]bool, len(trees))}
+	for i := len(trees) - 1; i >= 0; i-- {
+		l.nodes = append(l.nodes, slotted{trees[i], i})
 	}
-	if err := l.run(ctx); err != nil {
-		return nil, err
-	}
-	var absent []*Chosen
-	for i, c := range list {
-		if l.gone[i] {
-			absent = append(absent, c)
-		}
-	}
-	return absent, nil
+	return l.gone, l.run(ctx)
 }
 
 // slotted is what a version needs.

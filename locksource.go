@@ -261,13 +261,19 @@ func (s *lockSites) relearn(ctx context.Context, name string, old *openSite) (*o
 // bringLocked makes sure that contents in a lock are here, and that directories
 // are as the lock says.
 func (a *API) bringLocked(ctx context.Context, list []*Chosen) error {
-	absent, err := a.absent(ctx, list)
+	trees := make([]objects.ID, len(list))
+	for i, c := range list {
+		trees[i] = c.Record.Tree
+	}
+	absent, err := a.absent(ctx, trees)
 	if err != nil {
 		return err
 	}
 	missing := map[string][]*Chosen{} // by authority
-	for _, c := range absent {
-		missing[c.Archive.authority] = append(missing[c.Archive.authority], c)
+	for i, c := range list {
+		if absent[i] {
+			missing[c.Archive.authority] = append(missing[c.Archive.authority], c)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		if err := bringFrom(ctx, name, missing[name]); err != nil {

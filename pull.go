@@ -114,13 +114,17 @@ type wantedVersion struct {
 func (a *API) fetchAll(ctx context.Context, list []wantedVersion) ([]Pulled, error) {
 	missing := map[string]map[objects.ID]string{} // place by tree, by authority
 	came := make([]Pulled, len(list))
+	trees := make([]objects.ID, len(list))
 	for i, w := range list {
-		came[i] = Pulled{Archive: w.h.name, Version: w.rec.Label(), Size: w.rec.Size}
-		here, err := w.h.isHere(ctx, w.rec)
-		if err != nil {
-			return nil, err
-		}
-		if came[i].Cached = here; here {
+		trees[i] = w.rec.Tree
+	}
+	absent, err := a.absent(ctx, trees)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range list {
+		came[i] = Pulled{Archive: w.h.name, Version: w.rec.Label(), Size: w.rec.Size, Cached: !absent[i]}
+		if !absent[i] {
 			continue
 		}
 		if w.rec.Place == "" {
