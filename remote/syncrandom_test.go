@@ -406,6 +406,7 @@ func TestAPushThatIsBrokenOffGoesOn(t *testing.T) {
 
 func TestManyRegisterVersionsOfOneArchive(t *testing.T) {
 	const writers, each = 8, 25
+	const others = (writers - 1) * each
 	team, clock := &refs.Mem{}, &syncClock{}
 	first := newSyncRepo(t, team, clock)
 	first.create("x")
@@ -417,7 +418,7 @@ func TestManyRegisterVersionsOfOneArchive(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				if errs[w] == nil {
-					errs[w] = r.publish(uint64(1000*w + i))
+					errs[w] = r.publish(uint64(1000*w+i), others)
 				}
 			}
 		})
@@ -443,8 +444,9 @@ func TestManyRegisterVersionsOfOneArchive(t *testing.T) {
 	}
 }
 
-// publish adds a version to x and pushes it, behind those of the others.
-func (r *syncRepo) publish(tree uint64) error {
+// publish adds a version to x and pushes it, behind those of the others. A push
+// is refused only when another version came first, so no more than others times.
+func (r *syncRepo) publish(tree uint64, others int) error {
 	ctx := r.t.Context()
 	if _, err := r.Pull(ctx, nil); err != nil {
 		return err
@@ -452,7 +454,7 @@ func (r *syncRepo) publish(tree uint64) error {
 	if _, err := r.tryAdd("x", tree, nil); err != nil {
 		return err
 	}
-	for range 100 {
+	for range others + 1 {
 		pending, err := r.Status(ctx, nil)
 		if err != nil {
 			return err
