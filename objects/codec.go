@@ -2,8 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"math"
-	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
@@ -106,105 +104,6 @@ func newZstdEncoder(mode Compression) *zstd.Encoder {
 		panic(err) // the options are constants
 	}
 	return enc
-}
-
-const (
-	sampleSlices = 4
-	sampleLen    = 1 << 10
-)
-
-// trial looks at up to 4 KiB of a chunk and says which filter to use, and
-// whether compressing is worth while at all. It compares the order-0 entropy of
-// the bytes with that of the byte planes of words of 2, 4 and 8 bytes: arrays
-// of numbers have planes (sign, exponent) that are far more regular than the
-// whole. It depends on the bytes alone.
-func trial(raw []byte) (filter uint8, worth bool) {
-	var sample [sampleSlices * sampleLen]byte
-	s := takeSample(sample[:], raw)
-	plain := entropy(s, 1)
-	best, filter := plain*0.94, uint8(0)
-	for _, w := range [...]int{2, 4, 8} {
-		if h := entropy(s, w); h < best {
-			best, filter = h*0.98, uint8(w)
-		}
-	}
-	return filter, filter != 0 || plain < 7.6 || repeats(s)
-}
-
-// takeSample fills dst with slices from all over raw, each at a multiple of 8.
-func takeSample(dst, raw []byte) []byte {
-	if len(raw) <= len(dst) {
-		return dst[:copy(dst, raw)]
-	}
-	step := (len(raw) - sampleLen) / (sampleSlices - 1)
-	for i := range sampleSlices {
-		at := i * step &^ 7
-		copy(dst[i*sampleLen:(i+1)*sampleLen], raw[at:])
-	}
-	return dst
-}
-
-// entropy is the mean entropy of s in bits per byte when its bytes are told
-// apart by their place in words of width bytes.
-func entropy(s []byte, width int) float64 {
-	var total float64
-	var n int
-	for k := range width {
-		var count [256]uint16
-		m := 0
-		for i := k; i < len(s); i += width {
-			count[s[i]]++
-			m++
-		}
-		var sum float64
-		for _, c := range count {
-			if c > 1 {
-				sum += nlogn()[c]
-			}
-		}
-		if m > 0 {
-			total += nlogn()[m] - sum
-			// A small sample shows fewer values than there are: the correction
-			// of Miller and Madow, in bits.
-			total += float64(distinct(&count)-1) / 2 * math.Log2E
-			n += m
-		}
-	}
-	return total / float64(max(n, 1))
-}
-
-func distinct(count *[256]uint16) int {
-	n := 0
-	for _, c := range count {
-		if c != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-var nlogn = sync.OnceValue(func() []float64 {
-	t := make([]float64, sampleSlices*sampleLen+1)
-	for i := 2; i < len(t); i++ {
-		t[i] = float64(i) * math.Log2(float64(i))
-	}
-	return t
-})
-
-// repeats says whether s, although its bytes look random, holds the same 8
-// bytes at several places.
-func repeats(s []byte) bool {
-	var seen [512]uint64
-	hits := 0
-	for i := 0; i+8 <= len(s); i += 4 {
-		w := le64(s[i:])
-		slot := &seen[w*0x9E3779B97F4A7C15>>55]
-		if *slot == w {
-			hits++
-		}
-		*slot = w
-	}
-	return hits > len(s)/128
 }
 
 // decoder undoes encode. It is for one goroutine.
