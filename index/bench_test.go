@@ -135,3 +135,26 @@ func BenchmarkScan100000(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLocate and BenchmarkAddPacks ask for 16,384 chunks, of which half are
+// there, and add as many, in an index of a million. TestScaleFigures has larger
+// ones.
+func BenchmarkLocate(b *testing.B) {
+	const n = 1_000_000
+	db := scaleDB(b, b.TempDir(), n)
+	for i := 0; b.Loop(); i++ {
+		if _, err := scaleLocate(db, n, i); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAddPacks(b *testing.B) {
+	n := 1_000_000
+	db := scaleDB(b, b.TempDir(), n)
+	for ; b.Loop(); n += scaleAsks {
+		if err := db.AddPacks(ctx, "local", scalePacks(n, n+scaleAsks)...); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -16,6 +16,10 @@ type bucket struct {
 	// had tells that the file has such a bucket, dropped that it must go,
 	// wasPut that something was put into it since.
 	had, dropped, wasPut bool
+
+	// prove, when not nil, checks the bucket before it is dropped, in place of
+	// proving all of it. It must check what bbolt reads for that.
+	prove func() error
 }
 
 // exists tells whether something was ever put into the bucket since it was
@@ -45,6 +49,13 @@ func unsealed(c *change) []byte {
 
 func (b *bucket) put(key, value []byte) {
 	b.over.set(string(key), b.sum.seal(key, value))
+	b.wasPut = true
+}
+
+// putOwn is put of a value that nobody else uses, and that has room for its
+// checksum.
+func (b *bucket) putOwn(key, value []byte) {
+	b.over.set(string(key), b.sum.sealIn(key, value))
 	b.wasPut = true
 }
 

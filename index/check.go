@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,9 @@ func (tx *Tx) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.checkRuns(ctx); err != nil {
+		return err
+	}
 	return tx.account(fl, used)
 }
 
@@ -76,6 +80,69 @@ func (tx *Tx) walkAll(fn func(*page) error) error {
 		}
 	}
 	return nil
+}
+
+// checkRuns checks that the runs of each space are those of its directory, and
+// that each holds what the directory says.
+func (tx *Tx) checkRuns(ctx context.Context) error {
+	buckets, err := tx.names(runPrefix)
+	if err != nil {
+		return err
+	}
+	spaces, err := tx.names(tiersPrefix)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, name := range spaces {
+		sp, err := tx.space(name[len(tiersPrefix):])
+		if err != nil {
+			return err
+		}
+		for tier := range tiers {
+			some, err := sp.checkTier(ctx, tier)
+			if err != nil {
+				return err
+			}
+			n += some
+		}
+	}
+	if n != len(buckets) {
+		return tx.s.corrupt("there are %d runs instead of %d", len(buckets), n)
+	}
+	return nil
+}
+
+// checkTier reads all runs of a tier, and returns how many there are.
+func (sp *space) checkTier(ctx context.Context, tier int) (int, error) {
+	refs, err := sp.runs(tier)
+	if err != nil {
+		return 0, err
+	}
+	n := uint64(0)
+	var all []byte
+	for i, ref := range refs {
+		r, err := sp.tx.openRun(sp.name, ref.serial, ref.count)
+		if err != nil {
+			return 0, err
+		}
+		if all, err = r.appendAll(all[:0]); err != nil {
+			return 0, err
+		}
+		last := all[len(all)-entrySize:]
+		if !bytes.Equal(ref.first[:], all[:len(ID{})]) || !bytes.Equal(r.last, last[:len(ID{})]) ||
+			i+1 < len(refs) && compareIDs(last, refs[i+1].first[:]) >= 0 {
+			return 0, sp.tx.s.corrupt("%s is not in its place", r.name)
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n += uint64(ref.count)
+	}
+	if n != sp.tiers[tier] {
+		return 0, sp.tx.s.corrupt("tier %d of space %q has %d chunks instead of %d", tier, sp.name, n, sp.tiers[tier])
+	}
+	return len(refs), nil
 }
 
 // account checks that no page is lost.

@@ -69,20 +69,14 @@ func (db *DB) Locate(ctx context.Context, space string, ids []ID) ([]Loc, error)
 // keeps it, and a pack that is known already keeps its number, so that adding
 // again is harmless. Many packs are added in several transactions, each pack in
 // one.
-func (db *DB) AddPacks(ctx context.Context, space string, packs ...Pack) error {
+func (db *DB) AddPacks(ctx context.Context, name string, packs ...Pack) error {
 	for len(packs) > 0 {
 		n, entries := 1, len(packs[0].Entries)
 		for n < len(packs) && entries+len(packs[n].Entries) <= addBatch {
 			entries += len(packs[n].Entries)
 			n++
 		}
-		err := db.Update(ctx, func(tx *Tx) error {
-			sp, err := tx.space(space)
-			if err != nil {
-				return err
-			}
-			return sp.add(packs[:n])
-		})
+		err := db.change(ctx, name, func(sp *space) error { return sp.add(packs[:n]) })
 		if err != nil {
 			return fmt.Errorf("add packs: %w", err)
 		}
@@ -94,14 +88,8 @@ func (db *DB) AddPacks(ctx context.Context, space string, packs ...Pack) error {
 // RemovePack forgets a pack, and those of the entries that still lie in it.
 // Entries that have a place elsewhere keep it. A pack that is not known is no
 // error.
-func (db *DB) RemovePack(ctx context.Context, space string, pack ID, entries []Entry) error {
-	err := db.Update(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err != nil {
-			return err
-		}
-		return sp.remove(pack, entries)
-	})
+func (db *DB) RemovePack(ctx context.Context, name string, pack ID, entries []Entry) error {
+	err := db.change(ctx, name, func(sp *space) error { return sp.remove(pack, entries) })
 	if err != nil {
 		return fmt.Errorf("remove pack %s: %w", pack, err)
 	}
@@ -140,14 +128,7 @@ func (db *DB) DropSpace(ctx context.Context, space string) error {
 		if err != nil {
 			return err
 		}
-		sp.chunks.drop()
-		sp.packs.drop()
-		sp.numbers.drop()
-		counters, err := tx.bucket(spacesBucket)
-		if err != nil {
-			return err
-		}
-		return counters.delete([]byte(space))
+		return sp.drop()
 	})
 	if err != nil {
 		return fmt.Errorf("forget space %q: %w", space, err)

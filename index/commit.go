@@ -73,6 +73,9 @@ func (tx *Tx) inspectBucket(b *bucket) error {
 	if !b.had {
 		return nil
 	}
+	if b.dropped && b.prove != nil {
+		return b.prove()
+	}
 	if b.dropped {
 		return tx.inspectWhole(b)
 	}

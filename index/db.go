@@ -40,6 +40,7 @@ type DB struct {
 	opts   Options
 	turn   chan struct{} // holds a token while an Update of this DB runs or waits for the lock
 	closed atomic.Bool
+	limits *limits // of its transactions; nil: the usual ones
 }
 
 // Open returns the database at path. The file need not exist: that is an empty
@@ -93,6 +94,9 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer s.close()
 	tx := newTx(s, true)
+	if db.limits != nil {
+		tx.limits = *db.limits
+	}
 	if err := fn(tx); err != nil {
 		return err
 	}

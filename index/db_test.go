@@ -27,6 +27,16 @@ func newDB(t testing.TB) *DB {
 	return db
 }
 
+// smallLimits make tiers of few chunks.
+var smallLimits = limits{recent: 32, first: 64, second: 160, run: 80, fold: 400, part: 50, move: 200}
+
+func openSmall(t testing.TB, path string) *DB {
+	t.Helper()
+	db := openDB(t, path, nil)
+	db.limits = &smallLimits
+	return db
+}
+
 func openDB(t testing.TB, path string, opts *Options) *DB {
 	t.Helper()
 	db, err := Open(path, opts)

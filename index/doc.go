@@ -24,4 +24,10 @@
 // the version of this format, 1, and checksums of its name and of its first and
 // last key; buckets of other versions are refused. Buckets whose name begins with a dot are this package's
 // own.
+//
+// Where chunks lie is kept in tiers (tiers.go): the latest in a bucket, the
+// others in sorted runs (run.go), each a long record whose parts have checksums of
+// their own, so that they are read without the rest (long.go). An index that an
+// older version has made, with all chunks in the bucket, is taken over by the
+// first change of its chunks.
 package index

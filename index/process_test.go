@@ -44,6 +44,8 @@ func child(what string, args []string) error {
 		return err
 	}
 	switch what {
+	case "scale locate", "scale insert":
+		return scaleChild(db, what[len("scale "):])
 	case "count":
 		for i := range 20 {
 			if err := db.Update(ctx, func(tx *Tx) error { return count(tx, args[1], i) }); err != nil {

@@ -9,12 +9,8 @@ import (
 // them, and registers another one, in one transaction: a reader finds a chunk
 // that both hold in the one or in the other. A zero pack replaces them by
 // nothing.
-func (db *DB) ReplacePacks(ctx context.Context, space string, old []Pack, pack Pack) error {
-	err := db.Update(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err != nil {
-			return err
-		}
+func (db *DB) ReplacePacks(ctx context.Context, name string, old []Pack, pack Pack) error {
+	err := db.change(ctx, name, func(sp *space) error {
 		for _, p := range old {
 			if err := sp.remove(p.ID, p.Entries); err != nil {
 				return err

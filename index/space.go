@@ -5,17 +5,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
-// A space has three buckets and a record of counters. Numbers are
-// little-endian, and the first bucket's name is followed by the space's:
+// A space has four buckets, one for each run of its chunks, and a record of
+// counters. Numbers are little-endian, and the name of a bucket is followed by
+// the space's:
 //
 //	.chunks/  chunk id -> pack number u32, offset u64, stored u32, raw u32, codec u8, filter u8
+//	.runs/    tier u8, first chunk id of a run -> number of the run u32, chunks u32
 //	.packs/   pack id -> pack number u32, size u64
 //	.numbers/ pack number (big-endian) -> pack id
-//	.spaces   space -> next pack number u32, chunks u64
+//	.spaces   space -> next pack number u32, chunks u64, records in .chunks/ u64, next run u32, chunks of each tier 3 x u64
+//
+// An older version knew no runs and only the first two counters; where there are
+// no more, all chunks are in .chunks/.
 //
 // Pack numbers are never used again, so that a location which outlives its pack
 // leads nowhere rather than into another pack.
@@ -25,9 +29,10 @@ const (
 	numbersPrefix = ".numbers/"
 	spacesBucket  = ".spaces"
 
-	chunkSize   = 22
-	packSize    = 12
-	counterSize = 12
+	chunkSize      = 22
+	packSize       = 12
+	counterSize    = 12 + 8 + 4 + 8*tiers
+	oldCounterSize = 12
 )
 
 // space is a space in a transaction.
@@ -35,8 +40,13 @@ type space struct {
 	tx                     *Tx
 	name                   string
 	chunks, packs, numbers *bucket
-	next                   uint32
-	count                  uint64
+	dir                    *bucket       // of runs
+	next                   uint32        // pack number
+	count                  uint64        // chunks that have a place
+	recent                 uint64        // records in chunks
+	serial                 uint32        // of the next run
+	tiers                  [tiers]uint64 // chunks in each
+	finders                []*finder
 	ids                    map[uint32]ID // of packs; zero: forgotten
 }
 
@@ -45,27 +55,43 @@ func (tx *Tx) space(name string) (*space, error) {
 		return nil, fmt.Errorf("space name %.40q is not allowed", name)
 	}
 	sp := &space{tx: tx, name: name, ids: map[uint32]ID{}}
-	for prefix, b := range map[string]**bucket{chunksPrefix: &sp.chunks, packsPrefix: &sp.packs, numbersPrefix: &sp.numbers} {
+	for prefix, b := range map[string]**bucket{chunksPrefix: &sp.chunks, tiersPrefix: &sp.dir, packsPrefix: &sp.packs, numbersPrefix: &sp.numbers} {
 		var err error
 		if *b, err = tx.bucket(prefix + name); err != nil {
 			return nil, err
 		}
 	}
-	v, found, err := tx.read(spacesBucket, []byte(name), counterSize)
-	if err != nil || !found {
-		return sp, err
-	}
-	sp.next, sp.count = binary.LittleEndian.Uint32(v), binary.LittleEndian.Uint64(v[4:])
-	return sp, nil
+	return sp, sp.load()
 }
 
-// read returns one of this package's own records.
-func (tx *Tx) read(bucket string, key []byte, size int) ([]byte, bool, error) {
-	b, err := tx.bucket(bucket)
+// load reads the counters.
+func (sp *space) load() error {
+	b, err := sp.tx.bucket(spacesBucket)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	return b.sized(key, size)
+	v, found, err := b.get([]byte(sp.name))
+	if err != nil || !found {
+		return err
+	}
+	if len(v) != counterSize && len(v) != oldCounterSize {
+		return fmt.Errorf("counters of space %q: %w: %d bytes", sp.name, ErrCorrupt, len(v))
+	}
+	sp.next, sp.count = binary.LittleEndian.Uint32(v), binary.LittleEndian.Uint64(v[4:])
+	if len(v) == oldCounterSize {
+		sp.recent = sp.count
+		return nil
+	}
+	sp.recent, sp.serial = binary.LittleEndian.Uint64(v[12:]), binary.LittleEndian.Uint32(v[20:])
+	for i := range sp.tiers {
+		if sp.tiers[i] = binary.LittleEndian.Uint64(v[24+8*i:]); sp.tiers[i] > 0 {
+			sp.finders = append(sp.finders, &finder{sp: sp, tier: i})
+		}
+	}
+	if len(sp.finders) > 0 && sp.dir.base == nil {
+		return sp.tx.s.corrupt("the runs of space %q are missing", sp.name)
+	}
+	return nil
 }
 
 // sized is get for values that have one length only.
@@ -77,14 +103,23 @@ func (b *bucket) sized(key []byte, size int) ([]byte, bool, error) {
 	return v, found, err
 }
 
-// save writes the counters.
+// save writes the counters, if they have changed.
 func (sp *space) save() error {
 	b, err := sp.tx.bucket(spacesBucket)
 	if err != nil {
 		return err
 	}
 	v := binary.LittleEndian.AppendUint32(nil, sp.next)
-	b.put([]byte(sp.name), binary.LittleEndian.AppendUint64(v, sp.count))
+	v = binary.LittleEndian.AppendUint64(v, sp.count)
+	v = binary.LittleEndian.AppendUint64(v, sp.recent)
+	v = binary.LittleEndian.AppendUint32(v, sp.serial)
+	for _, n := range sp.tiers {
+		v = binary.LittleEndian.AppendUint64(v, n)
+	}
+	if old, _, err := b.get([]byte(sp.name)); err != nil || bytes.Equal(old, v) {
+		return err
+	}
+	b.put([]byte(sp.name), v)
 	return nil
 }
 
@@ -105,10 +140,42 @@ func (sp *space) pack(n uint32) (ID, error) {
 	return id, nil
 }
 
+// found tells where a chunk's record was found.
+type found int
+
+const (
+	nowhere found = iota
+	above         // in the bucket
+	below         // in a tier of runs
+)
+
+// find returns a chunk's record and where it lies. A chunk that was removed is
+// nowhere or, when a record covers what lies below, above.
+func (sp *space) find(id ID) ([]byte, found, error) {
+	v, ok, err := sp.chunks.sized(id[:], chunkSize)
+	if ok || err != nil {
+		return v, above, err
+	}
+	for _, f := range sp.finders {
+		if v, ok, err = f.find(id); ok || err != nil {
+			return v, below, err
+		}
+	}
+	return nil, nowhere, nil
+}
+
+// put sets a chunk's record, given where it was found.
+func (sp *space) put(id ID, v []byte, was found) {
+	if was != above {
+		sp.recent++
+	}
+	sp.chunks.put(id[:], v)
+}
+
 // locate returns the place of a chunk. One whose pack is forgotten is not found.
 func (sp *space) locate(id ID) (Loc, error) {
-	v, found, err := sp.chunks.sized(id[:], chunkSize)
-	if err != nil || !found {
+	v, where, err := sp.find(id)
+	if err != nil || where == nowhere {
 		return Loc{Entry: Entry{ID: id}}, err
 	}
 	pack, err := sp.pack(binary.LittleEndian.Uint32(v))
@@ -161,7 +228,7 @@ func (sp *space) add(packs []Pack) error {
 			return err
 		}
 	}
-	return sp.save()
+	return nil
 }
 
 // register returns the number of a pack, a new one when it is not known.
@@ -176,7 +243,7 @@ func (sp *space) register(p Pack) (uint32, error) {
 	if found {
 		return binary.LittleEndian.Uint32(v), nil
 	}
-	if sp.next == math.MaxUint32 {
+	if sp.next == noPack {
 		return 0, errors.New("all pack numbers are used up")
 	}
 	n := sp.next
@@ -190,18 +257,18 @@ func (sp *space) register(p Pack) (uint32, error) {
 
 // place records where a chunk lies, unless it has a place.
 func (sp *space) place(e placed) error {
-	v, found, err := sp.chunks.sized(e.ID[:], chunkSize)
+	v, where, err := sp.find(e.ID)
 	if err != nil {
 		return err
 	}
-	if found {
+	if where != nowhere && binary.LittleEndian.Uint32(v) != noPack {
 		pack, err := sp.pack(binary.LittleEndian.Uint32(v))
 		if err != nil || !pack.IsZero() {
 			return err
 		}
 		sp.count--
 	}
-	sp.chunks.put(e.ID[:], encodeEntry(e.pack, e.Entry))
+	sp.put(e.ID, encodeEntry(e.pack, e.Entry), where)
 	sp.count++
 	return nil
 }
@@ -213,21 +280,51 @@ func (sp *space) remove(pack ID, entries []Entry) error {
 	}
 	n := binary.LittleEndian.Uint32(v)
 	for _, e := range entries {
-		v, found, err := sp.chunks.sized(e.ID[:], chunkSize)
+		v, where, err := sp.find(e.ID)
 		if err != nil {
 			return err
 		}
-		if !found || binary.LittleEndian.Uint32(v) != n {
+		if where == nowhere || binary.LittleEndian.Uint32(v) != n {
 			continue
 		}
-		if err := sp.chunks.delete(e.ID[:]); err != nil {
+		if err := sp.erase(e.ID, where); err != nil {
 			return err
 		}
-		sp.count--
 	}
 	sp.ids[n] = ID{}
-	if err := errors.Join(sp.packs.delete(pack[:]), sp.numbers.delete(number(n))); err != nil {
+	return errors.Join(sp.packs.delete(pack[:]), sp.numbers.delete(number(n)))
+}
+
+// erase removes a chunk that was found.
+func (sp *space) erase(id ID, where found) error {
+	sp.count--
+	if len(sp.finders) > 0 { // an older record may lie below
+		sp.put(id, encodeEntry(noPack, Entry{}), where)
+		return nil
+	}
+	sp.recent--
+	return sp.chunks.delete(id[:])
+}
+
+// drop forgets the space.
+func (sp *space) drop() error {
+	for tier := range tiers {
+		refs, err := sp.runs(tier)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			if err := sp.dropRun(ref); err != nil {
+				return err
+			}
+		}
+	}
+	for _, b := range []*bucket{sp.chunks, sp.dir, sp.packs, sp.numbers} {
+		b.drop()
+	}
+	counters, err := sp.tx.bucket(spacesBucket)
+	if err != nil {
 		return err
 	}
-	return sp.save()
+	return counters.delete([]byte(sp.name))
 }

@@ -46,8 +46,12 @@ func (s summer) sum(key, value []byte) uint32 {
 
 // seal returns a copy of value with its checksum behind it, as it is stored.
 func (s summer) seal(key, value []byte) []byte {
-	b := append(make([]byte, 0, len(value)+sumSize), value...)
-	return binary.LittleEndian.AppendUint32(b, s.sum(key, value))
+	return s.sealIn(key, append(make([]byte, 0, len(value)+sumSize), value...))
+}
+
+// sealIn appends the checksum to value.
+func (s summer) sealIn(key, value []byte) []byte {
+	return binary.LittleEndian.AppendUint32(value, s.sum(key, value))
 }
 
 // open returns the value without its checksum, or an error when they differ.

@@ -49,7 +49,7 @@ func pointers(t *testing.T, image []byte) []pointer {
 // given up and still hold what was there before.
 func TestAPointerToAnotherPageNeverGivesAWrongAnswer(t *testing.T) {
 	image, qs := specimen(t)
-	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	db := openSmall(t, filepath.Join(t.TempDir(), "index.db"))
 	os.WriteFile(db.path, image, 0o600)
 	want := answers(t, db, qs)
 	pages, step, n := uint64(len(image)/4096), stride(1, 50), 0
@@ -82,7 +82,7 @@ func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 	image, qs := specimen(t)
 	pages, step, n := uint64(len(image)/4096), stride(1, 10), 0
 	for name, write := range writes {
-		db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+		db := openSmall(t, filepath.Join(t.TempDir(), "index.db"))
 		os.WriteFile(db.path, image, 0o600)
 		before := answers(t, db, qs)
 		if err := write(db, ctx); err != nil {
@@ -97,15 +97,13 @@ func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 				b := bytes.Clone(image)
 				native.PutUint64(b[p.at:], to)
 				os.WriteFile(db.path, b, 0o600)
-				want, err := after, write(db, ctx)
-				if err != nil {
-					want = before
+				err := write(db, ctx)
+				wrong := disagrees(db, qs, after, false)
+				if err != nil && wrong != "" {
+					wrong = disagrees(db, qs, before, false)
 				}
-				for i, q := range qs {
-					got, qerr := q.ask(db)
-					if !matches(got, want[i], qerr) || err != nil && !errors.Is(err, ErrCorrupt) {
-						t.Fatalf("%s: %s: page %d: update: %v; %s: got %s, %v", name, p.what, to, err, q.name, brief(got), qerr)
-					}
+				if wrong != "" || err != nil && !errors.Is(err, ErrCorrupt) {
+					t.Fatalf("%s: %s: page %d: update: %v; %s", name, p.what, to, err, wrong)
 				}
 			}
 		}
@@ -115,7 +113,7 @@ func TestAnUpdateBehindADamagedPointerNeverMakesAWrongAnswer(t *testing.T) {
 // TestAFlippedBitInAKeyNeverGivesAWrongAnswer flips each bit of each key in a
 // bucket of several leaves, where it turns keys into others that were not there.
 func TestAFlippedBitInAKeyNeverGivesAWrongAnswer(t *testing.T) {
-	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	db := openSmall(t, filepath.Join(t.TempDir(), "index.db"))
 	var asked []string
 	update(t, db, func(tx *Tx) error {
 		for i := range 24 {
@@ -154,7 +152,7 @@ func TestAFlippedBitInAKeyNeverGivesAWrongAnswer(t *testing.T) {
 // pages that are in use.
 func TestAUsedPageThatIsListedAsFreeNeverGivesAWrongAnswer(t *testing.T) {
 	image, qs := specimen(t)
-	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	db := openSmall(t, filepath.Join(t.TempDir(), "index.db"))
 	os.WriteFile(db.path, image, 0o600)
 	s, err := openSnapshot(db.path)
 	if err != nil {
@@ -191,7 +189,7 @@ func TestAUsedPageThatIsListedAsFreeNeverGivesAWrongAnswer(t *testing.T) {
 // atImage returns a database with the given content.
 func atImage(t *testing.T, image []byte) *DB {
 	t.Helper()
-	db := openDB(t, filepath.Join(t.TempDir(), "index.db"), nil)
+	db := openSmall(t, filepath.Join(t.TempDir(), "index.db"))
 	if err := os.WriteFile(db.path, image, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,12 @@ type Tx struct {
 	s        *snapshot // nil: the database is empty
 	root     *tree     // nil likewise
 	writable bool
+	limits   limits
 	open     map[string]*bucket
 }
 
 func newTx(s *snapshot, writable bool) *Tx {
-	tx := &Tx{s: s, writable: writable, open: map[string]*bucket{}}
+	tx := &Tx{s: s, writable: writable, limits: defaultLimits, open: map[string]*bucket{}}
 	if s != nil {
 		tx.root = s.buckets()
 	}
