@@ -2,8 +2,12 @@ package refs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/datafs/datafs/index"
@@ -25,9 +29,12 @@ func manyArchives(b *testing.B) *DB {
 	var list []Change
 	for i := range 100_000 {
 		a := Archive{Name: fmt.Sprintf("climate/model-%03d/tas-%05d.nc", i%100, i), Authority: "a", Metadata: map[string]string{"units": "K"}}
-		if i%1000 == 0 {
-			a.Tags = []string{"rare"}
+		for tag, every := range map[string]int{"half": 2, "tenth": 10, "some": 100, "rare": 1000} {
+			if i%every == 0 {
+				a.Tags = append(a.Tags, tag)
+			}
 		}
+		slices.Sort(a.Tags)
 		archive, err := encodeArchive(a, false)
 		if err != nil {
 			b.Fatal(err)
@@ -59,19 +66,70 @@ func BenchmarkListDir(b *testing.B) {
 	}
 }
 
-// BenchmarkSearch looks for a tag among 100,000 archives.
+// BenchmarkSearch looks for tags among 100,000 archives.
 func BenchmarkSearch(b *testing.B) {
 	d := manyArchives(b)
-	for b.Loop() {
-		n := 0
-		for _, err := range d.Search(context.Background(), "", []string{"rare"}) {
-			if err != nil {
-				b.Fatal(err)
+	for tags, want := range map[string]int{
+		"none": 0, "rare": 100, "some": 1000, "tenth": 10_000, "half": 50_000, "half some": 1000, "half tenth": 10_000, "half tenth some": 1000,
+	} {
+		b.Run(tags, func(b *testing.B) {
+			for b.Loop() {
+				if got := count(b, d.Search(context.Background(), "", strings.Fields(tags))); got != want {
+					b.Fatal(got)
+				}
 			}
-			n++
-		}
-		if n != 100 {
-			b.Fatal(n)
-		}
+		})
 	}
+}
+
+// BenchmarkFilter looks for names among 100,000.
+func BenchmarkFilter(b *testing.B) {
+	d := manyArchives(b)
+	for what, c := range map[string]struct {
+		opts FilterOptions
+		want int
+	}{
+		"prefix":  {FilterOptions{Prefix: "climate/model-007/"}, 1000},
+		"pattern": {FilterOptions{Pattern: "*/tas-00042.nc"}, 1},
+		"all":     {FilterOptions{}, 100_000},
+	} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				if got := count(b, d.Filter(context.Background(), c.opts)); got != c.want {
+					b.Fatal(got)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkOfOne is what is asked of one among 100,000 archives, and changed.
+func BenchmarkOfOne(b *testing.B) {
+	d := manyArchives(b)
+	name := "climate/model-042/tas-00042.nc"
+	for what, do := range map[string]func() error{
+		"versions": func() error { _, err := d.Versions(context.Background(), name); return err },
+		"similar":  func() error { _, err := d.Similar(context.Background(), strings.ToUpper(name)); return err },
+		"tag": func() error {
+			return errors.Join(d.AddTags(context.Background(), name, "new"), d.DeleteTags(context.Background(), name, "new"))
+		},
+	} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				if err := do(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func count(b *testing.B, list iter.Seq2[string, error]) (n int) {
+	for _, err := range list {
+		if err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	return n
 }

@@ -36,6 +36,10 @@ type Bolt struct {
 	// compactAt is the size in bytes above which a journal that is twice its
 	// live size is compacted.
 	compactAt int64
+
+	// termsStep is how many archives of an older program are added to the lists of
+	// terms in one transaction.
+	termsStep int
 }
 
 // OpenBolt makes the manager of a table in db whose journal is in journalDir.
@@ -45,7 +49,7 @@ func OpenBolt(db *index.DB, journalDir string, opts *BoltOptions) (*Bolt, error)
 	if opts == nil {
 		opts = &BoltOptions{}
 	}
-	b := &Bolt{db: db, dir: journalDir, table: opts.Table, compactAt: 8 << 20}
+	b := &Bolt{db: db, dir: journalDir, table: opts.Table, compactAt: 8 << 20, termsStep: 20_000}
 	if b.table == "" {
 		b.table = DefaultTable
 	}

@@ -63,7 +63,7 @@ func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position)
 		if err := sameRecords(tx, table, records); err != nil {
 			return fmt.Errorf("journal %s: %w", j.path, err)
 		}
-		if err := sameNames(tx, table); err != nil {
+		if err := errors.Join(sameNames(tx, table), sameTerms(tx, table)); err != nil {
 			return err
 		}
 	}

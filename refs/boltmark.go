@@ -14,9 +14,10 @@ import (
 type mark struct {
 	Generation uint64 `json:"generation"` // 0: there is no journal yet
 	Offset     int64  `json:"offset"`
-	Sum        []byte `json:"sum"`  // of the frame that ends at Offset
-	Seq        uint64 `json:"seq"`  // last sequence number
-	Live       int64  `json:"live"` // bytes that the records and deletions would take in a snapshot
+	Sum        []byte `json:"sum"`             // of the frame that ends at Offset
+	Seq        uint64 `json:"seq"`             // last sequence number
+	Live       int64  `json:"live"`            // bytes that the records and deletions would take in a snapshot
+	Terms      int    `json:"terms,omitempty"` // form of the lists of terms that are kept up; a program that keeps none leaves it out
 }
 
 const (

@@ -23,8 +23,6 @@ import (
 const (
 	namesPrefix = "refs/names/" // then the table
 	namesFlag   = "names.2/"    // then the table, in metaBucket: the names are complete, in this form
-
-	namesPage = 200_000 // names read at a time: some 20 MB
 )
 
 // namedArchive is what the bucket has of an archive.
@@ -68,15 +66,27 @@ type skipNames func(namedArchive) string
 // namer is a Manager that can list archives without their records. ok is
 // false when it cannot just now.
 type namer interface {
-	//
-	// skip, if set, is asked after each archive for a name up to which, inclusive,
-	// nothing more is wanted; it may be given some all the same.
+	// names lists those with a prefix. skip, if set, is asked after each archive for
+	// a name up to which, inclusive, nothing more is wanted; it may be given some
+	// all the same.
 	names(ctx context.Context, prefix string, skip skipNames) (list iter.Seq2[namedArchive, error], ok bool)
+
+	// tagged lists those with a prefix and all of some tags.
+	tagged(ctx context.Context, prefix string, tags []string) (list iter.Seq2[string, error], ok bool)
+
+	// similar gives, in no order, those whose names have a form, the one that
+	// SimilarName compares.
+	similar(ctx context.Context, form string) (names []string, ok bool, err error)
 }
 
 // named lists the names of the archives that have all of some tags, without
 // their records, where the manager can.
 func (d *DB) named(ctx context.Context, prefix string, tags []string) (iter.Seq2[string, error], bool) {
+	if n, ok := d.m.(namer); ok && len(tags) > 0 {
+		if list, ok := n.tagged(ctx, prefix, tags); ok {
+			return list, true
+		}
+	}
 	list, ok := d.namedArchives(ctx, prefix, nil)
 	return func(yield func(string, error) bool) {
 		for a, err := range list {
@@ -98,74 +108,12 @@ func (d *DB) namedArchives(ctx context.Context, prefix string, skip skipNames) (
 	return n.names(ctx, prefix, skip)
 }
 
-// names implements namer.
-func (b *Bolt) names(ctx context.Context, prefix string, skip skipNames) (iter.Seq2[namedArchive, error], bool) {
-	complete := false
-	err := b.view(ctx, func(tx *index.Tx) (err error) {
-		complete, err = hasNames(tx, b.table)
-		return err
-	})
-	if err != nil || !complete {
-		return nil, false // List says why, or does without
-	}
-	return func(yield func(namedArchive, error) bool) {
-		after := ""
-		for more := true; more; {
-			var page []namedArchive
-			err := b.view(ctx, func(tx *index.Tx) (err error) {
-				page, more, err = namesAfter(tx, b.table, prefix, after, skip)
-				return err
-			})
-			if err != nil {
-				yield(namedArchive{}, err)
-				return
-			}
-			for _, a := range page {
-				if !yield(a, nil) {
-					return
-				}
-				after = a.name
-			}
-		}
-	}, true
-}
-
 func hasNames(tx *index.Tx, table string) (bool, error) {
 	_, err := tx.Get(metaBucket, namesFlag+table)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-func namesAfter(tx *index.Tx, table, prefix, after string, skip skipNames) (page []namedArchive, more bool, err error) {
-	if err := checkTable(tx, table); err != nil {
-		return nil, false, err
-	}
-	for again := true; again; {
-		again = false
-		for r, err := range tx.Scan(namesPrefix+table, prefix, after) {
-			if err != nil {
-				return nil, false, err
-			}
-			if len(page) == namesPage {
-				return page, true, nil
-			}
-			a, err := decodeNamed(r.Key, r.Value)
-			if err != nil {
-				return nil, false, err
-			}
-			page = append(page, a)
-			if skip == nil {
-				continue
-			}
-			if after = skip(a); after != "" {
-				again = true
-				break
-			}
-		}
-	}
-	return page, false, nil
 }
 
 // name keeps the bucket in step with one change of a record, which the index has
@@ -178,17 +126,40 @@ func (t *boltTx) name(o op) error {
 	if err := t.completeNames(o.table); err != nil {
 		return err
 	}
-	switch {
-	case kind == KindVersion:
+	if kind == KindVersion {
 		return t.nameVersions(o, name)
-	case o.kind == opDelete:
-		return t.tx.Delete(namesPrefix+o.table, name)
 	}
-	a, err := nameOf(t.tx, o.table, name, o.value)
+	return t.nameArchive(o, name)
+}
+
+// nameArchive puts what the bucket is to have of an archive in the place of what
+// it has.
+func (t *boltTx) nameArchive(o op, name string) error {
+	var old, now []term
+	value, err := t.tx.Get(namesPrefix+o.table, name)
+	if err == nil {
+		was, err := decodeNamed(name, value)
+		if err != nil {
+			return err
+		}
+		old = was.terms()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if o.kind == opDelete {
+		err = t.tx.Delete(namesPrefix+o.table, name)
+	} else {
+		var a namedArchive
+		if a, err = nameOf(t.tx, o.table, name, o.value); err != nil {
+			return err
+		}
+		now = a.terms()
+		err = t.tx.Put(namesPrefix+o.table, name, a.encode())
+	}
 	if err != nil {
 		return err
 	}
-	return t.tx.Put(namesPrefix+o.table, name, a.encode())
+	return t.changeTerms(o.table, name, old, now)
 }
 
 // nameVersions notes that an archive has got its first version, or lost its last

@@ -105,7 +105,7 @@ func (t *boltTx) dropTable(table string) error {
 		}
 		t.mark.Live -= o.size()
 	}
-	for _, bucket := range []string{recPrefix + table, logPrefix + table, namesPrefix + table} {
+	for _, bucket := range []string{recPrefix + table, logPrefix + table, namesPrefix + table, termsPrefix + table} {
 		if err := t.tx.Drop(bucket); err != nil {
 			return err
 		}

@@ -25,14 +25,18 @@ type boltTx struct {
 	caughtUp  bool           // the index was behind
 	durable   bool           // the transaction is in the journal for good
 	compacted bool
-	others    []string        // journals of lower generations
-	named     map[string]bool // tables whose names are complete
+	others    []string          // journals of lower generations
+	named     map[string]bool   // tables whose names are complete
+	upTo      map[string]string // by table: up to which name the terms are complete
 }
 
 // begin brings the index in step with the journal; with rebuild, from nothing.
 func (t *boltTx) begin(rebuild bool) error {
 	var err error
 	if t.mark, err = loadMark(t.tx); err != nil {
+		return err
+	}
+	if err := t.freshTerms(); err != nil {
 		return err
 	}
 	generation, size, others, err := newestJournal(t.b.dir)
@@ -115,7 +119,7 @@ func (t *boltTx) reset(j *journalReader) error {
 		}
 	}
 	start := j.start()
-	t.mark = mark{Generation: j.head.generation, Offset: start.offset, Sum: start.sum[:]}
+	t.mark = mark{Generation: j.head.generation, Offset: start.offset, Sum: start.sum[:], Terms: termsForm}
 	t.caughtUp = true
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"strings"
 	"time"
 )
@@ -221,7 +222,7 @@ func (d *DB) Similar(ctx context.Context, names ...string) (map[string][]string,
 			}
 		}
 	}
-	for other, err := range d.Names(ctx, "") {
+	for other, err := range d.similar(ctx, maps.Keys(alike)) {
 		if err != nil {
 			return nil, err
 		}
@@ -231,4 +232,30 @@ func (d *DB) Similar(ctx context.Context, names ...string) (map[string][]string,
 		add(other)
 	}
 	return found, nil
+}
+
+// similar lists the archives whose names have one of some forms, and maybe others.
+func (d *DB) similar(ctx context.Context, forms iter.Seq[string]) iter.Seq2[string, error] {
+	n, ok := d.m.(namer)
+	if !ok {
+		return d.Names(ctx, "")
+	}
+	return func(yield func(string, error) bool) {
+		for form := range forms {
+			list, ok, err := n.similar(ctx, form)
+			if err == nil && !ok {
+				d.Names(ctx, "")(yield)
+				return
+			}
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, name := range list {
+				if !yield(name, nil) {
+					return
+				}
+			}
+		}
+	}
 }
