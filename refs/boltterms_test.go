@@ -247,3 +247,17 @@ func TestASearchGoesOnBehindItsPage(t *testing.T) {
 		}
 	}
 }
+
+func TestADeletedTableLeavesNoTermsBehind(t *testing.T) {
+	t.Parallel()
+	b := openAt(t, t.TempDir())
+	d := New(b, nil)
+	_, err := d.Create(t.Context(), Archive{Name: "A", Tags: []string{"foo"}}, nil)
+	must(t, err, b.DeleteTable(t.Context(), b.table), b.Check(t.Context()))
+	_, err = d.Create(t.Context(), Archive{Name: "b", Tags: []string{"bar"}}, nil)
+	must(t, err, b.Check(t.Context()))
+	if got := listed(t, d.Search(t.Context(), "", []string{"foo"})); len(got) != 0 {
+		t.Errorf("archives with a tag of a table that was deleted: got %q", got)
+	}
+	compareTerms(t, b, []string{"foo", "bar"}, []string{"a", "b"})
+}
