@@ -36,7 +36,7 @@ type Pack struct {
 const addBatch = 1 << 16
 
 // Locate returns the places of chunks in a space, each in the slot of its id.
-func (db *DB) Locate(ctx context.Context, space string, ids []ID) ([]Loc, error) {
+func (db *DB) Locate(ctx context.Context, name string, ids []ID) ([]Loc, error) {
 	locs := make([]Loc, len(ids))
 	order := make([]int, len(ids))
 	for i := range order {
@@ -44,11 +44,7 @@ func (db *DB) Locate(ctx context.Context, space string, ids []ID) ([]Loc, error)
 	}
 	// Neighbouring ids lie on the same pages.
 	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
-	err := db.View(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err != nil {
-			return err
-		}
+	err := db.View(ctx, inSpace(name, func(sp *space) (err error) {
 		for n, i := range order {
 			if n%1024 == 0 && ctx.Err() != nil {
 				return ctx.Err()
@@ -58,7 +54,7 @@ func (db *DB) Locate(ctx context.Context, space string, ids []ID) ([]Loc, error)
 			}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("locate chunks: %w", err)
 	}
@@ -97,13 +93,9 @@ func (db *DB) RemovePack(ctx context.Context, name string, pack ID, entries []En
 }
 
 // Packs returns the packs of a space by ascending id, without their entries.
-func (db *DB) Packs(ctx context.Context, space string) ([]Pack, error) {
+func (db *DB) Packs(ctx context.Context, name string) ([]Pack, error) {
 	var packs []Pack
-	err := db.View(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err != nil {
-			return err
-		}
+	err := db.View(ctx, inSpace(name, func(sp *space) error {
 		for it, err := range sp.packs.scan(nil) {
 			if err != nil {
 				return err
@@ -114,7 +106,7 @@ func (db *DB) Packs(ctx context.Context, space string) ([]Pack, error) {
 			packs = append(packs, Pack{ID: ID(it.key), Size: int64(binary.LittleEndian.Uint64(it.value[4:]))})
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
 	}
@@ -122,30 +114,20 @@ func (db *DB) Packs(ctx context.Context, space string) ([]Pack, error) {
 }
 
 // DropSpace forgets a space. One that is not there is no error.
-func (db *DB) DropSpace(ctx context.Context, space string) error {
-	err := db.Update(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err != nil {
-			return err
-		}
-		return sp.drop()
-	})
-	if err != nil {
-		return fmt.Errorf("forget space %q: %w", space, err)
+func (db *DB) DropSpace(ctx context.Context, name string) error {
+	if err := db.Update(ctx, inSpace(name, (*space).drop)); err != nil {
+		return fmt.Errorf("forget space %q: %w", name, err)
 	}
 	return nil
 }
 
 // CountChunks returns how many chunks have a place in a space. It reads one
 // record. Chunks whose pack was removed without naming them are counted still.
-func (db *DB) CountChunks(ctx context.Context, space string) (n int, err error) {
-	err = db.View(ctx, func(tx *Tx) error {
-		sp, err := tx.space(space)
-		if err == nil {
-			n = int(sp.count)
-		}
-		return err
-	})
+func (db *DB) CountChunks(ctx context.Context, name string) (n int, err error) {
+	err = db.View(ctx, inSpace(name, func(sp *space) error {
+		n = int(sp.count)
+		return nil
+	}))
 	if err != nil {
 		return 0, fmt.Errorf("count chunks: %w", err)
 	}

@@ -40,7 +40,7 @@ type DB struct {
 	opts   Options
 	turn   chan struct{} // holds a token while an Update of this DB runs or waits for the lock
 	closed atomic.Bool
-	limits *limits // of its transactions; nil: the usual ones
+	limits limits // of its transactions
 }
 
 // Open returns the database at path. The file need not exist: that is an empty
@@ -49,7 +49,7 @@ func Open(path string, opts *Options) (*DB, error) {
 	if path == "" {
 		return nil, errors.New("open index: no path")
 	}
-	db := &DB{path: path, turn: make(chan struct{}, 1)}
+	db := &DB{path: path, turn: make(chan struct{}, 1), limits: defaultLimits}
 	if opts != nil {
 		db.opts = *opts
 	}
@@ -76,7 +76,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer s.close()
-	return fn(newTx(s, false))
+	return fn(db.newTx(s, false))
 }
 
 // Update calls fn with a transaction that may write. When fn returns nil its
@@ -93,10 +93,7 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer s.close()
-	tx := newTx(s, true)
-	if db.limits != nil {
-		tx.limits = *db.limits
-	}
+	tx := db.newTx(s, true)
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -104,6 +101,12 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	return tx.commit(db)
+}
+
+func (db *DB) newTx(s *snapshot, writable bool) *Tx {
+	tx := newTx(s, writable)
+	tx.limits = db.limits
+	return tx
 }
 
 func (db *DB) usable(ctx context.Context) error {

@@ -33,7 +33,7 @@ var smallLimits = limits{recent: 32, first: 64, second: 160, run: 80, fold: 400,
 func openSmall(t testing.TB, path string) *DB {
 	t.Helper()
 	db := openDB(t, path, nil)
-	db.limits = &smallLimits
+	db.limits = smallLimits
 	return db
 }
 

@@ -54,18 +54,14 @@ func (sp *space) fold(most uint64) error {
 // wrong in tidying only damage is told: the change has been made.
 func (db *DB) change(ctx context.Context, name string, fn func(*space) error) error {
 	untidy := false
-	err := db.Update(ctx, func(tx *Tx) error {
-		sp, err := tx.space(name)
-		if err != nil {
-			return err
-		}
+	err := db.Update(ctx, inSpace(name, func(sp *space) error {
 		if err := fn(sp); err != nil {
 			return err
 		}
-		err = sp.finish()
+		err := sp.finish()
 		untidy = sp.untidy()
 		return err
-	})
+	}))
 	if err != nil || !untidy {
 		return err
 	}
@@ -77,16 +73,12 @@ func (db *DB) change(ctx context.Context, name string, fn func(*space) error) er
 
 // tidy brings a space's tiers to their sizes, in transactions of bounded size.
 // Where it is interrupted the next one goes on.
-func (db *DB) tidy(ctx context.Context, space string) error {
+func (db *DB) tidy(ctx context.Context, name string) error {
 	for more := true; more; {
-		err := db.Update(ctx, func(tx *Tx) error {
-			sp, err := tx.space(space)
-			if err != nil {
-				return err
-			}
+		err := db.Update(ctx, inSpace(name, func(sp *space) (err error) {
 			more, err = sp.step()
 			return err
-		})
+		}))
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,17 @@ func (tx *Tx) space(name string) (*space, error) {
 	return sp, sp.load()
 }
 
+// inSpace makes of what is to be done in a space what a transaction does.
+func inSpace(name string, fn func(*space) error) func(*Tx) error {
+	return func(tx *Tx) error {
+		sp, err := tx.space(name)
+		if err != nil {
+			return err
+		}
+		return fn(sp)
+	}
+}
+
 // load reads the counters.
 func (sp *space) load() error {
 	b, err := sp.tx.bucket(spacesBucket)

@@ -15,7 +15,7 @@ import (
 // newSmall is newDB with small tiers.
 func newSmall(t testing.TB) *DB {
 	db := newDB(t)
-	db.limits = &smallLimits
+	db.limits = smallLimits
 	return db
 }
 
@@ -161,7 +161,7 @@ func changeChunks(t *testing.T, db *DB, rnd *rand.Rand, m *chunkModel, known []P
 // chunks in one bucket, and two counters only.
 func TestAnIndexWithoutRunsIsTakenOver(t *testing.T) {
 	db, e := newDB(t), someEntries(5000)
-	db.limits = &limits{recent: 1 << 40}
+	db.limits = limits{recent: 1 << 40}
 	m := &chunkModel{map[ID]bool{}, map[ID]Loc{}}
 	for i := range 49 {
 		p := Pack{ID: ID{1, byte(i)}, Entries: e[i*100 : i*100+100]}
@@ -177,7 +177,7 @@ func TestAnIndexWithoutRunsIsTakenOver(t *testing.T) {
 		b.put([]byte("local"), v[:oldCounterSize])
 		return err
 	})
-	db.limits = &smallLimits
+	db.limits = smallLimits
 	m.compare(t, db, e)
 	removePack(t, db, "local", ID{1, 7}, e[700:710])
 	m.remove(ID{1, 7}, e[700:710])

@@ -38,7 +38,7 @@ type Tx struct {
 }
 
 func newTx(s *snapshot, writable bool) *Tx {
-	tx := &Tx{s: s, writable: writable, limits: defaultLimits, open: map[string]*bucket{}}
+	tx := &Tx{s: s, writable: writable, open: map[string]*bucket{}}
 	if s != nil {
 		tx.root = s.buckets()
 	}
