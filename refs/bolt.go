@@ -116,9 +116,9 @@ func (b *Bolt) Atomic(ctx context.Context, fn func(Manager) error) error {
 
 // List implements Manager.
 func (b *Bolt) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
-	return pages(func(after string) (list []Record, more bool, err error) {
+	return pages(func(_ []Record, after Record) (list []Record, more bool, err error) {
 		err = b.view(ctx, func(tx *index.Tx) error {
-			list, more, err = page(tx, b.table, prefix, after)
+			list, more, err = page(tx, b.table, prefix, after.Key)
 			return err
 		})
 		return list, more, err

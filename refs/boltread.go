@@ -140,23 +140,23 @@ func changed(tx *index.Tx, table string, entry index.Record) (Record, error) {
 	return liveRecord(key, s.value, s.seq), nil
 }
 
-// pages turns a function that reads one page of records into a sequence. Nothing
-// is open while the caller has the records.
-func pages(read func(after string) (list []Record, more bool, err error)) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		after := ""
+// pages turns a function that reads one page of a list, what comes behind after,
+// into a sequence. It may put the page into the memory of the one before. Nothing
+// is open while the caller has what was read.
+func pages[T any](read func(room []T, after T) (list []T, more bool, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none, after T
+		var list []T
 		for more := true; more; {
-			var list []Record
 			var err error
-			if list, more, err = read(after); err != nil {
-				yield(Record{}, err)
+			if list, more, err = read(list[:0], after); err != nil {
+				yield(none, err)
 				return
 			}
-			for _, r := range list {
-				if !yield(r, nil) {
+			for _, after = range list {
+				if !yield(after, nil) {
 					return
 				}
-				after = r.Key
 			}
 		}
 	}

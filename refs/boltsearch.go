@@ -23,26 +23,13 @@ func (b *Bolt) names(ctx context.Context, prefix string, skip skipNames) (iter.S
 	if err != nil || !complete {
 		return nil, false // List says why, or does without
 	}
-	return func(yield func(namedArchive, error) bool) {
-		after := ""
-		var page []namedArchive
-		for more := true; more; {
-			err := b.view(ctx, func(tx *index.Tx) (err error) {
-				page, more, err = namesAfter(page[:0], tx, b.table, prefix, after, skip)
-				return err
-			})
-			if err != nil {
-				yield(namedArchive{}, err)
-				return
-			}
-			for _, a := range page {
-				if !yield(a, nil) {
-					return
-				}
-				after = a.name
-			}
-		}
-	}, true
+	return pages(func(room []namedArchive, after namedArchive) (list []namedArchive, more bool, err error) {
+		err = b.view(ctx, func(tx *index.Tx) error {
+			list, more, err = namesAfter(room, tx, b.table, prefix, after.name, skip)
+			return err
+		})
+		return list, more, err
+	}), true
 }
 
 // namesAfter appends the next names to an empty page.
@@ -92,25 +79,13 @@ func (b *Bolt) tagged(ctx context.Context, prefix string, tags []string) (list i
 	if err != nil || !ok {
 		return nil, false
 	}
-	return func(yield func(string, error) bool) {
-		after := ""
-		for more := true; more; {
-			var page []string
-			err := b.view(ctx, func(tx *index.Tx) (err error) {
-				page, more, err = withTerms(tx, b.table, prefix, after, terms, namesPage)
-				return err
-			})
-			if err != nil {
-				yield("", err)
-				return
-			}
-			for _, after = range page {
-				if !yield(after, nil) {
-					return
-				}
-			}
-		}
-	}, true
+	return pages(func(_ []string, after string) (list []string, more bool, err error) {
+		err = b.view(ctx, func(tx *index.Tx) error {
+			list, more, err = withTerms(tx, b.table, prefix, after, terms, namesPage)
+			return err
+		})
+		return list, more, err
+	}), true
 }
 
 func allTermsOf(tx *index.Tx, table string) (bool, error) {

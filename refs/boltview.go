@@ -33,11 +33,11 @@ func (v boltView) Delete(ctx context.Context, key string, prev Rev) error {
 }
 
 func (v boltView) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
-	return pages(func(after string) ([]Record, bool, error) {
+	return pages(func(_ []Record, after Record) ([]Record, bool, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		return page(v.t.tx, v.table, prefix, after)
+		return page(v.t.tx, v.table, prefix, after.Key)
 	})
 }
 
