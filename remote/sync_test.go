@@ -64,6 +64,16 @@ func twoRepos(t *testing.T) (a, b *syncRepo, team *refs.Mem) {
 	return newSyncRepo(t, team, clock), newSyncRepo(t, team, clock), team
 }
 
+// twoWithX are two that both have the first version of x.
+func twoWithX(t *testing.T) (a, b *syncRepo, team *refs.Mem) {
+	a, b, team = twoRepos(t)
+	a.create("x")
+	a.add("x", 1, nil)
+	a.push()
+	b.pull()
+	return a, b, team
+}
+
 func (r *syncRepo) must(err error) {
 	r.t.Helper()
 	if err != nil {
@@ -197,11 +207,7 @@ func TestAPushedArchiveComesToTheOthersAndGoesWhenItIsDeleted(t *testing.T) {
 }
 
 func TestVersionsOfOneNumberAreBothKept(t *testing.T) {
-	a, b, team := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, team := twoWithX(t)
 	a.add("x", 2, nil)
 	b.add("x", 3, nil)
 	b.add("x", 4, nil)
@@ -298,11 +304,7 @@ func TestMetadataIsMergedKeyByKey(t *testing.T) {
 }
 
 func TestDependenciesThatBothChangedAreUnited(t *testing.T) {
-	a, b, team := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, team := twoWithX(t)
 	one := "1.0"
 	a.must(a.db.SetDependencies(t.Context(), "x", refs.Dependencies{"a": &one}, nil, nil))
 	b.must(b.db.SetDependencies(t.Context(), "x", refs.Dependencies{"b": &one}, nil, nil))
@@ -331,11 +333,7 @@ func TestADeletionAgainstAChangeIsAConflict(t *testing.T) {
 		{"deleted here and restored", true, true, true, 1, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, b, team := twoRepos(t)
-			a.create("x")
-			a.add("x", 1, nil)
-			a.push()
-			b.pull()
+			a, b, team := twoWithX(t)
 			a.must(a.db.Delete(t.Context(), "x"))
 			b.add("x", 2, nil)
 			first, second := a, b
@@ -388,11 +386,7 @@ func TestAnInvalidRecordOfTheTeamIsRefused(t *testing.T) {
 }
 
 func TestALostBaseIsFoundAgain(t *testing.T) {
-	a, b, team := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, team := twoWithX(t)
 	a.add("x", 2, nil)
 	b.must(b.Forget(t.Context()))
 	a.push()
@@ -428,11 +422,7 @@ func TestWhatIsRequiredIsRegisteredAndTheTeamsWins(t *testing.T) {
 }
 
 func TestAllIsFoundAgainWhenTheIndexIsLost(t *testing.T) {
-	a, b, team := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, team := twoWithX(t)
 	a.add("x", 2, nil)
 	b.add("x", 3, nil)
 	a.push()

@@ -13,11 +13,7 @@ func (r *syncRepo) yank(reason string) {
 }
 
 func TestYanksTravelAndAreUnited(t *testing.T) {
-	a, b, team := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, team := twoWithX(t)
 	a.yank("of a")
 	b.must(b.db.SetDependencies(t.Context(), "x", refs.Dependencies{"d": nil}, nil, nil))
 	b.yank("of b")
@@ -42,11 +38,7 @@ func TestYanksTravelAndAreUnited(t *testing.T) {
 }
 
 func TestStatusTellsYanksFromDependencies(t *testing.T) {
-	a, b, _ := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, _ := twoWithX(t)
 	for _, c := range []struct {
 		name           string
 		yank, deps     bool
@@ -80,11 +72,7 @@ func TestStatusTellsYanksFromDependencies(t *testing.T) {
 }
 
 func TestAYankAgainstADeletionIsAConflict(t *testing.T) {
-	a, b, _ := twoRepos(t)
-	a.create("x")
-	a.add("x", 1, nil)
-	a.push()
-	b.pull()
+	a, b, _ := twoWithX(t)
 	a.must(a.db.Delete(t.Context(), "x"))
 	b.yank("r")
 	a.push()
