@@ -93,13 +93,43 @@ func (c *Chunker) Cut(b []byte) int {
 	return len(b)
 }
 
-// scan feeds b[from:to] to the hash until a cut is found after a byte.
+// lane is how many bytes scan goes through at two places at a time. A cut within
+// the first of them makes the work on the other one vain.
+const lane = 4 << 10
+
+// scan feeds b[from:to] to the hash until a cut is found after a byte. The hash
+// is a chain in which each byte waits for the one before it, but remembers no
+// more than gearWindow bytes: a processor that works on two chains at a time is
+// done sooner.
 func scan(b []byte, from, to int, hash *uint64, gear *[256]uint64, mask uint64) (int, bool) {
 	h := *hash
-	for i, x := range b[from:to] {
-		h = h<<1 + gear[x]
+	i := from
+	for ; i+2*lane <= to; i += 2 * lane {
+		first, second := b[i:i+lane], b[i+lane:i+2*lane]
+		var g uint64
+		for _, x := range first[lane-gearWindow:] {
+			g = g<<1 + gear[x]
+		}
+		found := -1 // in the second
+		for k, x := range first {
+			h = h<<1 + gear[x]
+			g = g<<1 + gear[second[k]]
+			if h&mask == 0 {
+				return i + k + 1, true
+			}
+			if g&mask == 0 && found < 0 {
+				found = k
+			}
+		}
+		if found >= 0 {
+			return i + lane + found + 1, true
+		}
+		h = g
+	}
+	for ; i < to; i++ {
+		h = h<<1 + gear[b[i]]
 		if h&mask == 0 {
-			return from + i + 1, true
+			return i + 1, true
 		}
 	}
 	*hash = h
