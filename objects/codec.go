@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 
+	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
@@ -42,6 +43,7 @@ func ParseCompression(s string) (Compression, error) {
 type encoder struct {
 	mode     Compression
 	zstd     *zstd.Encoder
+	huff     huff0.Scratch
 	shuffled []byte
 }
 
@@ -62,23 +64,28 @@ func (e *encoder) encode(dst, raw []byte) (out []byte, codec, filter uint8) {
 	if !worth {
 		return dst, codecRaw, 0
 	}
-	src := raw
-	if filter != 0 {
-		if cap(e.shuffled) < len(raw) {
-			e.shuffled = make([]byte, max(len(raw), 256<<10))
-		}
-		src = e.shuffled[:len(raw)]
-		shuffle(src, raw, int(filter))
-	}
 	base := len(dst)
-	out, codec = e.squeeze(dst, src)
+	out, codec = e.squeeze(dst, e.filtered(raw, filter), filter)
 	if len(out)-base > len(raw)-len(raw)/64 {
 		return out[:base], codecRaw, 0
 	}
 	return out, codec, filter
 }
 
-func (e *encoder) squeeze(dst, src []byte) ([]byte, uint8) {
+// filtered returns raw as a filter makes it, which is good until the next call.
+func (e *encoder) filtered(raw []byte, filter uint8) []byte {
+	if filter == 0 {
+		return raw
+	}
+	if cap(e.shuffled) < len(raw) {
+		e.shuffled = make([]byte, max(len(raw), 256<<10))
+	}
+	dst := e.shuffled[:len(raw)]
+	applyFilter(dst, raw, filter)
+	return dst
+}
+
+func (e *encoder) squeeze(dst, src []byte, filter uint8) ([]byte, uint8) {
 	if e.mode == CompressFast {
 		need := s2.MaxEncodedLen(len(src))
 		base := len(dst)
@@ -87,10 +94,17 @@ func (e *encoder) squeeze(dst, src []byte) ([]byte, uint8) {
 		}
 		return dst[:base+len(s2.Encode(dst[base:base+need], src))], codecS2
 	}
+	if filter != 0 {
+		return e.planes(dst, src, int(filter&filterWidth)), codecZstd
+	}
+	return e.zstdEncoder().EncodeAll(src, dst), codecZstd
+}
+
+func (e *encoder) zstdEncoder() *zstd.Encoder {
 	if e.zstd == nil {
 		e.zstd = newZstdEncoder(e.mode)
 	}
-	return e.zstd.EncodeAll(src, dst), codecZstd
+	return e.zstd
 }
 
 func newZstdEncoder(mode Compression) *zstd.Encoder {
@@ -138,14 +152,17 @@ func (d *decoder) decode(dst, stored []byte, codec, filter uint8, rawLen int) ([
 		return dst[:base], fmt.Errorf("%d bytes, want %d", len(raw), rawLen)
 	}
 	dst = dst[:base+rawLen]
-	switch filter {
-	case 0:
+	if filter == 0 {
 		copy(dst[base:], raw) // no-op when decoded in place
-	case 2, 4, 8:
-		unshuffle(dst[base:], raw, int(filter))
-	default:
+		return dst, nil
+	}
+	if !validFilter(filter) {
 		return dst[:base], fmt.Errorf("unknown filter %d", filter)
 	}
+	if codec == codecRaw {
+		raw = append(target, raw...) // it is the caller's, and the filter is undone in place
+	}
+	undoFilter(dst[base:], raw, filter)
 	return dst, nil
 }
 
@@ -166,8 +183,8 @@ func (d *decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte
 		if err := h.Decode(stored); err != nil {
 			return nil, err
 		}
-		if !h.HasFCS || h.FrameContentSize != uint64(rawLen) {
-			return nil, fmt.Errorf("zstd frame does not announce %d bytes", rawLen)
+		if !h.HasFCS || h.FrameContentSize > uint64(rawLen) {
+			return nil, fmt.Errorf("zstd frame does not announce %d bytes or less", rawLen)
 		}
 		return d.zstd.DecodeAll(stored, target)
 	}

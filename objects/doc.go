@@ -46,8 +46,12 @@
 //	filter 2, 4, 8   byte shuffle of words of that many bytes: with n = len/width
 //	           whole words, first byte 0 of each word, then byte 1 of each, ...;
 //	           the len%width bytes that are left over follow unchanged
+//	filter 18, 20, 24   the same with width 2, 4, 8; then in each of these planes every
+//	           byte but the first is replaced by its difference from the byte before it,
+//	           modulo 256 (bytedelta in Blosc2); what is left over stays
 //	codec 0    raw
-//	codec 1    zstd (RFC 8878), one frame that announces its content size
+//	codec 1    zstd (RFC 8878), frames one behind the other, of which the first announces
+//	           its content size
 //	codec 2    s2 block (github.com/klauspost/compress/s2)
 //	codec 3    reserved for a chunk stored as the difference from another
 //	codec 4    a node with the places of what it names, only at an authority (filter 0):

@@ -181,15 +181,15 @@ func FuzzDecodeChunk(f *testing.F) {
 	})
 }
 
-func FuzzShuffle(f *testing.F) {
+func FuzzFilters(f *testing.F) {
 	f.Add([]byte("0123456789abcdefXYZ"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, width := range []int{2, 4, 8} {
+		for _, filter := range []uint8{2, 4, 8, 2 | filterDelta, 4 | filterDelta, 8 | filterDelta} {
 			s, back := make([]byte, len(b)), make([]byte, len(b))
-			shuffle(s, b, width)
-			unshuffle(back, s, width)
+			applyFilter(s, b, filter)
+			undoFilter(back, s, filter)
 			if !bytes.Equal(back, b) {
-				t.Errorf("width %d: %x came back as %x", width, b, back)
+				t.Errorf("filter %d: %x came back as %x", filter, b, back)
 			}
 		}
 	})

@@ -16,7 +16,7 @@ const (
 // whether compressing is worth while at all. It compares the order-0 entropy of
 // the bytes with that of the byte planes of words of 2, 4 and 8 bytes: arrays
 // of numbers have planes (sign, exponent) that are far more regular than the
-// whole. It depends on the bytes alone.
+// whole; and that with the planes' differences. It depends on the bytes alone.
 func trial(raw []byte) (filter uint8, worth bool) {
 	var sample [sampleSlices * sampleLen]byte
 	s := takeSample(sample[:], raw)
@@ -35,7 +35,29 @@ func trial(raw []byte) (filter uint8, worth bool) {
 			best, filter = bits[w]*0.98, uint8(w)
 		}
 	}
-	return filter, filter != 0 || plain < 7.6 || repeats(s)
+	if filter != 0 {
+		if differences(s, int(filter)) < bits[filter]*0.97 {
+			filter |= filterDelta
+		}
+		return filter, true
+	}
+	return 0, plain < 7.6 || repeats(s)
+}
+
+// differences is the mean entropy in bits per byte of a sample's planes when
+// each byte is replaced by its difference from the one before it.
+func differences(s []byte, width int) float64 {
+	c := new(planeCounts)
+	for i := width; i < len(s); i++ {
+		c[i%width][s[i]-s[i-width]]++
+	}
+	var total float64
+	var sum int
+	for k := range width {
+		bits, n := entropy(&c[k])
+		total, sum = total+bits, sum+n
+	}
+	return total / float64(max(sum, 1))
 }
 
 // takeSample fills dst with slices from all over raw, each at a multiple of 8.
@@ -43,10 +65,11 @@ func takeSample(dst, raw []byte) []byte {
 	if len(raw) <= len(dst) {
 		return dst[:copy(dst, raw)]
 	}
-	step := (len(raw) - sampleLen) / (sampleSlices - 1)
+	n := len(dst) / sampleSlices
+	step := (len(raw) - n) / (sampleSlices - 1)
 	for i := range sampleSlices {
 		at := i * step &^ 7
-		copy(dst[i*sampleLen:(i+1)*sampleLen], raw[at:])
+		copy(dst[i*n:(i+1)*n], raw[at:])
 	}
 	return dst
 }

@@ -1,0 +1,66 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/klauspost/compress/huff0"
+
+	"github.com/datafs/datafs/fixtures"
+)
+
+// TestFramesOfPlanesAreZstd has lengths on both sides of each limit of the
+// format: of the content size, of a literals header, and of a block.
+func TestFramesOfPlanesAreZstd(t *testing.T) {
+	dec := newZstdDecoder()
+	huff := new(huff0.Scratch)
+	for _, n := range []int{0, 1, 255, 256, 1023, 1024, 16383, 16384, 65791, 65792, 128 << 10, 128<<10 + 1, 300 << 10} {
+		few := random(7, n)
+		for i := range few {
+			few[i] &= 0x13
+		}
+		for name, raw := range map[string][]byte{"noise": random(8, n), "few values": few, "one value": make([]byte, n)} {
+			for _, h := range []*huff0.Scratch{nil, huff} {
+				frame := appendFrame(nil, raw, h)
+				got, err := dec.DecodeAll(frame, make([]byte, 0, n+1))
+				if err != nil || !bytes.Equal(got, raw) {
+					t.Errorf("%d bytes of %s came back as %d, %v", n, name, len(got), err)
+				}
+				if name == "few values" && h != nil && n > 1000 && len(frame) > n/2 {
+					t.Errorf("%d bytes of %s became %d", n, name, len(frame))
+				}
+			}
+		}
+	}
+}
+
+// TestPlanesOfAGrid holds what a smooth field takes to what its noise leaves:
+// a step of 1/512 K in 1 K has 9 bits, and the rest of a word is nearly known.
+func TestPlanesOfAGrid(t *testing.T) {
+	var grid bytes.Buffer
+	if err := fixtures.Grid(&grid, 64<<10, 1); err != nil {
+		t.Fatal(err)
+	}
+	enc := newEncoder(CompressAuto)
+	stored, codec, filter := enc.encode(nil, grid.Bytes())
+	if codec != codecZstd || filter != 4|filterDelta || len(stored) > 24000 {
+		t.Errorf("codec %d, filter %d, %d bytes", codec, filter, len(stored))
+	}
+	shuffled := make([]byte, grid.Len())
+	shuffle(shuffled, grid.Bytes(), 4)
+	if one := enc.zstdEncoder().EncodeAll(shuffled, nil); len(one) < len(stored)*11/10 {
+		t.Errorf("%d bytes, and %d as one frame", len(stored), len(one))
+	}
+}
+
+func TestDifferencesOfCountersAreOneValue(t *testing.T) {
+	var raw []byte
+	for i := range uint16(8 << 10) {
+		raw = binary.LittleEndian.AppendUint16(raw, 3*i)
+	}
+	stored, _, filter := newEncoder(CompressAuto).encode(nil, raw)
+	if filter&filterDelta == 0 || len(stored) > 1000 {
+		t.Errorf("filter %d, %d bytes", filter, len(stored))
+	}
+}
