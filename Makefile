@@ -45,9 +45,14 @@ FUZZTIME ?= 20s
 fuzz:
 	@sh fixtures/fuzz.sh $(FUZZTIME)
 
-# How much memory and time large files take; see docs/performance.md.
-bench: $(BIN)
-	@sh fixtures/bench.sh $(BIN)
+# Speed, memory and bytes stored, beside what the machine needs for the same bytes and
+# beside other programs; see docs/performance.md. BENCH takes options: make bench BENCH='-size 64MiB -only grid'.
+BENCH ?=
+bench: $(BIN) bin/bench
+	@bin/bench -bin $(BIN) $(BENCH)
+
+bin/bench: $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./fixtures/bench ./fixtures/bench/nothing
 
 # How fast push and pull are beside rclone; see docs/performance.md.
 bench-remote: $(BIN)
