@@ -6,7 +6,7 @@ BIN := bin/datafs
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all demo test race lint check servers servers-test fuzz bench bench-remote install clean
+.PHONY: all demo test race lint check servers servers-test fuzz bench bench-stages bench-remote install clean
 
 all: $(BIN)
 
@@ -53,6 +53,12 @@ bench: $(BIN) bin/bench
 
 bin/bench: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./fixtures/bench ./fixtures/bench/nothing
+
+# Each stage on its own, COUNT times, for benchstat: make bench-stages >old; ...; benchstat old new
+STAGES ?= Chunker|Hash|Encode|Decode|Shuffle|PackWrite|Locate|AddPack|Update|Stream|ReadAt|Extract
+COUNT ?= 6
+bench-stages:
+	@$(GO) test -run '^$$' -bench '^Benchmark($(STAGES))' -benchtime 100ms -count $(COUNT) ./objects ./index
 
 # How fast push and pull are beside rclone; see docs/performance.md.
 bench-remote: $(BIN)

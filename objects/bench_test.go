@@ -13,14 +13,23 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures"
 	"github.com/datafs/datafs/index"
 )
 
 const benchSize = 16 << 20
 
-// eachKind runs a benchmark for each kind of data.
+// eachKind runs a benchmark for each kind of data: those that the tests of codecs
+// make, and those that are measured as a whole (make bench).
 func eachKind(b *testing.B, size int, run func(b *testing.B, raw []byte)) {
 	all := kinds(size)
+	for kind, write := range map[string]func(io.Writer, int64, uint64) error{"grid": fixtures.Grid, "gridfill": fixtures.GridFill, "csv": fixtures.CSV} {
+		var data bytes.Buffer
+		if err := write(&data, int64(size), 1); err != nil {
+			b.Fatal(err)
+		}
+		all[kind] = data.Bytes()
+	}
 	for _, kind := range slices.Sorted(maps.Keys(all)) {
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(size))
@@ -186,19 +195,21 @@ func BenchmarkStream(b *testing.B) {
 }
 
 func BenchmarkReadAt(b *testing.B) {
-	s, raw := newStore(b), random(1, 4*benchSize)
-	f := openFile(b, s, takeBytes(b, s, raw).Tree)
-	for _, n := range []int{4 << 10, 64 << 10, 1 << 20} {
-		b.Run(fmt.Sprint(n>>10, "KiB"), func(b *testing.B) {
-			rnd, p := rand.New(rand.NewPCG(1, 2)), make([]byte, n)
-			b.SetBytes(int64(n))
-			for b.Loop() {
-				if _, err := f.ReadAt(p, rnd.Int64N(int64(len(raw)-n))); err != nil {
-					b.Fatal(err)
+	eachKind(b, 4*benchSize, func(b *testing.B, raw []byte) {
+		s := newStore(b)
+		f := openFile(b, s, takeBytes(b, s, raw).Tree)
+		for _, n := range []int{4 << 10, 64 << 10, 1 << 20} {
+			b.Run(fmt.Sprint(n>>10, "KiB"), func(b *testing.B) {
+				rnd, p := rand.New(rand.NewPCG(1, 2)), make([]byte, n)
+				b.SetBytes(int64(n))
+				for b.Loop() {
+					if _, err := f.ReadAt(p, rnd.Int64N(int64(len(raw)-n))); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 func BenchmarkExtract(b *testing.B) {
