@@ -6,7 +6,7 @@ BIN := bin/datafs
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all demo test race lint check servers servers-test fuzz bench bench-stages bench-remote install clean
+.PHONY: all demo test race lint check servers servers-test fuzz bench bench-guard bench-bounds bench-stages bench-remote install clean
 
 all: $(BIN)
 
@@ -53,6 +53,14 @@ bench: $(BIN) bin/bench
 
 bin/bench: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./fixtures/bench ./fixtures/bench/nothing
+
+# Holds a small measurement against fixtures/bench/bounds; bench-bounds moves them.
+BOUNDS := fixtures/bench/bounds
+bench-guard: $(BIN) bin/bench
+	@bin/bench -bin $(BIN) -guard $(BOUNDS) $(BENCH)
+
+bench-bounds: $(BIN) bin/bench
+	@bin/bench -bin $(BIN) -guard $(BOUNDS) -update-bounds $(BENCH)
 
 # Each stage on its own, COUNT times, for benchstat: make bench-stages >old; ...; benchstat old new
 STAGES ?= Chunker|Hash|Encode|Decode|Shuffle|PackWrite|Locate|AddPack|Update|Stream|ReadAt|Extract
