@@ -98,7 +98,7 @@ func (l *lookup) find(ctx context.Context, batch []slotted, found func(raw []byt
 		if l.gone[slot] || found == nil {
 			continue
 		}
-		_, err := l.from.Stored(&locs[i])
+		_, _, err := l.from.Stored(ctx, &locs[i])
 		if err == nil {
 			err = found(l.from.Raw(), slot)
 		}

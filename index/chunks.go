@@ -17,6 +17,12 @@ type Entry struct {
 	Codec, Filter uint8
 }
 
+// CodecDelta is the codec of a chunk that is stored as the difference from other
+// chunks, its bases. Where a chunk lies in several packs, a place where it is
+// whole goes before one where it is a delta: so a base is found whole as long as
+// it is whole anywhere.
+const CodecDelta = 3
+
 // Loc is the place of a chunk. Where Found is false only ID is set.
 type Loc struct {
 	Entry
@@ -62,7 +68,7 @@ func (db *DB) Locate(ctx context.Context, name string, ids []ID) ([]Loc, error) 
 }
 
 // AddPacks registers packs and their chunks. A chunk that has a place already
-// keeps it, and a pack that is known already keeps its number, so that adding
+// keeps it, unless it is a delta there and whole in the new pack; and a pack that is known already keeps its number, so that adding
 // again is harmless. Many packs are added in several transactions, each pack in
 // one.
 func (db *DB) AddPacks(ctx context.Context, name string, packs ...Pack) error {

@@ -266,7 +266,7 @@ func (sp *space) register(p Pack) (uint32, error) {
 	return n, nil
 }
 
-// place records where a chunk lies, unless it has a place.
+// place records where a chunk lies, unless it has a place that is as good.
 func (sp *space) place(e placed) error {
 	v, where, err := sp.find(e.ID)
 	if err != nil {
@@ -274,7 +274,8 @@ func (sp *space) place(e placed) error {
 	}
 	if where != nowhere && binary.LittleEndian.Uint32(v) != noPack {
 		pack, err := sp.pack(binary.LittleEndian.Uint32(v))
-		if err != nil || !pack.IsZero() {
+		whole := v[chunkSize-2] == CodecDelta && e.Codec != CodecDelta
+		if err != nil || (!pack.IsZero() && !whole) {
 			return err
 		}
 		sp.count--

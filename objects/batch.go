@@ -79,6 +79,7 @@ func (w *Writer) do(run func(*packer) error) error {
 // of those that are new.
 func (w *Writer) compress() error {
 	enc := newEncoder(w.opts.Compression)
+	near := newNearby(w, enc)
 	var ids []ID
 	for b := range w.work {
 		ids = ids[:0]
@@ -97,7 +98,7 @@ func (w *Writer) compress() error {
 		for i := range b.chunks {
 			c := &b.chunks[i]
 			c.known = locs[i].Found || w.packer.has(c.id)
-			if !c.known && !slices.Contains(ids[:i], c.id) {
+			if !c.known && !slices.Contains(ids[:i], c.id) && !near.encode(b, i, locs) {
 				w.encode(enc, b, c)
 			}
 		}

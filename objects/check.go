@@ -75,6 +75,9 @@ func (s *Store) checkPack(ctx context.Context, id ID, known, full bool, rep *Che
 		found(Problem{What: err.Error(), Err: err})
 	}
 	if !full {
+		if known {
+			s.checkBases(ctx, id, entries, found)
+		}
 		return
 	}
 	f := fetcher{s: s}
@@ -83,7 +86,7 @@ func (s *Store) checkPack(ctx context.Context, id ID, known, full bool, rep *Che
 		if ctx.Err() != nil {
 			return
 		}
-		if buf, err = f.fetch(buf[:0], &index.Loc{Entry: e, Pack: id, Found: true}); err != nil {
+		if buf, err = f.fetch(ctx, buf[:0], &index.Loc{Entry: e, Pack: id, Found: true}); err != nil {
 			found(Problem{What: err.Error(), Err: err})
 		}
 	}
@@ -108,8 +111,29 @@ func (s *Store) checkLocations(ctx context.Context, id ID, entries []index.Entry
 	return nil
 }
 
+// checkBases checks that the bases of a pack's deltas are there, and whole.
+func (s *Store) checkBases(ctx context.Context, id ID, entries []index.Entry, found func(Problem)) {
+	var deltas []index.Loc
+	for _, e := range entries {
+		if e.Codec == codecDelta {
+			deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
+		}
+	}
+	err := s.eachBase(ctx, deltas, func(_, _ *index.Loc, err error) error {
+		if err != nil {
+			found(Problem{What: err.Error(), Err: err})
+		}
+		return nil
+	})
+	if err != nil {
+		found(Problem{What: err.Error(), Err: err})
+	}
+}
+
 // CheckTree checks that a tree is whole: its nodes can be read and the index
-// knows all its chunks. Chunks in done are not looked up again.
+// knows all its chunks. Chunks in done are not looked up again. That the index
+// knows a delta is enough: it does so only when it knows the bases, and gc lets
+// no base go before the deltas from it.
 func (s *Store) CheckTree(ctx context.Context, id ID, done *Marks) error {
 	return done.mark(ctx, s, id, marking{look: true})
 }

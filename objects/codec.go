@@ -6,13 +6,16 @@ import (
 	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/datafs/datafs/index"
 )
 
 // Codecs of a stored chunk, as in the format.
 const (
-	codecRaw  = 0
-	codecZstd = 1
-	codecS2   = 2
+	codecRaw   = 0
+	codecZstd  = 1
+	codecS2    = 2
+	codecDelta = index.CodecDelta
 )
 
 // Compression chooses how new chunks are stored. It is no part of a chunk's

@@ -53,7 +53,15 @@
 //	codec 1    zstd (RFC 8878), frames one behind the other, of which the first announces
 //	           its content size
 //	codec 2    s2 block (github.com/klauspost/compress/s2)
-//	codec 3    reserved for a chunk stored as the difference from another
+//	codec 3    a delta: the difference from one or two other chunks, its bases, only in
+//	           a repository, never at an authority (filter 0). Its stored form:
+//	           number of bases u8 (1 or 2), that many ids (32); codec u8 and filter
+//	           u8 of the literals (codec neither 3 nor 4); uvarint length of the
+//	           copies in bytes, copies, literals by that codec and filter.
+//	           A copy: uvarint number of literals before it, uvarint length (not 0),
+//	           zigzag varint of its offset in the bases, one behind the other, minus
+//	           the end of the copy before it there (at first 0) and minus the number
+//	           of literals before it. The literals that are left follow the last copy
 //	codec 4    a node with the places of what it names, only at an authority (filter 0):
 //	           inner codec u8, inner filter u8, inner stored length u32, the node's
 //	           stored bytes by that codec and filter; then uvarint number of packs,
@@ -64,6 +72,11 @@
 //	           uvarint raw length
 //
 // Other values are refused. A chunk has at most 16 MiB raw.
+//
+// The bases of a delta are whole chunks: none is a delta itself wherever it lies.
+// A chunk may lie in one pack whole and in another as a delta; who looks it up
+// takes it whole where it can. As long as a delta is in a pack its bases are in
+// packs too, also when nothing else needs the delta.
 //
 // # Pack
 //

@@ -2,9 +2,12 @@ package objects
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/datafs/datafs/index"
 )
@@ -40,7 +43,7 @@ func (s *Store) GC(ctx context.Context, dry bool, roots func(*Marks) error) (rep
 		return rep, err
 	}
 	rep.Live = int64(live.Len())
-	c := &collector{s: s, dry: dry, live: &live.set, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10), there: map[ID]bool{}}
+	c := &collector{s: s, dry: dry, live: &live.set, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10)}
 	if err := c.run(ctx); err != nil {
 		c.abort()
 		return rep, err
@@ -52,25 +55,60 @@ type collector struct {
 	s    *Store
 	dry  bool
 	live *idSet
+	held *idSet // bases of the deltas that there are
 	rep  *GCReport
 	buf  *bufio.Writer
 	out  *packWriter
 	old  []index.Pack // whose live chunks are in out
 
 	there map[ID]bool // packs with doubles, and whether they exist
+	gone  map[ID]bool // packs whose dead deltas have been taken care of
+	step  func()      // of a test: called before each pack
 }
 
+// run goes over all packs. A base stays as long as any delta from it is in a
+// pack, be it dead: the index would still find that, and a new version would
+// rely on it. So packs with dead deltas come first, and only then are the bases
+// gathered that are left; whenever a run is broken off, each delta that there is
+// has its bases.
 func (c *collector) run(ctx context.Context) error {
 	if !c.dry {
 		if err := c.s.adopt(ctx); err != nil {
 			return err
 		}
 	}
+	dead, err := c.hold(ctx)
+	if err != nil {
+		return err
+	}
+	packs := c.rep.Packs
+	if len(dead) > 0 {
+		if err := c.round(ctx, dead); err != nil {
+			return err
+		}
+		c.gone = dead
+		if _, err := c.hold(ctx); err != nil {
+			return err
+		}
+	}
+	c.rep.Packs, c.rep.Live = packs, c.rep.Live+int64(c.held.len())
+	return c.round(ctx, nil)
+}
+
+// round decides about all packs, or those that are in only.
+func (c *collector) round(ctx context.Context, only map[ID]bool) error {
+	c.there = map[ID]bool{}
 	packs, small, err := c.survey()
 	if err != nil {
 		return err
 	}
 	for _, id := range packs {
+		if only != nil && !only[id] || c.dry && c.gone[id] {
+			continue
+		}
+		if c.step != nil {
+			c.step()
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -102,8 +140,7 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 	if err != nil {
 		return err // a broken pack may hold what is needed: fsck first
 	}
-	c.rep.Packs++
-	keep, garbage, err := c.sort(ctx, id, entries)
+	keep, garbage, holding, err := c.sort(ctx, id, entries)
 	if err != nil {
 		return err
 	}
@@ -113,7 +150,7 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 		c.rep.Removed++
 		c.rep.Freed += size
 		return c.replace(ctx, []index.Pack{pack}, index.Pack{})
-	case garbage > size/4 || (gather && size < smallPack):
+	case garbage+holding > size/4 || (gather && size < smallPack):
 		c.rep.Rewritten++
 		c.rep.Freed += garbage
 		return c.rewrite(ctx, pack, keep)
@@ -123,25 +160,80 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 
 // sort returns the chunks that a pack must keep, and the stored bytes of the
 // others: those that are not live, and those that the index finds elsewhere, in
-// a pack that is there.
-func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (keep []index.Entry, garbage int64, err error) {
+// a pack that is there. holding is about what the dead deltas among these hold
+// in other packs.
+func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (keep []index.Entry, garbage, holding int64, err error) {
 	ids := make([]ID, len(entries))
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
 	locs, err := c.s.index.Locate(ctx, localSpace, ids)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	for i, e := range entries {
-		elsewhere := locs[i].Found && locs[i].Pack != id && c.exists(locs[i].Pack)
-		if c.live.has(e.ID) && !elsewhere {
+		l := &locs[i]
+		elsewhere := l.Found && l.Pack != id && (l.Codec != codecDelta || e.Codec == codecDelta) && c.exists(l.Pack)
+		if c.needs(e.ID) && !elsewhere {
 			keep = append(keep, e)
-		} else {
-			garbage += int64(e.Stored)
+			continue
+		}
+		garbage += int64(e.Stored)
+		if e.Codec == codecDelta && !elsewhere {
+			holding += int64(e.Raw)
 		}
 	}
-	return keep, garbage, nil
+	// In the order of files, in which they will be read.
+	slices.SortFunc(keep, func(a, b index.Entry) int { return cmp.Compare(a.Offset, b.Offset) })
+	return keep, garbage, holding, nil
+}
+
+func (c *collector) needs(id ID) bool { return c.live.has(id) || c.held.has(id) }
+
+// hold notes the bases of all deltas that there are, and returns the packs that
+// have dead ones.
+func (c *collector) hold(ctx context.Context) (dead map[ID]bool, err error) {
+	c.held, dead, c.rep.Packs = &idSet{}, map[ID]bool{}, 0
+	var deltas []index.Loc
+	for id, err := range c.s.packIDs() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		_, entries, err := c.s.packTable(id)
+		if err != nil {
+			return nil, err // a broken pack may hold what is needed: fsck first
+		}
+		deltas = deltas[:0]
+		for _, e := range entries {
+			if e.Codec == codecDelta && !(c.gone[id] && c.dry && !c.live.has(e.ID)) {
+				deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
+			}
+		}
+		if err := c.holdFor(ctx, deltas); err != nil {
+			return nil, err
+		}
+		c.rep.Packs++
+		dead[id] = slices.ContainsFunc(deltas, func(l index.Loc) bool { return !c.live.has(l.ID) })
+	}
+	maps.DeleteFunc(dead, func(_ ID, yes bool) bool { return !yes })
+	return dead, nil
+}
+
+// holdFor notes the bases of deltas. A live one whose base is not there is an
+// error: its head may be damaged, and name others than it needs.
+func (c *collector) holdFor(ctx context.Context, deltas []index.Loc) error {
+	return c.s.eachBase(ctx, deltas, func(delta, base *index.Loc, err error) error {
+		if err != nil && c.live.has(delta.ID) && !c.dry {
+			return err
+		}
+		if base != nil && !c.live.has(base.ID) {
+			c.held.add(base.ID)
+		}
+		return nil
+	})
 }
 
 // exists says whether the file of a pack that holds a double is there.
@@ -195,7 +287,7 @@ func (c *collector) rewrite(ctx context.Context, pack index.Pack, keep []index.E
 	var raw, stored []byte
 	for _, e := range keep {
 		loc := index.Loc{Entry: e, Pack: pack.ID, Found: true}
-		if raw, err = f.fetch(raw[:0], &loc); err != nil {
+		if raw, err = f.fetch(ctx, raw[:0], &loc); err != nil {
 			return err
 		}
 		if stored, err = c.s.storedBytes(stored[:0], &loc); err != nil {

@@ -197,7 +197,7 @@ func TestGCMakesSeveralPacks(t *testing.T) {
 	}
 	f := fetcher{s: s}
 	for i := range locs {
-		if _, err := f.fetch(nil, &locs[i]); err != nil {
+		if _, err := f.fetch(t.Context(), nil, &locs[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

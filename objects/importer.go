@@ -123,14 +123,42 @@ type Copier struct {
 	s      *Store
 	v      Verifier
 	stored []byte
+	f      fetcher  // of deltas
+	enc    *encoder // of these as whole chunks; nil until the first
 }
 
 // Copier returns a new one.
-func (s *Store) Copier() *Copier { return &Copier{s: s} }
+func (s *Store) Copier() *Copier { return &Copier{s: s, f: fetcher{s: s}} }
 
-// Stored reads a chunk as it is stored. The bytes are good until the next call.
-// The error wraps ErrCorrupt where they are not the chunk.
-func (c *Copier) Stored(loc *index.Loc) ([]byte, error) {
+// Stored reads a chunk as it is stored, and returns the entry that tells how. A
+// chunk that is the difference from others here is made whole: no difference
+// leaves the repository. The bytes are good until the next call. The error wraps
+// ErrCorrupt where they are not the chunk.
+func (c *Copier) Stored(ctx context.Context, loc *index.Loc) (index.Entry, []byte, error) {
+	if loc.Codec == codecDelta {
+		return c.whole(ctx, loc)
+	}
+	stored, err := c.asStored(loc)
+	return loc.Entry, stored, err
+}
+
+func (c *Copier) whole(ctx context.Context, loc *index.Loc) (e index.Entry, stored []byte, err error) {
+	e = loc.Entry
+	if c.v.raw, err = c.f.fetchMoved(ctx, c.v.raw[:0], loc); err != nil {
+		return e, nil, err
+	}
+	if c.enc == nil {
+		c.enc = newEncoder(CompressAuto)
+	}
+	c.stored, e.Codec, e.Filter = c.enc.encode(c.stored[:0], c.v.raw)
+	if stored = c.stored; e.Codec == codecRaw {
+		stored = c.v.raw
+	}
+	e.Stored = uint32(len(stored))
+	return e, stored, nil
+}
+
+func (c *Copier) asStored(loc *index.Loc) ([]byte, error) {
 	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
 		return nil, fmt.Errorf("%w: chunk %s is too large", ErrCorrupt, loc.ID)
 	}

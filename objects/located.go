@@ -137,6 +137,9 @@ func Unlocate(e index.Entry, stored []byte) (index.Entry, []byte, error) {
 // IsLocated says whether a chunk is stored as a located node.
 func IsLocated(e index.Entry) bool { return e.Codec == codecLocated }
 
+// IsDelta says whether a chunk is stored as the difference from others.
+func IsDelta(e index.Entry) bool { return e.Codec == codecDelta }
+
 // DecodePlaces reads the places of the children of a located node that lies in
 // pack self. The error wraps ErrCorrupt.
 func DecodePlaces(stored []byte, self ID, children []Child) ([]index.Loc, error) {

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -97,35 +98,52 @@ type fetcher struct {
 	s      *Store
 	dec    decoder
 	stored []byte
+	deltas *deltaReader // nil until the first delta
 }
+
+// readFunc appends the raw bytes of a chunk to dst.
+type readFunc func(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error)
 
 // errGone says that a pack is not there any more; gc may have moved its chunks.
 var errGone = errors.New("pack is not there")
 
 // fetch appends the raw bytes of a chunk to dst. Its hash has been verified.
-func (f *fetcher) fetch(dst []byte, loc *index.Loc) ([]byte, error) {
+func (f *fetcher) fetch(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
+	out, err := f.verified(ctx, dst, loc, f.read)
+	if errors.Is(err, ErrCorrupt) && loc.Codec == codecDelta {
+		return f.fetchCarefully(ctx, dst, loc)
+	}
+	return out, err
+}
+
+func (f *fetcher) verified(ctx context.Context, dst []byte, loc *index.Loc, read readFunc) ([]byte, error) {
 	base := len(dst)
-	out, err := f.read(dst, loc)
+	out, err := read(ctx, dst, loc)
 	if err == nil && Hash(out[base:]) != loc.ID {
 		err = errors.New("the bytes do not match their hash")
 	}
 	if err == nil || errors.Is(err, errGone) {
 		return out, err
 	}
-	if again, ok := f.rescue(dst, loc); ok {
+	if other := (notDamage{}); errors.As(err, &other) {
+		return dst, other.error
+	}
+	if again, ok := f.rescue(ctx, dst, loc, read); ok {
 		return again, nil
 	}
 	return dst[:base], fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, err)
 }
 
-func (f *fetcher) read(dst []byte, loc *index.Loc) ([]byte, error) {
-	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
-		return dst, errors.New("chunk too large")
+func (f *fetcher) read(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
+	if loc.Codec == codecDelta {
+		return f.readDelta(ctx, dst, loc)
 	}
-	pf, err := f.s.packs.acquire(loc.Pack)
-	if errors.Is(err, fs.ErrNotExist) {
-		return dst, errGone
-	}
+	return f.readWhole(dst, loc)
+}
+
+// readWhole reads a chunk that is no delta.
+func (f *fetcher) readWhole(dst []byte, loc *index.Loc) ([]byte, error) {
+	pf, err := f.open(loc)
 	if err != nil {
 		return dst, err
 	}
@@ -140,6 +158,19 @@ func (f *fetcher) read(dst []byte, loc *index.Loc) ([]byte, error) {
 	return f.dec.decode(dst, f.stored, loc.Codec, loc.Filter, int(loc.Raw))
 }
 
+// open opens the pack of a chunk, whose lengths it bounds. The caller releases
+// it.
+func (f *fetcher) open(loc *index.Loc) (*packFile, error) {
+	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
+		return nil, errors.New("chunk too large")
+	}
+	pf, err := f.s.packs.acquire(loc.Pack)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errGone
+	}
+	return pf, err
+}
+
 func readRaw(dst []byte, pack *os.File, loc *index.Loc) ([]byte, error) {
 	if loc.Stored != loc.Raw {
 		return dst, fmt.Errorf("%d bytes, want %d", loc.Stored, loc.Raw)
@@ -151,7 +182,7 @@ func readRaw(dst []byte, pack *os.File, loc *index.Loc) ([]byte, error) {
 }
 
 // rescue reads a chunk by its pack's own table, for an index that is wrong.
-func (f *fetcher) rescue(dst []byte, loc *index.Loc) ([]byte, bool) {
+func (f *fetcher) rescue(ctx context.Context, dst []byte, loc *index.Loc, read readFunc) ([]byte, bool) {
 	_, entries, err := f.s.packTable(loc.Pack)
 	if err != nil {
 		return dst, false
@@ -161,6 +192,6 @@ func (f *fetcher) rescue(dst []byte, loc *index.Loc) ([]byte, bool) {
 		return dst, false
 	}
 	base := len(dst)
-	out, err := f.read(dst, &index.Loc{Entry: e, Pack: loc.Pack, Found: true})
+	out, err := read(ctx, dst, &index.Loc{Entry: e, Pack: loc.Pack, Found: true})
 	return out, err == nil && Hash(out[base:]) == loc.ID
 }

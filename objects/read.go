@@ -56,12 +56,17 @@ func (s *Store) prefetch(ctx context.Context, ids []ID) error {
 const prefetchNodes = 16
 
 // fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile,
-// and again while it was looked up anew. gc tells the index before it removes a
-// pack: one that the index still names, and that is gone at a second look (it
-// may have been made anew), is missing.
+// and again while it was looked up anew.
 func (f *fetcher) fetchMoved(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
+	return f.moved(ctx, dst, loc, f.fetch)
+}
+
+// moved reads a chunk, and again where it is found meanwhile. gc tells the
+// index before it removes a pack: one that the index still names, and that is
+// gone at a second look (it may have been made anew), is missing.
+func (f *fetcher) moved(ctx context.Context, dst []byte, loc *index.Loc, read readFunc) ([]byte, error) {
 	for seen := false; ; {
-		out, err := f.fetch(dst, loc)
+		out, err := read(ctx, dst, loc)
 		if !errors.Is(err, errGone) {
 			return out, err
 		}

@@ -81,7 +81,7 @@ func (p *pull) nodes(ctx context.Context, ids []objects.ID) error {
 	}
 	var below []objects.ID
 	for i := range locs {
-		if _, err := p.from.Stored(&locs[i]); err != nil {
+		if _, _, err := p.from.Stored(ctx, &locs[i]); err != nil {
 			return err
 		}
 		children, err := objects.Children(p.from.Raw())

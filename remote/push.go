@@ -228,8 +228,7 @@ func (p *push) sendChunk(ctx context.Context, loc *index.Loc) error {
 	p.rep.Chunks++
 	p.rep.New += int64(loc.Raw)
 	if p.opts.Dry {
-		p.rep.Sent += int64(loc.Stored)
-		return nil
+		return p.count(ctx, loc)
 	}
 	if err := p.sendWhole(ctx, loc.Pack); err != nil {
 		return err
@@ -237,11 +236,24 @@ func (p *push) sendChunk(ctx context.Context, loc *index.Loc) error {
 	if _, done := p.recent[loc.ID]; done {
 		return nil
 	}
-	stored, err := p.from.Stored(loc)
+	e, stored, err := p.from.Stored(ctx, loc)
 	if err != nil {
 		return err
 	}
-	return p.add(ctx, loc.Entry, stored)
+	return p.add(ctx, e, stored)
+}
+
+// count counts a chunk that would be sent.
+func (p *push) count(ctx context.Context, loc *index.Loc) error {
+	e := loc.Entry
+	if objects.IsDelta(e) { // it would be sent whole
+		var err error
+		if e, _, err = p.from.Stored(ctx, loc); err != nil {
+			return err
+		}
+	}
+	p.rep.Sent += int64(e.Stored)
+	return nil
 }
 
 // inOrder drops doubles and keeps the order.
@@ -296,11 +308,11 @@ func (p *push) sendNode(ctx context.Context, n *nodeAt) error {
 			return fmt.Errorf("node %s: chunk %s did not arrive at authority %q", n.loc.ID, l.ID, p.s.opts.Name)
 		}
 	}
-	stored, err := p.from.Stored(&n.loc)
+	e, stored, err := p.from.Stored(ctx, &n.loc)
 	if err != nil {
 		return err
 	}
-	e, stored := objects.EncodeLocated(n.loc.Entry, stored, n.children, places)
+	e, stored = objects.EncodeLocated(e, stored, n.children, places)
 	return p.add(ctx, e, stored)
 }
 

@@ -78,8 +78,8 @@ func (p *push) worthWhole(ctx context.Context, pack index.Pack) (bool, error) {
 	}
 	ids := make([]objects.ID, len(pack.Entries))
 	for i, e := range pack.Entries {
-		if !p.marks.Has(e.ID) {
-			return false, nil // it belongs to others
+		if !p.marks.Has(e.ID) || objects.IsDelta(e) {
+			return false, nil // it belongs to others, or is of no use without others
 		}
 		ids[i] = e.ID
 	}
@@ -100,7 +100,7 @@ func (p *push) verify(ctx context.Context, pack index.Pack) ([]index.Entry, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, err := p.from.Stored(&index.Loc{Entry: e, Pack: pack.ID, Found: true}); err != nil {
+		if _, _, err := p.from.Stored(ctx, &index.Loc{Entry: e, Pack: pack.ID, Found: true}); err != nil {
 			return nil, err
 		}
 		if _, err := objects.Children(p.from.Raw()); err != nil {

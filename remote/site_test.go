@@ -221,6 +221,70 @@ func TestAChangePushesWhatChanged(t *testing.T) {
 	wantSame(t, bob.From(away), tree, changed)
 }
 
+// deltas counts the chunks that are stored as the difference from others.
+func deltas(t testing.TB, s *objects.Store) (n int) {
+	t.Helper()
+	packs, err := s.Index().Packs(t.Context(), "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packs {
+		pack, err := s.PackTable(p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range pack.Entries {
+			if objects.IsDelta(e) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestDifferencesStayAtHome has a second version whose pack could go as it is,
+// if there were no deltas in it.
+func TestDifferencesStayAtHome(t *testing.T) {
+	dir, err := remote.OpenDir(&remote.DirOptions{Root: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := newStore(t)
+	site := newSite(alice, dir)
+	first := random(4, 8<<20)
+	push(t, site, store(t, alice, first))
+	second := slices.Concat(first, random(5, 20<<20))
+	for at := 100_000; at < len(first); at += 300_000 {
+		copy(second[at:], random(uint64(at), 4096))
+	}
+	tree := store(t, alice, second)
+	if n := deltas(t, alice); n < 20 {
+		t.Fatalf("only %d deltas", n)
+	}
+	dry, err := site.Push(t.Context(), []objects.ID{tree}, &remote.PushOptions{Dry: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := push(t, site, tree)
+	if rep.Sent < 21<<20 || dry.Sent > rep.Sent || dry.Sent < rep.Sent*9/10 {
+		t.Errorf("the dry run said %d bytes, it was %d", dry.Sent, rep.Sent)
+	}
+	bob := newStore(t)
+	away := newSite(bob, dir)
+	know(t, away, rep, tree)
+	if err := away.Pull(t.Context(), tree); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, bob, tree, second)
+	if n := deltas(t, bob); n > 0 {
+		t.Errorf("%d deltas arrived", n)
+	}
+	carol := newStore(t)
+	other := newSite(carol, dir)
+	know(t, other, rep, tree)
+	wantSame(t, carol.From(other), tree, second)
+}
+
 func TestAPusherWhoKnowsNothingSharesAll(t *testing.T) {
 	var mem remote.Mem
 	alice, bob := newStore(t), newStore(t)

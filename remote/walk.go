@@ -47,7 +47,7 @@ func (w *walk) node(ctx context.Context, id objects.ID) error {
 	if !locs[0].Found {
 		return fmt.Errorf("%w: node %s is not in the repository", objects.ErrCorrupt, id)
 	}
-	if _, err := w.from.Stored(&locs[0]); err != nil {
+	if _, _, err := w.from.Stored(ctx, &locs[0]); err != nil {
 		return err
 	}
 	n := &nodeAt{loc: locs[0]}

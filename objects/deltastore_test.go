@@ -1,0 +1,457 @@
+package objects
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/datafs/datafs/index"
+)
+
+// changed overwrites a block in each of so many bytes.
+func changed(b []byte, seed uint64, every int) []byte {
+	b = bytes.Clone(b)
+	for at := every / 2; at+4096 <= len(b); at += every {
+		copy(b[at:], random(seed+uint64(at), 4096))
+	}
+	return b
+}
+
+// deltasIn returns the deltas in all packs, and the bases that they need.
+func deltasIn(t testing.TB, s *Store) (deltas []index.Loc, bases map[ID]bool) {
+	t.Helper()
+	bases = map[ID]bool{}
+	for id, err := range s.packIDs() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, entries, err := s.packTable(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Codec == codecDelta {
+				deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
+			}
+		}
+	}
+	err := s.eachBase(context.Background(), deltas, func(_, base *index.Loc, err error) error {
+		bases[base.ID] = true
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deltas, bases
+}
+
+// item is a chunk in the form in which it is to be stored.
+type item struct {
+	raw, stored []byte
+	codec       uint8
+}
+
+func wholeItem(raw []byte) item { return item{raw, raw, codecRaw} }
+
+func deltaItem(t testing.TB, raw []byte, bases ...[]byte) item {
+	t.Helper()
+	var e deltaEncoder
+	var ids []ID
+	for _, b := range bases {
+		ids = append(ids, Hash(b))
+	}
+	delta := e.encode(nil, slices.Concat(bases...), raw)
+	stored, err := newEncoder(CompressAuto).appendDelta(nil, ids, delta)
+	if err != nil || len(delta) == 0 {
+		t.Fatalf("no delta: %v", err)
+	}
+	return item{raw, stored, codecDelta}
+}
+
+// putPack makes a pack, which the index gets to know only later.
+func putPack(t testing.TB, s *Store, items ...item) index.Pack {
+	t.Helper()
+	p, err := newPackWriter(s.dir, bufio.NewWriter(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range items {
+		if err := p.add(index.Entry{ID: Hash(it.raw), Raw: uint32(len(it.raw)), Codec: it.codec}, it.stored); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pack, err := p.commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pack
+}
+
+func register(t testing.TB, s *Store, packs ...index.Pack) {
+	t.Helper()
+	if err := s.index.AddPacks(t.Context(), localSpace, packs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantChunks(t testing.TB, s *Store, raws ...[]byte) {
+	t.Helper()
+	for i, raw := range raws {
+		if got, err := s.load(t.Context(), Hash(raw)); err != nil || !bytes.Equal(got, raw) {
+			t.Errorf("chunk %d: %d bytes, %v; want %d", i, len(got), err, len(raw))
+		}
+	}
+}
+
+func TestAChangedChunkIsStoredAsADifference(t *testing.T) {
+	for _, mode := range []Compression{"", CompressBetter, CompressFast, CompressOff} {
+		s := newStore(t)
+		b := slices.Concat(random(1, 2<<20), kinds(1 << 20)["float32"], kinds(1 << 20)["text"])
+		opts := &WriterOptions{Compression: mode}
+		first, _ := takeNew(t, s, opts, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
+		if deltas, _ := deltasIn(t, s); len(deltas) > 0 {
+			t.Errorf("%q: %d deltas in the first version", mode, len(deltas))
+		}
+		c := slices.Concat(changed(b, 7, 300_000), random(9, 10_000))
+		w := newWriter(t, s, opts)
+		second, err := w.File(bytes.NewReader(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Finish(), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		_, stored := w.Added()
+		deltas, _ := deltasIn(t, s)
+		if on := mode == "" || mode == CompressBetter; on != (len(deltas) > 10) || on != (stored < 150_000) {
+			t.Errorf("%q: %d deltas, %d bytes stored", mode, len(deltas), stored)
+		}
+		checkFile(t, s, first.Tree, b)
+		checkFile(t, s, second.Tree, c)
+	}
+}
+
+func TestADifferenceFromADifferenceIsNotMade(t *testing.T) {
+	s := newStore(t)
+	versions := [][]byte{random(1, 3<<20)}
+	live := []ID{takeBytes(t, s, versions[0]).Tree}
+	for v := range 5 {
+		b := changed(versions[v], uint64(v+2)*1000, 500_000-100_000*(v%2))
+		versions, live = append(versions, b), append(live, takeBytes(t, s, b).Tree)
+	}
+	deltas, bases := deltasIn(t, s) // which finds the bases whole
+	if len(deltas) < 20 || len(bases) < 5 {
+		t.Errorf("%d deltas from %d bases", len(deltas), len(bases))
+	}
+	for i, b := range versions {
+		checkFile(t, s, live[i], b)
+	}
+	for i := range versions[:5] { // each time one version less
+		collect(t, s, live[i+1:]...)
+		for j := i + 1; j < len(versions); j++ {
+			checkFile(t, s, live[j], versions[j])
+		}
+	}
+}
+
+func TestGCKeepsBasesAsLongAsTheirDifferences(t *testing.T) {
+	s := newStore(t)
+	b := random(1, 4<<20)
+	c := changed(b, 7, 300_000)
+	first, second := takeBytes(t, s, b).Tree, takeBytes(t, s, c).Tree
+	other := takeBytes(t, s, random(5, 400_000)).Tree
+	dry, err := s.GC(t.Context(), true, marks(s, second, other))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bases := deltasIn(t, s)
+	rep := collect(t, s, second, other)
+	if rep != dry {
+		t.Errorf("done %+v, foretold %+v", rep, dry)
+	}
+	checkFile(t, s, second, c)
+	if isThere(t, s, first) {
+		t.Error("the first version is still there")
+	}
+	for id := range bases {
+		if !isThere(t, s, id) {
+			t.Errorf("base %s is gone", id)
+		}
+	}
+	collect(t, s, other)
+	for id := range bases {
+		if isThere(t, s, id) {
+			t.Errorf("base %s is still there", id)
+		}
+	}
+	if deltas, _ := deltasIn(t, s); len(deltas) > 0 {
+		t.Errorf("%d deltas are left", len(deltas))
+	}
+}
+
+// TestABrokenOffGCLeavesNoDifferenceWithoutItsBase has dead deltas in a pack
+// that is mostly live, and is broken off at every pack.
+func TestABrokenOffGCLeavesNoDifferenceWithoutItsBase(t *testing.T) {
+	b := random(1, 3<<20)
+	c := changed(b, 7, 300_000)
+	for stop := range 4 {
+		s := newStore(t)
+		takeBytes(t, s, b)
+		var live *Result
+		dead := take(t, s, func(w *Writer) (*Result, error) {
+			var err error
+			if live, err = w.File(bytes.NewReader(random(2, smallPack+1<<20))); err != nil {
+				return nil, err
+			}
+			return w.File(bytes.NewReader(c))
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var m Marks
+		if err := m.Mark(ctx, s, live.Tree); err != nil {
+			t.Fatal(err)
+		}
+		g := &collector{s: s, live: &m.set, rep: &GCReport{}, buf: bufio.NewWriter(nil)}
+		g.step = func() {
+			if stop--; stop < 0 {
+				cancel()
+			}
+		}
+		err := g.run(ctx)
+		g.abort()
+		cancel()
+		if stop < 0 != errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		deltasIn(t, s) // which finds all bases
+		if again := takeBytes(t, s, c); again.Tree != dead.Tree {
+			t.Errorf("tree %s, was %s", again.Tree, dead.Tree)
+		}
+		checkFile(t, s, dead.Tree, c)
+	}
+}
+
+func TestFewDeadDifferencesDoNotHoldManyBases(t *testing.T) {
+	s := newStore(t)
+	b := random(1, 8<<20)
+	takeBytes(t, s, b)
+	var live *Result
+	take(t, s, func(w *Writer) (*Result, error) {
+		var err error
+		if live, err = w.File(bytes.NewReader(random(2, smallPack+1<<20))); err != nil {
+			return nil, err
+		}
+		return w.File(bytes.NewReader(changed(b, 7, 60_000)))
+	})
+	collect(t, s, live.Tree)
+	if deltas, _ := deltasIn(t, s); len(deltas) > 0 || len(packPaths(t, s)) > 1 {
+		t.Errorf("%d deltas and %d packs are left", len(deltas), len(packPaths(t, s)))
+	}
+}
+
+// TestTwoChunksThatAreBasesOfEachOther is what writers at once can leave: each
+// stored one chunk whole and the other as the difference from it. No order in
+// which an index learns of the packs may make both deltas the only copies.
+func TestTwoChunksThatAreBasesOfEachOther(t *testing.T) {
+	x := random(1, 100_000)
+	y := changed(x, 2, 50_000)
+	for _, name := range []string{"rebuilt", "adopted", "registered in order"} {
+		for _, deltasFirst := range []bool{false, true} {
+			s := newStore(t)
+			one := putPack(t, s, wholeItem(x), deltaItem(t, y, x))
+			two := putPack(t, s, wholeItem(y), deltaItem(t, x, y))
+			plain := putPack(t, s, wholeItem(random(4, 50_000)))
+			packs := []index.Pack{one, two}
+			if deltasFirst {
+				slices.Reverse(packs)
+			}
+			switch name {
+			case "rebuilt":
+				if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+					t.Fatal(err)
+				}
+			case "adopted":
+				register(t, s, plain, packs[0])
+			default:
+				register(t, s, packs[0])
+				register(t, s, packs[1], plain)
+			}
+			for range 3 {
+				_, err := s.GC(t.Context(), false, func(m *Marks) error {
+					m.set.add(Hash(x))
+					m.set.add(Hash(y))
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantChunks(t, s, x, y)
+			}
+		}
+	}
+}
+
+// TestALostIndexMakesNoDifferenceWithoutABase has a chunk whole in a pack that
+// the index has lost, stored anew as a delta, and a delta from it in a third.
+func TestALostIndexMakesNoDifferenceWithoutABase(t *testing.T) {
+	s := newStore(t)
+	x := random(1, 100_000)
+	y, z := changed(x, 2, 50_000), changed(x, 3, 60_000)
+	putPack(t, s, wholeItem(y))
+	putPack(t, s, deltaItem(t, z, y))
+	register(t, s, putPack(t, s, wholeItem(x), deltaItem(t, y, x)))
+	_, err := s.GC(t.Context(), false, func(m *Marks) error {
+		m.set.add(Hash(z))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, z)
+}
+
+func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
+	x := random(1, 100_000)
+	y := changed(x, 2, 50_000)
+	z := changed(y, 3, 50_000)
+	huge := deltaItem(t, y, x)
+	huge.stored = slices.Concat(huge.stored[:maxDeltaHead-32+2], []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	none, three := deltaItem(t, y, x), deltaItem(t, y, x)
+	none.stored[0], three.stored[0] = 0, 3
+	for name, c := range map[string]struct {
+		items []item
+		of    []byte
+		want  string
+	}{
+		"the base is missing":         {[]item{deltaItem(t, y, x)}, y, "from chunk " + Hash(x).String() + ", which is not in the repository"},
+		"the base is a delta":         {[]item{wholeItem(x), deltaItem(t, y, x), deltaItem(t, z, y)}, z, Hash(y).String() + ": it is stored as a difference itself"},
+		"two are each other's base":   {[]item{deltaItem(t, y, x), deltaItem(t, x, y)}, y, Hash(x).String() + ": it is stored as a difference itself"},
+		"it is its own base":          {[]item{deltaItem(t, y, y)}, y, "stored as a difference itself"},
+		"the base is not long enough": {[]item{wholeItem(x[:1000]), {y, deltaItem(t, y, x).stored, codecDelta}}, y, "not in the repository"},
+		"more copies than there are":  {[]item{wholeItem(x), huge}, y, ""},
+		"no base":                     {[]item{wholeItem(x), none}, y, "0 chunks"},
+		"three bases":                 {[]item{wholeItem(x), three}, y, "3 chunks"},
+		"nothing at all":              {[]item{wholeItem(x), {y, nil, codecDelta}}, y, ""},
+	} {
+		s := openStore(t, t.TempDir(), Params{})
+		register(t, s, putPack(t, s, c.items...))
+		for range 2 {
+			_, err := s.load(t.Context(), Hash(c.of))
+			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "chunk "+Hash(c.of).String()) || !strings.Contains(err.Error(), c.want) || errors.Is(err, errAbsent) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+		for _, full := range []bool{false, true} {
+			var problems []string
+			if _, err := s.CheckPacks(t.Context(), full, func(p Problem) { problems = append(problems, p.What) }); err != nil {
+				t.Error(err)
+			}
+			if all := strings.Join(problems, "\n"); !strings.Contains(all, Hash(c.of).String()) && (full || !strings.HasPrefix(name, "more")) {
+				t.Errorf("%s, full %v: fsck found %q", name, full, all)
+			}
+		}
+	}
+}
+
+func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
+	s := openStore(t, t.TempDir(), Params{})
+	x := random(1, 100_000)
+	y, z := changed(x, 2, 50_000), changed(x, 3, 60_000)
+	whole := putPack(t, s, wholeItem(x))
+	register(t, s, whole, putPack(t, s, deltaItem(t, y, x), deltaItem(t, z, x)))
+	wantChunks(t, s, x, y, z)
+	path := packPath(s.dir, whole.ID)
+	pack, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack[len(packHeader)+70_000] ^= 1
+	overwrite(t, path, pack)
+	var problems []string
+	if _, err := s.CheckPacks(t.Context(), true, func(p Problem) { problems = append(problems, p.What) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range [][]byte{y, z} {
+		want := fmt.Sprintf("chunk %s: it is stored as the difference from chunk %s: %v: pack %s: chunk %s: the bytes do not match", Hash(raw), Hash(x), ErrCorrupt, whole.ID, Hash(x))
+		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, want) }) {
+			t.Errorf("%q is not in %q", want, problems)
+		}
+	}
+	if len(problems) != 3 {
+		t.Errorf("%d problems: %q", len(problems), problems)
+	}
+}
+
+func TestAWrongPlaceOfABaseIsMadeGood(t *testing.T) {
+	s := newStore(t)
+	x := random(1, 100_000)
+	y := changed(x, 2, 50_000)
+	pack := putPack(t, s, wholeItem(x), deltaItem(t, y, x))
+	wrong := pack
+	wrong.Entries = slices.Clone(pack.Entries)
+	for i := range wrong.Entries {
+		if wrong.Entries[i].ID == Hash(x) {
+			wrong.Entries[i].Offset += 5
+		}
+	}
+	register(t, s, wrong)
+	wantChunks(t, s, y)
+	if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWritersAndReadersOfDifferencesGoOnWhileGCMovesBases(t *testing.T) {
+	s := newStore(t)
+	base := random(1, 2<<20)
+	keep := takeBytes(t, s, base).Tree
+	second := changed(base, 99, 200_000)
+	tree := takeBytes(t, s, second).Tree
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			live := []ID{tree}
+			if i%2 == 0 {
+				live = append(live, keep)
+			}
+			if _, err := s.GC(context.Background(), false, marks(s, live...)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	wg.Go(func() {
+		for range 20 {
+			if got, err := readFile(context.Background(), s, tree); err != nil || !bytes.Equal(got, second) {
+				t.Errorf("read %d bytes, %v", len(got), err)
+				return
+			}
+		}
+	})
+	for i := range 15 {
+		w := newWriter(t, s, &WriterOptions{})
+		c := changed(base, uint64(i%3)*1000, 150_000)
+		r, err := w.File(bytes.NewReader(c))
+		if err := errors.Join(err, w.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		checkFile(t, s, r.Tree, c) // gc waits for the writer
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
