@@ -43,26 +43,41 @@ const addBatch = 1 << 16
 
 // Locate returns the places of chunks in a space, each in the slot of its id.
 func (db *DB) Locate(ctx context.Context, name string, ids []ID) ([]Loc, error) {
-	locs := make([]Loc, len(ids))
+	locs, _, err := db.LocateWith(ctx, name, ids, nil)
+	return locs, err
+}
+
+// LocateWith is Locate, and, in the same transaction, for more chunks that are
+// wanted when the places of the first are known. A nil more wants none.
+func (db *DB) LocateWith(ctx context.Context, name string, ids []ID, more func([]Loc) []ID) (locs, others []Loc, err error) {
+	err = db.View(ctx, inSpace(name, func(sp *space) (err error) {
+		if locs, err = sp.locateAll(ctx, ids); err != nil || more == nil {
+			return err
+		}
+		others, err = sp.locateAll(ctx, more(locs))
+		return err
+	}))
+	if err != nil {
+		return nil, nil, fmt.Errorf("locate chunks: %w", err)
+	}
+	return locs, others, nil
+}
+
+func (sp *space) locateAll(ctx context.Context, ids []ID) (locs []Loc, err error) {
+	locs = make([]Loc, len(ids))
 	order := make([]int, len(ids))
 	for i := range order {
 		order[i] = i
 	}
 	// Neighbouring ids lie on the same pages.
 	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
-	err := db.View(ctx, inSpace(name, func(sp *space) (err error) {
-		for n, i := range order {
-			if n%1024 == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if locs[i], err = sp.locate(ids[i]); err != nil {
-				return err
-			}
+	for n, i := range order {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		return nil
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("locate chunks: %w", err)
+		if locs[i], err = sp.locate(ids[i]); err != nil {
+			return nil, err
+		}
 	}
 	return locs, nil
 }

@@ -272,7 +272,7 @@ func (m *Marks) leaves(ctx context.Context, s *Store, refs []ref, how marking) e
 	if !how.look {
 		return nil
 	}
-	_, err := s.locateRefs(ctx, fresh)
+	_, err := s.lookUp(ctx, fresh, nil)
 	if how.skips(err) {
 		return nil
 	}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 
 	"github.com/datafs/datafs/index"
 )
 
 const (
-	cachedBases   = 4
+	cachedBases   = 2
 	maxCachedBase = 512 << 10 // bytes; of larger ones one is kept
 )
 
@@ -100,6 +101,9 @@ func (f *fetcher) base(ctx context.Context, id ID, loc *index.Loc) ([]byte, erro
 			return d.bases[i].raw, nil
 		}
 	}
+	if known, ok := f.s.places.get(id); ok && loc == nil {
+		loc = &known
+	}
 	if loc == nil {
 		locs, err := f.s.locate(ctx, []ID{id})
 		if err != nil {
@@ -155,6 +159,56 @@ func (f *fetcher) readBase(_ context.Context, dst []byte, loc *index.Loc) ([]byt
 		return dst, errors.New("it is stored as a difference itself")
 	}
 	return f.readWhole(dst, loc)
+}
+
+// maxBasePlaces bounds how many places of bases are remembered: a few
+// batches of chunks that were looked up to be read.
+const maxBasePlaces = 4 * locateBatch * maxDeltaBases
+
+// basePlaces remembers where bases lie that will soon be read: to look them up
+// one by one would cost more than all else about deltas. A place stays true as
+// long as its pack is there.
+type basePlaces struct {
+	mu          sync.Mutex // guards what follows
+	now, before map[ID]index.Loc
+}
+
+func (p *basePlaces) put(locs []index.Loc) {
+	if len(locs) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == nil || len(p.now)+len(locs) > maxBasePlaces {
+		p.before, p.now = p.now, map[ID]index.Loc{}
+	}
+	for _, l := range locs {
+		if l.Found {
+			p.now[l.ID] = l
+		}
+	}
+}
+
+func (p *basePlaces) get(id ID) (index.Loc, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, ok := p.now[id]
+	if !ok {
+		l, ok = p.before[id]
+	}
+	return l, ok
+}
+
+// basesOf returns the bases of those chunks that are deltas, as far as they can
+// be read.
+func (s *Store) basesOf(locs []index.Loc) (ids []ID) {
+	for i := range locs {
+		if locs[i].Found && locs[i].Codec == codecDelta {
+			bases, _ := s.deltaBases(&locs[i])
+			ids = append(ids, bases...)
+		}
+	}
+	return ids
 }
 
 // deltaBases reads the ids of a delta's bases.

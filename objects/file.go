@@ -216,13 +216,18 @@ func (f *File) readChunk(p []byte, skip int64, r refAt, loc *index.Loc) (int, er
 	return copy(p, raw[skip:]), nil
 }
 
-// locateRefs is locate, and checks the lengths that the tree promises.
+// locateRefs finds chunks that will be read.
 func (s *Store) locateRefs(ctx context.Context, refs []refAt) ([]index.Loc, error) {
+	return s.lookUp(ctx, refs, s.basesOf)
+}
+
+// lookUp is locateWith, and checks the lengths that the tree promises.
+func (s *Store) lookUp(ctx context.Context, refs []refAt, more func([]index.Loc) []ID) ([]index.Loc, error) {
 	ids := make([]ID, len(refs))
 	for i, r := range refs {
 		ids[i] = r.id
 	}
-	locs, err := s.locate(ctx, ids)
+	locs, err := s.locateWith(ctx, ids, more)
 	for i := range locs {
 		if int64(locs[i].Raw) != refs[i].len {
 			return nil, fmt.Errorf("%w: chunk %s has %d bytes, the tree says %d", ErrCorrupt, refs[i].id, locs[i].Raw, refs[i].len)

@@ -14,7 +14,14 @@ import (
 // locate finds chunks, by slot. What is not there is asked of the source; one
 // that is nowhere is an error.
 func (s *Store) locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
-	locs, err := s.index.Locate(ctx, localSpace, ids)
+	return s.locateWith(ctx, ids, nil)
+}
+
+// locateWith is locate, which also notes where those lie that more wants, as far
+// as they are there.
+func (s *Store) locateWith(ctx context.Context, ids []ID, more func([]index.Loc) []ID) ([]index.Loc, error) {
+	locs, others, err := s.index.LocateWith(ctx, localSpace, ids, more)
+	s.places.put(others)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +42,7 @@ func (s *Store) locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
 	}
 	here := *s
 	here.source = nil
-	return here.locate(ctx, ids)
+	return here.locateWith(ctx, ids, more)
 }
 
 // errAbsent says that the index does not know a chunk.

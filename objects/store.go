@@ -52,6 +52,7 @@ type Store struct {
 	index  *index.DB
 	packs  *packFiles
 	nodes  *nodeCache
+	places *basePlaces
 	wait   time.Duration
 	source Source // nil: all that is wanted is here
 }
@@ -161,7 +162,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), wait: opts.LockTimeout}
+	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout}
 	switch {
 	case s.wait == 0:
 		s.wait = time.Minute
