@@ -15,7 +15,7 @@ import (
 const (
 	minDelta    = 4 << 10 // bytes of a chunk from which on a delta is tried
 	nearReach   = 32      // chunks beside a neighbour that are looked at
-	cachedPacks = 4       // tables
+	cachedPacks = 2       // tables
 	plainRatio  = 64      // a chunk that is stored in so much less is a run of one value, and lies everywhere
 )
 
@@ -25,6 +25,8 @@ type nearby struct {
 	enc    *encoder
 	diff   deltaEncoder
 	f      fetcher
+	places basePlaces // while the store's lock is held no base moves
+	block  *index.Loc // the first of the block that was prepared last
 	tables [cachedPacks]packOrder
 	next   int
 
@@ -56,6 +58,7 @@ func (n *nearby) encode(b *batch, i int, locs []index.Loc) bool {
 	if n == nil || c.len < minDelta {
 		return false
 	}
+	n.prepare(locs)
 	bases := n.best(b, i, locs)
 	if bases == nil {
 		return false
@@ -133,8 +136,9 @@ func (n *nearby) make(bases []index.Loc, raw []byte) bool {
 	return len(n.delta) > 0
 }
 
-// beside returns the whole chunks that lie at a distance behind (step 1: before)
-// a known chunk and overlap the most with the size bytes there, in their order.
+// beside returns the whole chunks that lie at a distance behind a known chunk, or
+// with step 1 before it, and overlap the most with the size bytes there, in their
+// order.
 func (n *nearby) beside(known *index.Loc, step int, dist, size int64) []index.Loc {
 	if known.Codec == codecDelta {
 		whole := n.basesOf(known)
@@ -195,15 +199,41 @@ func (n *nearby) whole(pack ID, entries []index.Entry, at []int) (bases []index.
 	return bases
 }
 
-// basesOf returns where the bases of a delta lie.
+// basesOf returns where the bases of a delta lie, as far as they are whole.
 func (n *nearby) basesOf(delta *index.Loc) (bases []index.Loc) {
-	n.w.s.eachBase(n.w.ctx, []index.Loc{*delta}, func(_, base *index.Loc, err error) error {
-		if err == nil {
-			bases = append(bases, *base)
-		}
+	ids, err := n.w.s.deltaBases(delta)
+	if err != nil {
 		return nil
-	})
+	}
+	for _, id := range ids {
+		l, ok := n.places.get(id)
+		if !ok {
+			locs, err := n.w.s.index.Locate(n.w.ctx, localSpace, []ID{id})
+			if err != nil {
+				return nil
+			}
+			n.places.put(locs)
+			l = locs[0]
+		}
+		if l.Found && l.Codec != codecDelta {
+			bases = append(bases, l)
+		}
+	}
 	return bases
+}
+
+// prepare looks up the bases of all known chunks of a block at once, before the
+// first new chunk.
+func (n *nearby) prepare(locs []index.Loc) {
+	if n.block == &locs[0] {
+		return
+	}
+	n.block = &locs[0]
+	if ids := n.w.s.basesOf(locs); len(ids) > 0 {
+		if found, err := n.w.s.index.Locate(n.w.ctx, localSpace, ids); err == nil {
+			n.places.put(found)
+		}
+	}
 }
 
 // table returns the table of a pack by offset, nil when it cannot be read.
