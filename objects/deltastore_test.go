@@ -388,6 +388,36 @@ func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
 	}
 }
 
+// TestAFlippedBitInADifferenceIsFoundOrHarmless flips bits of a delta's stored
+// form. Where its bases cannot be told any more, gc must not remove any.
+func TestAFlippedBitInADifferenceIsFoundOrHarmless(t *testing.T) {
+	x := kinds(100_000)["float32"]
+	y := slices.Concat(x[:50_000], random(3, 500), x[60_000:])
+	d := deltaItem(t, y, x)
+	for at := 0; at < len(d.stored); at += 3 + at/3 {
+		s := openStore(t, t.TempDir(), Params{})
+		register(t, s, putPack(t, s, wholeItem(x)))
+		broken := d
+		broken.stored = bytes.Clone(d.stored)
+		broken.stored[at] ^= 1 << (at % 8)
+		register(t, s, putPack(t, s, broken))
+		got, err := s.load(t.Context(), Hash(y))
+		if !errors.Is(err, ErrCorrupt) && !bytes.Equal(got, y) {
+			t.Errorf("byte %d: %d bytes, %v", at, len(got), err)
+		}
+		_, err = s.GC(t.Context(), false, func(m *Marks) error {
+			m.set.add(Hash(y))
+			return nil
+		})
+		if at < maxDeltaHead-32 && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("byte %d: gc gave %v", at, err)
+		}
+		if !isThere(t, s, Hash(x)) {
+			t.Errorf("byte %d: the base is gone", at)
+		}
+	}
+}
+
 func TestAWrongPlaceOfABaseIsMadeGood(t *testing.T) {
 	s := newStore(t)
 	x := random(1, 100_000)

@@ -160,8 +160,8 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
 
 // sort returns the chunks that a pack must keep, and the stored bytes of the
 // others: those that are not live, and those that the index finds elsewhere, in
-// a pack that is there. holding is about what the dead deltas among these hold
-// in other packs.
+// a pack that is there. holding is about what deltas among these hold in other
+// packs.
 func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (keep []index.Entry, garbage, holding int64, err error) {
 	ids := make([]ID, len(entries))
 	for i, e := range entries {
@@ -179,7 +179,7 @@ func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (kee
 			continue
 		}
 		garbage += int64(e.Stored)
-		if e.Codec == codecDelta && !elsewhere {
+		if e.Codec == codecDelta {
 			holding += int64(e.Raw)
 		}
 	}

@@ -152,6 +152,33 @@ func TestBrokenStoredChunksOfTheVectorsAreRefused(t *testing.T) {
 	}
 }
 
+func TestDeltasOfTheVectors(t *testing.T) {
+	for _, v := range vectors[[]struct {
+		About       string
+		Bases       []hexBytes
+		Stored, Raw hexBytes
+		Length      int // of a broken one
+	}](t, "codec/delta.json") {
+		var d decoder
+		var ids []ID
+		var base []byte
+		for _, b := range v.Bases {
+			ids, base = append(ids, Hash(b)), append(base, b...)
+		}
+		sd, err := parseDelta(v.Stored)
+		got := []byte("before ")
+		if err == nil {
+			got, _, err = d.decodeStored(got, base, sd, nil, max(v.Length, len(v.Raw)))
+		}
+		if want := "before " + string(v.Raw); string(got) != want || (err == nil) != (v.Raw != nil) {
+			t.Errorf("%s: got %q, %v; want %q", v.About, got, err, want)
+		}
+		if v.Raw != nil && !slices.Equal(sd.bases, ids) {
+			t.Errorf("%s: bases %v, want %v", v.About, sd.bases, ids)
+		}
+	}
+}
+
 type packVector struct {
 	About  string
 	Hex    hexBytes
