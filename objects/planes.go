@@ -36,9 +36,10 @@ const planeNoise = 7.8 // bits of entropy per byte from which Huffman codes are 
 const planeSample = 2 << 10
 
 // plane appends the frame of one plane. Noise stays as it is. Where matches bring
-// more than that some bytes are rarer than others it is left to zstd; elsewhere
-// the search for matches costs three times as much as it brings, and the plane
-// becomes a frame of Huffman codes only.
+// about as much as that some bytes are rarer than others it is left to zstd, which
+// has both (the estimate of the matches codes no literals); elsewhere the search
+// for matches costs three times as much as it brings, and the plane becomes a
+// frame of Huffman codes only.
 func (e *encoder) plane(dst, plane []byte) []byte {
 	if len(plane) < planeSample || e.mode != CompressAuto {
 		return e.zstdEncoder().EncodeAll(plane, dst)
@@ -52,7 +53,7 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	bits, n := entropy(&count)
 	matched := s2.EstimateBlockSize(s)
 	switch {
-	case matched >= 0 && float64(matched)*8 < max(bits, float64(n))*0.85: // no code is shorter than a bit
+	case matched >= 0 && float64(matched)*8 < max(bits, float64(n))*1.3: // no code is shorter than a bit
 		return e.zstdEncoder().EncodeAll(plane, dst)
 	case bits > planeNoise*float64(n):
 		return appendFrame(dst, plane, nil)
