@@ -20,10 +20,10 @@ func newApp(s *session) *cli.App {
 			"In names of commands and options, - and _ are alike.",
 		HideHelpCommand: true,
 		HideVersion:     true, // its own flag would be global and take -v
-		Flags:           globalFlags(),
+		Flags:           append(globalFlags(), profileFlags()...),
 		Commands:        commands(s),
 		ExitErrHandler:  func(*cli.Context, error) {}, // Run does it
-		Before:          printVersion,
+		Before:          s.begin,
 		Action:          cli.ShowAppHelp,
 	}
 	setHelp(app)
@@ -33,10 +33,11 @@ func newApp(s *session) *cli.App {
 // errDone ends a run that has nothing more to do.
 var errDone = errors.New("done")
 
-// printVersion prints the program's version, also where a command follows.
-func printVersion(c *cli.Context) error {
+// begin prints the program's version where it is asked for, also where a command
+// follows; else it starts profiles.
+func (s *session) begin(c *cli.Context) error {
 	if !c.Bool("version") {
-		return nil
+		return s.profiles.start(c)
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version)
 	return cmp.Or(err, errDone)

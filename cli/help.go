@@ -137,7 +137,9 @@ func commandRows(commands []*cli.Command, category string) []helpRow {
 func optionRows(flags []cli.Flag) []helpRow {
 	rows := make([]helpRow, 0, len(flags)+1)
 	for _, f := range flags {
-		rows = append(rows, optionRow(f))
+		if v, ok := f.(cli.VisibleFlag); !ok || v.IsVisible() {
+			rows = append(rows, optionRow(f))
+		}
 	}
 	return append(rows, helpRow{"-h, --help", "print this"})
 }

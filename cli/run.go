@@ -40,6 +40,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if p := recover(); p != nil {
 			code = s.fail(fmt.Errorf("internal error: %v", p))
 		}
+		if err := s.profiles.finish(); err != nil && code == 0 {
+			code = s.fail(err)
+		}
 	}()
 	app := newApp(s)
 	line, err := parseArgs(app, args)

@@ -24,6 +24,7 @@ type session struct {
 	stdout, stderr io.Writer
 	line           parsed
 	lines          *bufio.Reader // of stdin, for questions
+	profiles       profiles
 
 	api  *datafs.API
 	bar  *progress
