@@ -46,11 +46,7 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	}
 	var sample [planeSample]byte
 	s := takeSample(sample[:], plane)
-	var count [256]uint16
-	for _, x := range s {
-		count[x]++
-	}
-	bits, n := entropy(&count)
+	bits, n := entropy(countPlanes(s).all())
 	matched := s2.EstimateBlockSize(s)
 	switch {
 	case matched >= 0 && float64(matched)*8 < max(bits, float64(n))*1.3: // no code is shorter than a bit

@@ -48,13 +48,14 @@ func trial(raw []byte) (filter uint8, worth bool) {
 // each byte is replaced by its difference from the one before it.
 func differences(s []byte, width int) float64 {
 	c := new(planeCounts)
-	for i := width; i < len(s); i++ {
-		c[i%width][s[i]-s[i-width]]++
-	}
 	var total float64
 	var sum int
 	for k := range width {
-		bits, n := entropy(&c[k])
+		count := &c[k]
+		for i := width + k; i < len(s); i += width {
+			count[s[i]-s[i-width]]++
+		}
+		bits, n := entropy(count)
 		total, sum = total+bits, sum+n
 	}
 	return total / float64(max(sum, 1))
@@ -91,15 +92,20 @@ func countPlanes(s []byte) *planeCounts {
 	return c
 }
 
-// plain is the entropy in bits per byte of all bytes alike.
-func (c *planeCounts) plain() float64 {
-	var all [256]uint16
-	for k := range c {
+// all says how often each byte is anywhere.
+func (c *planeCounts) all() *[256]uint16 {
+	all := c[0]
+	for k := 1; k < len(c); k++ {
 		for i, n := range &c[k] {
 			all[i] += n
 		}
 	}
-	bits, n := entropy(&all)
+	return &all
+}
+
+// plain is the entropy in bits per byte of all bytes alike.
+func (c *planeCounts) plain() float64 {
+	bits, n := entropy(c.all())
 	return bits / float64(max(n, 1))
 }
 
