@@ -342,7 +342,7 @@ func (w *checkoutWorker) copy(tmp string, f *checkedFile, content func(io.Writer
 	if err != nil {
 		return err
 	}
-	err = content(out)
+	err = objects.WriteSparse(out, content)
 	fi, statErr := out.Stat()
 	if err := errors.Join(err, statErr, out.Close()); err != nil {
 		return err

@@ -90,7 +90,11 @@ func (h *Archive) writeFile(f *File, target string, exec bool) (err error) {
 			os.Remove(tmp.Name())
 		}
 	}()
-	if _, err := f.WriteTo(h.api.counted(tmp, h.name, f.Size())); err != nil {
+	err = objects.WriteSparse(tmp, func(w io.Writer) error {
+		_, err := f.WriteTo(h.api.counted(w, h.name, f.Size()))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
 	}
 	if old != nil {

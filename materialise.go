@@ -298,7 +298,7 @@ func (k *copies) make(name string, content func(io.Writer) error) error {
 	if strings.HasSuffix(name, copiesSuffix) {
 		mode = 0o555
 	}
-	if err := errors.Join(content(tmp), tmp.Chmod(mode), tmp.Close()); err != nil {
+	if err := errors.Join(objects.WriteSparse(tmp, content), tmp.Chmod(mode), tmp.Close()); err != nil {
 		return err
 	}
 	if err := backdate(tmp.Name()); err != nil {

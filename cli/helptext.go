@@ -30,7 +30,7 @@ $ echo 0.36 > runs/b.csv
 $ datafs import runs --prefix project/runs --tag draft
 imported 2 files: 2 created, 0 updated, 0 unchanged, 0 skipped`,
 
-	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A directory archive wants a directory that is not there or is empty.
+	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A directory archive wants a directory that is not there or is empty. Long runs of zeros become holes, which take no room on the disk.
 
 $ datafs download climate/tas.csv tas-2015.csv --version 0.0.1
 downloaded v0.0.1 to tas-2015.csv`,

@@ -346,8 +346,12 @@ func TestExtractIsNotHinderedByAKilledOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.write(e, func(f *os.File) error {
-		left = filepath.Base(f.Name())
+	x.write(e, func(io.Writer) error {
+		made, err := filepath.Glob(filepath.Join(dir, ".datafs-*"))
+		if err != nil || len(made) != 1 {
+			t.Fatalf("got %q, %v", made, err)
+		}
+		left = filepath.Base(made[0])
 		return errors.New("killed")
 	})
 	writeFile(t, dir, left, 0o644, []byte("cont"))

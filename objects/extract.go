@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -146,7 +147,7 @@ func (x *extraction) small(ctx context.Context, f *fetcher, buf []byte, e Entry,
 	if e.level > 0 {
 		return buf, x.large(ctx, e)
 	}
-	return buf, x.write(e, func(out *os.File) (err error) {
+	return buf, x.write(e, func(out io.Writer) (err error) {
 		for i := range locs {
 			if buf, err = f.fetchMoved(ctx, buf, &locs[i]); err != nil {
 				return err
@@ -159,7 +160,7 @@ func (x *extraction) small(ctx context.Context, f *fetcher, buf []byte, e Entry,
 }
 
 func (x *extraction) large(ctx context.Context, e Entry) error {
-	return x.write(e, func(out *os.File) error {
+	return x.write(e, func(out io.Writer) error {
 		_, err := x.t.s.stream(ctx, &e, 0, &progressWriter{out, x.opts.Progress})
 		return err
 	})
@@ -172,7 +173,7 @@ func (x *extraction) progress(n int64) {
 }
 
 // write makes a file; where it may replace another one, by a temporary name.
-func (x *extraction) write(e Entry, fill func(*os.File) error) error {
+func (x *extraction) write(e Entry, fill func(io.Writer) error) error {
 	mode := fs.FileMode(0o666)
 	if e.Kind == KindExec {
 		mode = 0o777
@@ -181,7 +182,7 @@ func (x *extraction) write(e Entry, fill func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(fill(out), out.Close())
+	err = errors.Join(WriteSparse(out, fill), out.Close())
 	if err == nil && name != e.Path {
 		err = x.root.Rename(name, e.Path)
 	}
@@ -236,12 +237,12 @@ func (x *extraction) linkAll(ctx context.Context) error {
 }
 
 type progressWriter struct {
-	f        *os.File
+	w        io.Writer
 	progress func(int64)
 }
 
 func (p *progressWriter) Write(b []byte) (int, error) {
-	n, err := p.f.Write(b)
+	n, err := p.w.Write(b)
 	if p.progress != nil {
 		p.progress(int64(n))
 	}
