@@ -3,7 +3,6 @@ package objects
 import (
 	"fmt"
 
-	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
@@ -46,7 +45,7 @@ func ParseCompression(s string) (Compression, error) {
 type encoder struct {
 	mode     Compression
 	zstd     *zstd.Encoder
-	huff     huff0.Scratch
+	huffman  huffman
 	shuffled []byte
 }
 
@@ -115,8 +114,10 @@ func newZstdEncoder(mode Compression) *zstd.Encoder {
 	if mode == CompressBetter {
 		level = zstd.SpeedBetterCompression
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	// The window comes before the level, which would halve the size of blocks without
+	// it: a chunk in one block needs no history.
+	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants
 	}

@@ -3,7 +3,6 @@ package objects
 import (
 	"encoding/binary"
 
-	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/s2"
 )
 
@@ -46,7 +45,9 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	}
 	var sample [planeSample]byte
 	s := takeSample(sample[:], plane)
-	bits, n := entropy(countPlanes(s).all())
+	var places planeCounts
+	places.count(s)
+	bits, n := entropy(places.all())
 	matched := s2.EstimateBlockSize(s)
 	switch {
 	case matched >= 0 && float64(matched)*8 < max(bits, float64(n))*1.3: // no code is shorter than a bit
@@ -54,12 +55,12 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	case bits > planeNoise*float64(n):
 		return appendFrame(dst, plane, nil)
 	}
-	return appendFrame(dst, plane, &e.huff)
+	return appendFrame(dst, plane, &e.huffman)
 }
 
 // appendFrame appends a zstd frame (RFC 8878) whose blocks have literals only,
 // in Huffman codes where h is given and they pay.
-func appendFrame(dst, src []byte, h *huff0.Scratch) []byte {
+func appendFrame(dst, src []byte, h *huffman) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, zstdMagic)
 	const single = 1 << 5 // one segment: the window is the content
 	switch n := len(src); {
@@ -79,10 +80,9 @@ func appendFrame(dst, src []byte, h *huff0.Scratch) []byte {
 	}
 }
 
-func appendBlock(dst, src []byte, last bool, h *huff0.Scratch) []byte {
+func appendBlock(dst, src []byte, last bool, h *huffman) []byte {
 	if h != nil {
-		h.Reuse = huff0.ReusePolicyNone
-		if codes, _, err := huff0.Compress4X(src, h); err == nil && len(codes) < len(src)-16 {
+		if codes := h.compress(src); codes != nil {
 			var header [5]byte
 			literals := appendLiteralsHeader(header[:0], len(src), len(codes))
 			dst = appendBlockHeader(dst, zstdBlockCompressed, len(literals)+len(codes)+1, last)

@@ -3,6 +3,9 @@ package objects
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
+	"math/bits"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/klauspost/compress/huff0"
@@ -14,14 +17,19 @@ import (
 // format: of the content size, of a literals header, and of a block.
 func TestFramesOfPlanesAreZstd(t *testing.T) {
 	dec := newZstdDecoder()
-	huff := new(huff0.Scratch)
+	huff := new(huffman)
 	for _, n := range []int{0, 1, 255, 256, 1023, 1024, 16383, 16384, 65791, 65792, 128 << 10, 128<<10 + 1, 300 << 10} {
 		few := random(7, n)
 		for i := range few {
 			few[i] &= 0x13
 		}
-		for name, raw := range map[string][]byte{"noise": random(8, n), "few values": few, "one value": make([]byte, n)} {
-			for _, h := range []*huff0.Scratch{nil, huff} {
+		skewed, near := random(9, n), random(10, n)
+		for i := range skewed {
+			skewed[i] = byte(17 * bits.TrailingZeros8(skewed[i])) // codes would be longer than they may be
+			near[i] = byte(int8(near[i]) >> 5)                    // both ends of all values
+		}
+		for name, raw := range map[string][]byte{"noise": random(8, n), "few values": few, "skewed": skewed, "near zero": near, "one value": make([]byte, n)} {
+			for _, h := range []*huffman{nil, huff} {
 				frame := appendFrame(nil, raw, h)
 				got, err := dec.DecodeAll(frame, make([]byte, 0, n+1))
 				if err != nil || !bytes.Equal(got, raw) {
@@ -62,5 +70,31 @@ func TestDifferencesOfCountersAreOneValue(t *testing.T) {
 	stored, _, filter := newEncoder(CompressAuto).encode(nil, raw)
 	if filter&filterDelta == 0 || len(stored) > 1000 {
 		t.Errorf("filter %d, %d bytes", filter, len(stored))
+	}
+}
+
+// TestHuffmanCodesAreAsShortAsTheyCanBe compares with huff0 as a whole.
+func TestHuffmanCodesAreAsShortAsTheyCanBe(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var own huffman
+	var all huff0.Scratch
+	for range 300 {
+		raw := random(rnd.Uint64(), 256+rnd.IntN(128<<10-256))
+		shape := 1 + 9*rnd.Float64()
+		for i, x := range raw { // the more the shape, the fewer are most of the values
+			raw[i] = byte(255 * math.Pow(float64(x)/255, shape))
+		}
+		got := own.compress(raw)
+		all.Reuse = huff0.ReusePolicyNone
+		want, _, err := huff0.Compress4X(raw, &all)
+		if err != nil || len(want) > len(raw)-minSave {
+			if got != nil {
+				t.Errorf("%d bytes, shape %.1f: %d bytes of codes, huff0 says %v", len(raw), shape, len(got), err)
+			}
+			continue
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes, shape %.1f: not the codes of huff0", len(raw), shape)
+		}
 	}
 }

@@ -20,7 +20,8 @@ const (
 func trial(raw []byte) (filter uint8, worth bool) {
 	var sample [sampleSlices * sampleLen]byte
 	s := takeSample(sample[:], raw)
-	planes := countPlanes(s)
+	var planes planeCounts
+	planes.count(s)
 	plain := planes.plain()
 	if plain >= noise {
 		return 0, repeats(s)
@@ -78,18 +79,22 @@ func takeSample(dst, raw []byte) []byte {
 // planeCounts says how often each byte is at each of 8 places of a word.
 type planeCounts [8][256]uint16
 
-func countPlanes(s []byte) *planeCounts {
-	c := new(planeCounts)
-	for len(s) >= 8 {
-		for k, x := range s[:8] {
-			c[k][x]++
-		}
-		s = s[8:]
+// count adds the bytes of s, of which the first is at the first place.
+func (c *planeCounts) count(s []byte) {
+	for ; len(s) >= 8; s = s[8:] {
+		x := le64(s)
+		c[0][byte(x)]++
+		c[1][byte(x>>8)]++
+		c[2][byte(x>>16)]++
+		c[3][byte(x>>24)]++
+		c[4][byte(x>>32)]++
+		c[5][byte(x>>40)]++
+		c[6][byte(x>>48)]++
+		c[7][byte(x>>56)]++
 	}
 	for k, x := range s {
 		c[k][x]++
 	}
-	return c
 }
 
 // all says how often each byte is anywhere.
