@@ -85,7 +85,9 @@ func (w *Writer) compress() error {
 		ids = ids[:0]
 		for i := range b.chunks {
 			c := &b.chunks[i]
-			c.id = Hash(b.buf[c.off : c.off+c.len])
+			if c.id.IsZero() {
+				c.id = Hash(b.buf[c.off : c.off+c.len])
+			}
 			ids = append(ids, c.id)
 		}
 		locs, err := w.s.index.Locate(w.ctx, localSpace, ids)

@@ -1,6 +1,14 @@
 package objects
 
-import "github.com/datafs/datafs/index"
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/datafs/datafs/index"
+)
 
 // treeWriter puts the entries of one tree in line with the content that a
 // Writer takes in.
@@ -12,6 +20,36 @@ type treeWriter struct {
 
 func (w *Writer) newTree() *treeWriter {
 	return &treeWriter{w: w, list: newListing(w.packer.putNode)}
+}
+
+// opened is a file that is to be read.
+type opened struct {
+	*os.File
+	state     fs.FileInfo // when it was opened
+	name, abs string      // as the user gave it, and for the stat cache
+}
+
+// readFile feeds a file and adds it to a tree, unless it changed. What it was in
+// an earlier version, or nil, makes that faster.
+func (w *Writer) readFile(t *treeWriter, e Entry, f opened, earlier *Entry) error {
+	at := w.opts.Now()
+	size, err := w.feed(io.LimitReader(f, f.state.Size()+1), earlier)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.name, err)
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return w.abandon(w.cur.n, err)
+	}
+	stat := index.StatOf(f.state)
+	if size != f.state.Size() || index.StatOf(after) != stat {
+		return w.abandon(w.cur.n, fmt.Errorf("%s: %w", f.name, ErrChanged))
+	}
+	return t.file(e, newSeen(f.abs, stat, at))
+}
+
+func newSeen(abs string, stat index.Stat, at time.Time) *statSeen {
+	return &statSeen{path: abs, cached: index.Cached{Stat: stat, At: at.UnixNano()}}
 }
 
 // file adds the file that has just been fed.

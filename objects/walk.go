@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/datafs/datafs/index"
 )
@@ -77,8 +75,14 @@ func (w *Writer) onePath(name, abs string, before *Tree) (*Result, error) {
 			return r, err
 		}
 	}
+	var earlier *Entry
+	if before != nil {
+		if e, ok := before.Single(); ok {
+			earlier = &e
+		}
+	}
 	t := w.newTree()
-	if err := w.readFile(t, Entry{Kind: KindFile}, f, fi, name, abs); err != nil {
+	if err := w.readFile(t, Entry{Kind: KindFile}, opened{f, fi, name, abs}, earlier); err != nil {
 		return nil, err
 	}
 	return t.finish()
@@ -103,28 +107,6 @@ func (w *Writer) known(c *index.Cached, before *Tree) (*Result, error) {
 		return nil, nil
 	}
 	return r, err
-}
-
-// readFile feeds an open file and adds it to a tree, unless it changed.
-func (w *Writer) readFile(t *treeWriter, e Entry, f *os.File, before fs.FileInfo, name, abs string) error {
-	at := w.opts.Now()
-	size, err := w.feed(io.LimitReader(f, before.Size()+1))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	after, err := f.Stat()
-	if err != nil {
-		return w.abandon(w.cur.n, err)
-	}
-	stat := index.StatOf(before)
-	if size != before.Size() || index.StatOf(after) != stat {
-		return w.abandon(w.cur.n, fmt.Errorf("%s: %w", name, ErrChanged))
-	}
-	return t.file(e, newSeen(abs, stat, at))
-}
-
-func newSeen(abs string, stat index.Stat, at time.Time) *statSeen {
-	return &statSeen{path: abs, cached: index.Cached{Stat: stat, At: at.UnixNano()}}
 }
 
 // walk is the walk over one directory on its way in.
@@ -313,5 +295,8 @@ func (k *walk) file(rel string, fi fs.FileInfo, c *index.Cached) error {
 	if !os.SameFile(fi, now) {
 		return fmt.Errorf("%s: %w", k.shown(rel), ErrChanged)
 	}
-	return k.w.readFile(k.t, Entry{Path: rel, Kind: kind}, f, now, k.shown(rel), k.absolute(rel))
+	if old != nil && !old.Kind.IsFile() {
+		old = nil
+	}
+	return k.w.readFile(k.t, Entry{Path: rel, Kind: kind}, opened{f, now, k.shown(rel), k.absolute(rel)}, old)
 }

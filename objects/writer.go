@@ -85,7 +85,7 @@ func (s *Store) Writer(ctx context.Context, opts *WriterOptions) (*Writer, error
 // File adds a tree that is the single file that r holds.
 func (w *Writer) File(r io.Reader) (*Result, error) {
 	t := w.newTree()
-	if _, err := w.feed(r); err != nil {
+	if _, err := w.feed(r, nil); err != nil {
 		return nil, err
 	}
 	if err := t.file(Entry{Kind: KindFile}, nil); err != nil {
@@ -94,11 +94,14 @@ func (w *Writer) File(r io.Reader) (*Result, error) {
 	return t.finish()
 }
 
-// feed reads a file to its end, cuts it, and hands full blocks on.
-func (w *Writer) feed(r io.Reader) (size int64, err error) {
+// feed reads a file to its end, cuts it, and hands full blocks on. What the file
+// was in an earlier version, or nil, makes that faster.
+func (w *Writer) feed(r io.Reader, earlier *Entry) (size int64, err error) {
 	if err := w.usable(); err != nil {
 		return 0, err
 	}
+	guide := w.s.newGuide(w.ctx, earlier)
+	defer guide.end()
 	start := w.cur.n // of the bytes not cut yet
 	for idle := 0; ; idle++ {
 		if w.cur.full() {
@@ -114,7 +117,7 @@ func (w *Writer) feed(r io.Reader) (size int64, err error) {
 		w.cur.n += n
 		size += int64(n)
 		w.progress(int64(n))
-		start = w.cut(start, err == io.EOF)
+		start = w.cut(guide, start, err == io.EOF)
 		switch {
 		case err == io.EOF:
 			return size, nil
@@ -148,11 +151,11 @@ func (w *Writer) progress(n int64) {
 }
 
 // cut notes the chunks in the block from start on, as far as they are certain.
-func (w *Writer) cut(start int, eof bool) int {
+func (w *Writer) cut(guide *guide, start int, eof bool) int {
 	b := w.cur
 	for b.n-start >= w.chunker.Max() || (eof && b.n > start) {
-		n := w.chunker.Cut(b.buf[start:b.n])
-		b.chunks = append(b.chunks, newChunk{off: start, len: n})
+		n, id := guide.cut(w.chunker, b.buf[start:b.n])
+		b.chunks = append(b.chunks, newChunk{off: start, len: n, id: id})
 		start += n
 	}
 	return start
