@@ -230,10 +230,14 @@ func (im *importer) handle(item ImportItem) *Archive {
 }
 
 func (im *importer) take(ctx context.Context, w *objects.Writer, item ImportItem) (*objects.Result, error) {
-	before, err := im.handle(item).before(ctx)
+	rec, err := im.api.refs.Highest(ctx, item.Archive)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // a new archive
+		return w.Path(item.Path, nil) // a new archive, or one without a version
 	}
+	if err != nil {
+		return nil, err
+	}
+	before, err := im.api.contentOf(ctx, &rec)
 	if err != nil {
 		return nil, err
 	}

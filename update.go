@@ -188,10 +188,15 @@ func (h *Archive) before(ctx context.Context) (*objects.Tree, error) {
 	if err != nil || rec == nil {
 		return nil, err
 	}
-	t, err := h.api.store.Tree(ctx, rec.Tree)
+	return h.api.contentOf(ctx, rec)
+}
+
+// contentOf opens the content of a version, nil if it is not here.
+func (a *API) contentOf(ctx context.Context, rec *refs.VersionRecord) (*objects.Tree, error) {
+	t, err := a.store.Tree(ctx, rec.Tree)
 	if err == nil && rec.Dir && rec.Place != "" {
 		// The new version takes over what the old one has of unchanged files.
-		err = h.api.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
+		err = a.store.CheckTree(ctx, rec.Tree, &objects.Marks{})
 	}
 	if errors.Is(err, ErrCorrupt) {
 		return nil, nil // the new version does not need the old one
