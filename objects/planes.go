@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/klauspost/compress/s2"
@@ -11,6 +12,7 @@ const (
 	zstdMaxBlock = 128 << 10
 
 	zstdBlockRaw        = 0
+	zstdBlockRLE        = 1
 	zstdBlockCompressed = 2
 )
 
@@ -29,7 +31,7 @@ func (e *encoder) planes(dst, src []byte, width int) []byte {
 	return dst
 }
 
-const planeNoise = 7.8 // bits of entropy per byte from which Huffman codes are not worth their time
+const planeNoise = 7.6 // bits of entropy per byte from which Huffman codes are not worth their time
 
 // planeSample is how many bytes of a plane say what becomes of it.
 const planeSample = 2 << 10
@@ -38,7 +40,9 @@ const planeSample = 2 << 10
 // about as much as that some bytes are rarer than others it is left to zstd, which
 // has both (the estimate of the matches codes no literals); elsewhere the search
 // for matches costs three times as much as it brings, and the plane becomes a
-// frame of Huffman codes only.
+// frame of Huffman codes only. One value all over (differences have another at the
+// beginning) is named once: as a match, the usual form, it takes decoders longer
+// than all the rest.
 func (e *encoder) plane(dst, plane []byte) []byte {
 	if len(plane) < planeSample || e.mode != CompressAuto {
 		return e.zstdEncoder().EncodeAll(plane, dst)
@@ -50,6 +54,8 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	bits, n := entropy(places.all())
 	matched := s2.EstimateBlockSize(s)
 	switch {
+	case oneValue(plane[1:]):
+		return appendFrame(dst, plane, nil)
 	case matched >= 0 && float64(matched)*8 < max(bits, float64(n))*1.3: // no code is shorter than a bit
 		return e.zstdEncoder().EncodeAll(plane, dst)
 	case bits > planeNoise*float64(n):
@@ -58,8 +64,8 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	return appendFrame(dst, plane, &e.huffman)
 }
 
-// appendFrame appends a zstd frame (RFC 8878) whose blocks have literals only,
-// in Huffman codes where h is given and they pay.
+// appendFrame appends a zstd frame (RFC 8878) whose blocks are one value or have
+// literals only, in Huffman codes where h is given and they pay.
 func appendFrame(dst, src []byte, h *huffman) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, zstdMagic)
 	const single = 1 << 5 // one segment: the window is the content
@@ -73,6 +79,9 @@ func appendFrame(dst, src []byte, h *huffman) []byte {
 	}
 	for {
 		n := min(len(src), zstdMaxBlock)
+		if len(src) > 2 && src[0] != src[1] && oneValue(src[1:]) {
+			n = 1
+		}
 		dst = appendBlock(dst, src[:n], n == len(src), h)
 		if src = src[n:]; len(src) == 0 {
 			return dst
@@ -80,7 +89,13 @@ func appendFrame(dst, src []byte, h *huffman) []byte {
 	}
 }
 
+// oneValue says that all bytes are alike.
+func oneValue(b []byte) bool { return len(b) > 1 && bytes.Equal(b[1:], b[:len(b)-1]) }
+
 func appendBlock(dst, src []byte, last bool, h *huffman) []byte {
+	if oneValue(src) {
+		return append(appendBlockHeader(dst, zstdBlockRLE, len(src), last), src[0])
+	}
 	if h != nil {
 		if codes := h.compress(src); codes != nil {
 			var header [5]byte

@@ -28,12 +28,19 @@ func TestFramesOfPlanesAreZstd(t *testing.T) {
 			skewed[i] = byte(17 * bits.TrailingZeros8(skewed[i])) // codes would be longer than they may be
 			near[i] = byte(int8(near[i]) >> 5)                    // both ends of all values
 		}
-		for name, raw := range map[string][]byte{"noise": random(8, n), "few values": few, "skewed": skewed, "near zero": near, "one value": make([]byte, n)} {
+		second := make([]byte, n)
+		if n > 0 {
+			second[0] = 1
+		}
+		for name, raw := range map[string][]byte{"one value but the first": second, "noise": random(8, n), "few values": few, "skewed": skewed, "near zero": near, "one value": make([]byte, n)} {
 			for _, h := range []*huffman{nil, huff} {
 				frame := appendFrame(nil, raw, h)
 				got, err := dec.DecodeAll(frame, make([]byte, 0, n+1))
 				if err != nil || !bytes.Equal(got, raw) {
 					t.Errorf("%d bytes of %s came back as %d, %v", n, name, len(got), err)
+				}
+				if name[:3] == "one" && n > 2 && len(frame) > 50 {
+					t.Errorf("%d bytes of %s became %d", n, name, len(frame))
 				}
 				if name == "few values" && h != nil && n > 1000 && len(frame) > n/2 {
 					t.Errorf("%d bytes of %s became %d", n, name, len(frame))

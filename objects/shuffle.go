@@ -71,9 +71,8 @@ func undelta(b []byte) {
 		x = addBytes(x, x<<8)
 		x = addBytes(x, x<<16)
 		x = addBytes(x, x<<32)
-		x = addBytes(x, prev*every)
-		prev = x >> 56
-		binary.LittleEndian.PutUint64(b, x)
+		binary.LittleEndian.PutUint64(b, addBytes(x, prev*every))
+		prev = (prev + x>>56) & 0xff // all that the next bytes wait for
 	}
 	for i, x := range b {
 		b[i] = x + byte(prev)
