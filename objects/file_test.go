@@ -3,7 +3,6 @@ package objects
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -254,63 +253,6 @@ func TestALocalChangeInAFileIsSmall(t *testing.T) {
 				t.Errorf("%s at %d: %d new bytes", how, at, fresh)
 			}
 		}
-	}
-}
-
-// TestRunsHaveFewChunks takes long runs of one value, and sees the chunks agree
-// again behind an insertion before the run.
-func TestRunsHaveFewChunks(t *testing.T) {
-	t.Parallel()
-	word := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1e20))
-	cases := map[string][]byte{"zeros": {0}, "0xff": {0xff}, "the float32 1e20": word, "two values in turn": {0, 1}, "words of 8": []byte("\x00\x00\x00\x00\x00\x00\xf0\x7f")}
-	c := NewChunker(DefaultParams)
-	for name, unit := range cases {
-		t.Run(name, func(t *testing.T) {
-			size := 64 << 20
-			if raceEnabled {
-				size = 8 << 20
-			}
-			run := bytes.Repeat(unit, size/len(unit))
-			distinct := map[ID]int{}
-			for _, n := range cutAll(c, run) {
-				distinct[Hash(run[:n])]++
-				run = run[n:]
-			}
-			if len(distinct) > 2+len(unit) {
-				t.Errorf("%d distinct chunks", len(distinct))
-			}
-		})
-	}
-}
-
-func TestChunksAgreeAgainBehindARun(t *testing.T) {
-	word := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1e20))
-	c := NewChunker(DefaultParams)
-	for name, unit := range map[string][]byte{"zeros": {0}, "the float32 1e20": word} {
-		t.Run(name, func(t *testing.T) {
-			front, run, back := random(1, 1<<20), bytes.Repeat(unit, 8<<20/len(unit)), random(2, 1<<20)
-			known := map[ID]bool{}
-			add := func(b []byte) (fresh int) {
-				for _, n := range cutAll(c, b) {
-					if id := Hash(b[:n]); !known[id] {
-						known[id] = true
-						fresh += n
-					}
-					b = b[n:]
-				}
-				return fresh
-			}
-			base := bytes.Join([][]byte{front, run, back}, nil)
-			add(base)
-			for _, inserted := range []string{"1", "12", "123", "1234", "a longer insertion"} {
-				changed := bytes.Join([][]byte{front[:500_000], []byte(inserted), front[500_000:], run, back}, nil)
-				// New are a chunk or two around the insertion, one or two at
-				// each end of the run, and in the run one of its phases.
-				if fresh := add(changed); fresh > 7*256<<10 {
-					t.Errorf("%q inserted: %d new bytes of %d", inserted, fresh, len(changed))
-				}
-			}
-		})
 	}
 }
 
