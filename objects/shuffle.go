@@ -42,10 +42,7 @@ func undoFilter(dst, src []byte, filter uint8) {
 	unshuffle(dst, src, width)
 }
 
-const (
-	high  = 0x8080808080808080 // the high bit of each of 8 bytes
-	every = 0x0101010101010101
-)
+const high = 0x8080808080808080 // the high bit of each of 8 bytes
 
 // delta replaces each byte but the first by its difference from the one before,
 // 8 bytes at a time.
@@ -63,25 +60,23 @@ func delta(b []byte) {
 	}
 }
 
-// undelta undoes delta.
+// undelta undoes delta. Sums of pairs of bytes have room in 16 bits, so that one
+// multiplication adds up the four of 8 bytes.
 func undelta(b []byte) {
+	const even, lanes = 0x00ff00ff00ff00ff, 0x0001000100010001
 	var prev uint64
 	for ; len(b) >= 8; b = b[8:] {
 		x := binary.LittleEndian.Uint64(b)
-		x = addBytes(x, x<<8)
-		x = addBytes(x, x<<16)
-		x = addBytes(x, x<<32)
-		binary.LittleEndian.PutUint64(b, addBytes(x, prev*every))
-		prev = (prev + x>>56) & 0xff // all that the next bytes wait for
+		first, second := x&even, x>>8&even
+		sums, before := (first+second)*lanes, prev*lanes
+		binary.LittleEndian.PutUint64(b, (sums<<16+before+first)&even|(sums+before)&even<<8)
+		prev = (prev + sums>>48) & 0xff // all that the next bytes wait for
 	}
 	for i, x := range b {
 		b[i] = x + byte(prev)
 		prev = uint64(b[i])
 	}
 }
-
-// addBytes adds 8 bytes to 8 bytes without carries from one to the next.
-func addBytes(x, y uint64) uint64 { return ((x &^ high) + (y &^ high)) ^ ((x ^ y) & high) }
 
 // shuffle writes src to dst with the bytes of its words of width bytes
 // regrouped: all first bytes, all second bytes, and so on; what is left over at
