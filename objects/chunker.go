@@ -105,24 +105,31 @@ func scan(b []byte, from, to int, hash *uint64, gear *[256]uint64, mask uint64) 
 	h := *hash
 	i := from
 	for ; i+2*lane <= to; i += 2 * lane {
-		first, second := b[i:i+lane], b[i+lane:i+2*lane]
+		first, second := (*[lane]byte)(b[i:]), (*[lane]byte)(b[i+lane:])
 		var g uint64
 		for _, x := range first[lane-gearWindow:] {
 			g = g<<1 + gear[x]
 		}
-		found := -1 // in the second
-		for k, x := range first {
-			h = h<<1 + gear[x]
+		k := 0
+		for k < lane {
+			h = h<<1 + gear[first[k]]
 			g = g<<1 + gear[second[k]]
+			k++
 			if h&mask == 0 {
-				return i + k + 1, true
+				return i + k, true
 			}
-			if g&mask == 0 && found < 0 {
-				found = k
+			if g&mask == 0 {
+				break
 			}
 		}
-		if found >= 0 {
-			return i + lane + found + 1, true
+		if g&mask == 0 { // a cut, if there is none before in what is left of the first
+			for j, x := range first[k:] {
+				h = h<<1 + gear[x]
+				if h&mask == 0 {
+					return i + k + j + 1, true
+				}
+			}
+			return i + lane + k, true
 		}
 		h = g
 	}
