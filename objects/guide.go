@@ -1,9 +1,10 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"iter"
-	"sort"
+	"slices"
 )
 
 // A guide finds the ends of chunks of a file by those of an earlier version of
@@ -15,12 +16,11 @@ type guide struct {
 	next func() (refAt, error, bool) // of the earlier version; nil at its end
 	stop func()
 
-	chunks   []refAt // of the earlier version, in order, as far as they have been wanted
-	at       int     // of them, what is expected; -1 when that is not known
-	from     int     // of them, what was expected last
-	pos      int64   // in the earlier version, if nothing was inserted or removed since
-	straight int64   // pos without the guess that it is; -1 where it is none
-	misses   int     // in a row
+	chunks []refAt // of the earlier version, in order, as far as they have been wanted
+	at     int     // of them, what is expected; -1 when that is not known
+	from   int     // of them, what lies behind the last that came
+	pos    int64   // in the earlier version, if nothing was inserted or removed since that
+	misses int     // in a row
 }
 
 const (
@@ -29,17 +29,15 @@ const (
 	guideTries = 16   // misses in a row after which one of so many chunks is tried
 )
 
-// newGuide returns one that ends with stop; or nil, where there is no earlier
-// version. What of it is not in the repository is not fetched.
+// newGuide returns one that ends with end; or nil, where the earlier version is
+// nil, no file, or one chunk. What of it is not in the repository is not fetched.
 func (s *Store) newGuide(ctx context.Context, earlier *Entry) *guide {
 	if earlier == nil || earlier.level == 0 && len(earlier.inline) < 2 {
 		return nil
 	}
-	here := *s
-	here.source = nil
-	g := &guide{straight: -1}
-	g.next, g.stop = iter.Pull2(here.refs(ctx, earlier, 0))
-	if g.fill(guideAhead); len(g.chunks) == 0 {
+	g := &guide{}
+	g.next, g.stop = iter.Pull2(s.From(nil).refs(ctx, earlier, 0))
+	if g.expect(0); len(g.chunks) == 0 {
 		return nil
 	}
 	return g
@@ -74,35 +72,35 @@ func (g *guide) expected() *refAt {
 	return &g.chunks[g.at]
 }
 
+// expect makes one of the chunks the expected one.
+func (g *guide) expect(at int) {
+	g.at = at
+	g.fill(at + guideAhead)
+}
+
+// hit notes that the expected chunk came.
 func (g *guide) hit() {
-	g.pos += g.chunks[g.at].len
-	g.at++
-	g.from, g.straight, g.misses = g.at, -1, 0
-	g.fill(g.at + guideAhead)
+	came := g.chunks[g.at]
+	g.from, g.pos, g.misses = g.at+1, came.off+came.len, 0
+	g.expect(g.at + 1)
 }
 
 // miss notes that a chunk of n bytes came. What follows it is the chunk that
 // began there before, if bytes were replaced by as many; or else, if some were
 // inserted or removed, perhaps the one behind a chunk of this length.
 func (g *guide) miss(n int64) {
-	if g.straight >= 0 {
-		g.pos, g.straight = g.straight, -1
-	}
 	g.pos += n
 	for g.next != nil && g.chunks[len(g.chunks)-1].off < g.pos {
 		g.fill(len(g.chunks) + 1)
 	}
-	i := sort.Search(len(g.chunks), func(i int) bool { return g.chunks[i].off >= g.pos })
-	if i < len(g.chunks) && g.chunks[i].off == g.pos {
-		g.at = i
-		g.fill(g.at + guideAhead)
+	if i, there := slices.BinarySearchFunc(g.chunks, g.pos, func(r refAt, pos int64) int { return cmp.Compare(r.off, pos) }); there {
+		g.expect(i)
 		return
 	}
 	g.at = -1
 	for i := g.from; i+1 < min(g.from+guideAhead, len(g.chunks)); i++ {
 		if g.chunks[i].len == n {
-			g.at, g.pos, g.straight = i+1, g.chunks[i+1].off, g.pos
-			g.fill(g.at + guideAhead)
+			g.expect(i + 1)
 			return
 		}
 	}
@@ -121,10 +119,7 @@ func (g *guide) fill(n int) {
 	}
 	if over := len(g.chunks) - guideHeld/2; len(g.chunks) > guideHeld {
 		g.chunks = append(g.chunks[:0], g.chunks[over:]...)
-		g.from = max(g.from-over, 0)
-		if g.at -= over; g.at < 0 {
-			g.at = -1
-		}
+		g.from, g.at = max(g.from-over, 0), max(g.at-over, -1)
 	}
 }
 

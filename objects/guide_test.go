@@ -123,9 +123,9 @@ func TestAGuideMayBeWrong(t *testing.T) {
 				chunk.off += n
 			}
 		}
-		g := &guide{straight: -1}
+		g := &guide{}
 		g.next, g.stop = iter.Pull2(list)
-		g.fill(guideAhead)
+		g.expect(0)
 		checkCuts(t, g, b, 0)
 		g.end()
 	}

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"encoding/binary"
-	"math"
 	"slices"
 
 	"github.com/klauspost/compress/huff0"
@@ -31,11 +30,10 @@ func makeHuffCode(val uint16, bits uint) huffCode { return huffCode(val)<<(64-bi
 func (c huffCode) behind(d, n huffCode) huffCode { return c>>(n&63) | d }
 
 const (
-	huffLog   = 11             // bits of the longest code
-	probed    = 7              // lengths of codes that one estimate tells
-	jumpTable = 6              // bytes that say how long the first three of four streams are
-	minSave   = 16             // bytes from which on codes are worth it
-	maxStream = math.MaxUint16 // bytes, as the jump table has 16 bits for each
+	huffLog   = 11 // bits of the longest code
+	probed    = 7  // lengths of codes that one estimate tells
+	jumpTable = 6  // bytes that say how long the first three of four streams are
+	minSave   = 16 // bytes from which on codes are worth it
 )
 
 // compress returns src, of 128 KiB at most, as the description of a code and four
@@ -62,11 +60,8 @@ func (h *huffman) compress(src []byte) []byte {
 	for k, part := 0, (len(src)+3)/4; k < 4; k++ {
 		n := len(out)
 		out = h.stream(out, src[k*part:min((k+1)*part, len(src))])
-		if n = len(out) - n; n > maxStream {
-			return nil
-		}
-		if k < 3 {
-			binary.LittleEndian.PutUint16(out[at+2*k:], uint16(n))
+		if k < 3 { // a quarter of 128 KiB in codes of 11 bits has less than 64 KiB
+			binary.LittleEndian.PutUint16(out[at+2*k:], uint16(len(out)-n))
 		}
 	}
 	h.out = out
@@ -79,7 +74,7 @@ func countBytes(count *[256]uint32, b []byte) {
 	var more [3][256]uint32
 	*count = [256]uint32{}
 	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
+		x := le64(b)
 		count[byte(x)]++
 		more[0][byte(x>>8)]++
 		more[1][byte(x>>16)]++

@@ -49,9 +49,9 @@ func (e *encoder) plane(dst, plane []byte) []byte {
 	}
 	var sample [planeSample]byte
 	s := takeSample(sample[:], plane)
-	var places planeCounts
-	places.count(s)
-	bits, n := entropy(places.all())
+	var count [256]uint32
+	countBytes(&count, s)
+	bits, n := entropy(&count)
 	matched := s2.EstimateBlockSize(s)
 	switch {
 	case oneValue(plane[1:]):

@@ -40,9 +40,7 @@ func (s *Store) locateWith(ctx context.Context, ids []ID, more func([]index.Loc)
 	if err := s.source.Fetch(ctx, missing); err != nil {
 		return nil, err
 	}
-	here := *s
-	here.source = nil
-	return here.locateWith(ctx, ids, more)
+	return s.From(nil).locateWith(ctx, ids, more)
 }
 
 // errAbsent says that the index does not know a chunk.

@@ -77,17 +77,8 @@ func TestFillValuesCostWhatIsNew(t *testing.T) {
 	}
 	s := newStore(t)
 	added := func(b []byte) (raw, stored int64) {
-		w := newWriter(t, s, &WriterOptions{})
-		if _, err := w.File(bytes.NewReader(b)); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Finish(); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return w.Added()
+		_, raw, stored = takeSizes(t, s, &WriterOptions{}, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
+		return raw, stored
 	}
 	if _, stored := added(field.Bytes()[:size]); stored > size/4 {
 		t.Errorf("%d bytes became %d", size, stored)

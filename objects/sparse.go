@@ -12,9 +12,9 @@ const (
 )
 
 // WriteSparse fills a file that is new and empty with what fill writes. Runs of
-// zeros of 32 KiB and more are not written but left out, which makes holes where
-// the filesystem has them; the bytes that are read are the same everywhere. When
-// fill fails the file's length is undefined.
+// zeros of 32 KiB and more, by whole blocks of 4 KiB of one write, are not written
+// but left out, which makes holes where the filesystem has them; the bytes that are
+// read are the same everywhere. When fill fails the file's length is undefined.
 func WriteSparse(f *os.File, fill func(io.Writer) error) error {
 	w := &sparseWriter{f: f}
 	if err := fill(w); err != nil || !w.hole {
@@ -65,7 +65,7 @@ func nextHole(b []byte, in bool) (data, zeros int) {
 func zeroBlocks(b []byte) (n int) {
 	for n < len(b) {
 		block := b[n:min(n+holeBlock, len(b))]
-		if !bytes.Equal(block, zeros[:len(block)]) {
+		if !bytes.Equal(block, zeroBlock[:len(block)]) {
 			break
 		}
 		n += len(block)
@@ -73,4 +73,4 @@ func zeroBlocks(b []byte) (n int) {
 	return n
 }
 
-var zeros [holeBlock]byte
+var zeroBlock [holeBlock]byte

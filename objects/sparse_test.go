@@ -11,9 +11,9 @@ import (
 )
 
 // sparse writes b by pieces of at most n bytes, and reads the file.
-func sparse(t *testing.T, b []byte, n int) (got []byte, name string) {
+func sparse(t *testing.T, b []byte, n int) []byte {
 	t.Helper()
-	name = filepath.Join(t.TempDir(), "sparse")
+	name := filepath.Join(t.TempDir(), "sparse")
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +32,11 @@ func sparse(t *testing.T, b []byte, n int) (got []byte, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err = os.ReadFile(name); err != nil {
+	got, err := os.ReadFile(name)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return got, name
+	return got
 }
 
 func TestWriteSparse(t *testing.T) {
@@ -55,7 +56,7 @@ func TestWriteSparse(t *testing.T) {
 	} {
 		want := bytes.Join(parts, nil)
 		for _, n := range []int{1 << 20, 100_000, 4097, 999} {
-			if got, _ := sparse(t, want, n); !bytes.Equal(got, want) {
+			if got := sparse(t, want, n); !bytes.Equal(got, want) {
 				t.Errorf("%s, by %d bytes: not what was written", name, n)
 			}
 		}
@@ -66,7 +67,7 @@ func TestWriteSparse(t *testing.T) {
 		for range rnd.IntN(10) {
 			want = append(append(want, random(rnd.Uint64(), rnd.IntN(50_000))...), none(rnd.IntN(100_000))...)
 		}
-		if got, _ := sparse(t, want, 1+rnd.IntN(200_000)); !bytes.Equal(got, want) {
+		if got := sparse(t, want, 1+rnd.IntN(200_000)); !bytes.Equal(got, want) {
 			t.Error("not what was written")
 		}
 	}

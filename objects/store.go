@@ -65,8 +65,8 @@ type Source interface {
 	Fetch(ctx context.Context, ids []ID) error
 }
 
-// From returns the same store as it is seen by readers that want a source to be
-// asked for what is not here. It need not be closed.
+// From returns the same store as it is seen by readers that want a source, or
+// with nil nobody, to be asked for what is not here. It need not be closed.
 func (s *Store) From(src Source) *Store {
 	view := *s
 	view.source = src

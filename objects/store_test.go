@@ -101,6 +101,13 @@ func take(t testing.TB, s *Store, add func(*Writer) (*Result, error)) Result {
 // takeNew also returns how many raw bytes were new.
 func takeNew(t testing.TB, s *Store, opts *WriterOptions, add func(*Writer) (*Result, error)) (Result, int64) {
 	t.Helper()
+	r, raw, _ := takeSizes(t, s, opts, add)
+	return r, raw
+}
+
+// takeSizes also returns how many bytes were new, raw and as stored.
+func takeSizes(t testing.TB, s *Store, opts *WriterOptions, add func(*Writer) (*Result, error)) (_ Result, raw, stored int64) {
+	t.Helper()
 	w := newWriter(t, s, opts)
 	r, err := add(w)
 	if err != nil {
@@ -112,8 +119,8 @@ func takeNew(t testing.TB, s *Store, opts *WriterOptions, add func(*Writer) (*Re
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	raw, _ := w.Added()
-	return *r, raw
+	raw, stored = w.Added()
+	return *r, raw, stored
 }
 
 func takeReader(t testing.TB, s *Store, r io.Reader) Result {

@@ -97,20 +97,15 @@ func (c *planeCounts) count(s []byte) {
 	}
 }
 
-// all says how often each byte is anywhere.
-func (c *planeCounts) all() *[256]uint16 {
+// plain is the entropy in bits per byte of all bytes alike.
+func (c *planeCounts) plain() float64 {
 	all := c[0]
 	for k := 1; k < len(c); k++ {
 		for i, n := range &c[k] {
 			all[i] += n
 		}
 	}
-	return &all
-}
-
-// plain is the entropy in bits per byte of all bytes alike.
-func (c *planeCounts) plain() float64 {
-	bits, n := entropy(c.all())
+	bits, n := entropy(&all)
 	return bits / float64(max(n, 1))
 }
 
@@ -133,7 +128,7 @@ func (c *planeCounts) entropy(width int) float64 {
 }
 
 // entropy returns the entropy of all n bytes that were counted together.
-func entropy(count *[256]uint16) (bits float64, n int) {
+func entropy[N uint16 | uint32](count *[256]N) (bits float64, n int) {
 	distinct, t := 0, nlogn()
 	for _, c := range count {
 		if c != 0 {

@@ -295,8 +295,5 @@ func (k *walk) file(rel string, fi fs.FileInfo, c *index.Cached) error {
 	if !os.SameFile(fi, now) {
 		return fmt.Errorf("%s: %w", k.shown(rel), ErrChanged)
 	}
-	if old != nil && !old.Kind.IsFile() {
-		old = nil
-	}
 	return k.w.readFile(k.t, Entry{Path: rel, Kind: kind}, opened{f, now, k.shown(rel), k.absolute(rel)}, old)
 }
