@@ -19,7 +19,7 @@ func twice(t *testing.T, s *Store) (first, second Result) {
 
 func gcWith(t *testing.T, s *Store, trees ...ID) GCReport {
 	t.Helper()
-	rep, err := s.GC(t.Context(), false, func(m *Marks) error {
+	rep, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 		for _, id := range trees {
 			if err := m.Mark(t.Context(), s, id); err != nil {
 				return err
@@ -39,7 +39,7 @@ func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
 		first, second := twice(t, s)
 		live := []ID{second.Tree}
 		if rebuilt {
-			if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+			if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 				t.Fatal(err)
 			}
 			live = append(live, first.Tree)

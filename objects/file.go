@@ -230,7 +230,7 @@ func (s *Store) lookUp(ctx context.Context, refs []refAt, more func([]index.Loc)
 	locs, err := s.locateWith(ctx, ids, more)
 	for i := range locs {
 		if int64(locs[i].Raw) != refs[i].len {
-			return nil, fmt.Errorf("%w: chunk %s has %d bytes, the tree says %d", ErrCorrupt, refs[i].id, locs[i].Raw, refs[i].len)
+			return nil, wrongLength(refs[i].ref, &locs[i])
 		}
 	}
 	return locs, err

@@ -54,6 +54,8 @@ type Store struct {
 	nodes  *nodeCache
 	places *basePlaces
 	wait   time.Duration
+	taken  *taken
+	twins  *twins
 	source Source // nil: all that is wanted is here
 }
 
@@ -162,7 +164,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout}
+	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout, taken: &taken{}, twins: &twins{}}
 	switch {
 	case s.wait == 0:
 		s.wait = time.Minute
