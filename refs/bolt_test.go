@@ -91,6 +91,14 @@ func TestTables(t *testing.T) {
 	must(t, b.DeleteTable(t.Context(), "other"), b.DeleteTable(t.Context(), "datafs"))
 	want("another", "datafs")
 	must(t, b.CreateTable(t.Context(), "other"), b.Check(t.Context()))
+	var keys []string
+	for g, err := range b.Graves(t.Context()) {
+		must(t, err)
+		keys = append(keys, g.Key)
+	}
+	if must(t, b.ForgetGraves(t.Context(), keys)); len(keys) != 3 {
+		t.Errorf("got %d graves, want those of 3 records", len(keys))
+	}
 	if got := dump(t, b); got != "table another\ntable datafs\ntable other\n" {
 		t.Errorf("a table that was deleted is not empty: %s", got)
 	}

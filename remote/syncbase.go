@@ -96,8 +96,8 @@ var errUnwritten = errors.New("nothing written")
 
 // step calls fn in a transaction.
 func (s *Sync) step(ctx context.Context, fn func(*syncTx) error) error {
-	err := s.opts.Local.Together(ctx, s.opts.Aside, func(tx *index.Tx, local, aside refs.Manager) error {
-		t := &syncTx{s: s, tx: tx, local: local, aside: aside, changed: map[string]bool{}, edited: map[string]bool{}}
+	err := s.opts.Local.Together(ctx, s.opts.Aside, func(j *refs.Joint) error {
+		t := &syncTx{s: s, tx: j.Index, local: j.Own, aside: j.Other, changed: map[string]bool{}, edited: map[string]bool{}}
 		err := fn(t)
 		if err == nil && !t.wrote {
 			return errUnwritten
