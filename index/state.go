@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -158,16 +159,26 @@ func (b *bucket) ids(each func(ID)) error {
 	return nil
 }
 
-// Replace puts the database at another path, of the same directory, in the place
-// of this one, whatever state that is in. The other one must not be in use. After
-// an error the one or the other is there, whole.
-func (db *DB) Replace(ctx context.Context, other string) error {
+// Replace puts another database of the same directory, whose path build returns, in
+// the place of this one, whatever state that is in. While build works no transaction
+// of this one does. After an error the one or the other is there, whole.
+func (db *DB) Replace(ctx context.Context, build func() (string, error)) error {
 	unlock, err := db.lock(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := os.Rename(other, db.path); err != nil {
+	other, err := build()
+	if err != nil {
+		return err
+	}
+	err = os.Rename(other, db.path)
+	if errors.Is(err, fs.ErrNotExist) { // an empty database is no file
+		if err = os.Remove(db.path); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("replace index: %w", err)
 	}
 	return syncDir(filepath.Dir(db.path))

@@ -148,10 +148,11 @@ func (c *check) bad(ctx context.Context) error {
 	f := fetcher{s: c.s, still: true}
 	var sound []ID
 	for i := range locs {
-		if _, err := f.fetch(ctx, nil, &locs[i]); err != nil {
-			c.damage.chunks[ids[i]] = err
-		} else {
+		switch _, err := f.fetch(ctx, nil, &locs[i]); {
+		case err == nil:
 			sound = append(sound, ids[i])
+		case !errors.Is(err, errGone): // a pack that is missing is named as a whole
+			c.damage.chunks[ids[i]] = err
 		}
 	}
 	if err := c.s.index.ClearBad(ctx, localSpace, sound...); err != nil && !readOnly(err) {

@@ -49,17 +49,9 @@ func newDamaged(t *testing.T) *damaged {
 
 func (d *damaged) path(i int) string { return packPath(d.s.dir, d.files[i].pack) }
 
-func (d *damaged) check(t *testing.T) (problems []string) {
+func (d *damaged) check(t *testing.T) []string {
 	t.Helper()
-	_, err := d.s.CheckPacks(t.Context(), true, func(p Problem) {
-		if !errors.Is(p.Err, ErrCorrupt) {
-			t.Errorf("check: %v", p.Err)
-		}
-		problems = append(problems, p.What)
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	_, problems := checkPacks(t, d.s, true)
 	return problems
 }
 
@@ -216,7 +208,9 @@ func rebuild(t *testing.T, s *Store, found func(Problem)) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Rebuild(t.Context(), into, found, func() error { return s.index.Replace(t.Context(), into.Path()) })
+	return s.Rebuild(t.Context(), into, found, func() error {
+		return s.index.Replace(t.Context(), func() (string, error) { return into.Path(), nil })
+	})
 }
 
 func TestALostIndexIsRebuilt(t *testing.T) {

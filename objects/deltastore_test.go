@@ -348,10 +348,7 @@ func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
 			}
 		}
 		for _, full := range []bool{false, true} {
-			var problems []string
-			if _, err := s.CheckPacks(t.Context(), full, func(p Problem) { problems = append(problems, p.What) }); err != nil {
-				t.Error(err)
-			}
+			_, problems := checkPacks(t, s, full)
 			if all := strings.Join(problems, "\n"); !strings.Contains(all, Hash(c.of).String()) && (full || !strings.HasPrefix(name, "more")) {
 				t.Errorf("%s, full %v: fsck found %q", name, full, all)
 			}
@@ -373,10 +370,7 @@ func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
 	}
 	pack[len(packHeader)+70_000] ^= 1
 	overwrite(t, path, pack)
-	var problems []string
-	if _, err := s.CheckPacks(t.Context(), true, func(p Problem) { problems = append(problems, p.What) }); err != nil {
-		t.Fatal(err)
-	}
+	_, problems := checkPacks(t, s, true)
 	for _, raw := range [][]byte{y, z} {
 		want := fmt.Sprintf("chunk %s: it is stored as the difference from chunk %s: %v: pack %s: chunk %s: the bytes do not match", Hash(raw), Hash(x), ErrCorrupt, whole.ID, Hash(x))
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, want) }) {

@@ -114,7 +114,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		m, err := f.readSome(p[n:], off+int64(n))
 		n += m
 		if err != nil {
-			return n, err
+			return n, f.s.named(f.e.Path, err)
 		}
 	}
 	f.end = off + int64(n)
@@ -248,5 +248,5 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	}
 	n, err := f.s.stream(f.ctx, &f.e, f.off, w)
 	f.off += n
-	return n, err
+	return n, f.s.named(f.e.Path, err)
 }

@@ -66,6 +66,23 @@ func (c *collector) tidyIndex(ctx context.Context) error {
 	return nil
 }
 
+// Needed notes that versions need what m has marked, so that no pack that holds some
+// of it is taken for the leftover of an interrupted write.
+func (s *Store) Needed(ctx context.Context, m *Marks) error {
+	pending, err := s.index.Pending(ctx, localSpace)
+	if err != nil {
+		return err
+	}
+	var needed []ID
+	for id := range pending {
+		_, entries, err := s.packTable(id)
+		if err == nil && slices.ContainsFunc(entries, func(e index.Entry) bool { return m.Has(e.ID) }) {
+			needed = append(needed, id)
+		}
+	}
+	return s.index.ClearPending(ctx, localSpace, needed)
+}
+
 // keeper decides which of the chunks that no live tree reaches stay all the same.
 type keeper struct {
 	c             *collector
@@ -116,7 +133,7 @@ func (k *keeper) pack(id ID, entries []index.Entry, written time.Time) {
 			continue
 		case k.partial:
 			rep.Unsure += int64(e.Stored)
-		case opts.Now.Before(until):
+		case opts.Grace > 0 && opts.Now.Before(until):
 			rep.Waiting += int64(e.Stored)
 			if rep.Until.IsZero() || until.Before(rep.Until) {
 				rep.Until = until

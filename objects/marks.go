@@ -27,7 +27,8 @@ func (s *Store) CheckPart(ctx context.Context, id ID, done *Marks) (whole bool, 
 // Marks remembers what trees reach. The zero value is empty. It is for one
 // goroutine.
 type Marks struct {
-	Damage *Damage // what CheckTree takes for damaged; may be nil
+	Damage  *Damage  // what CheckTree takes for damaged; may be nil
+	Missing func(ID) // told of each chunk and node that CheckPart finds not to be here; may be nil
 
 	set     idSet
 	absent  idSet       // chunks that CheckPart looked for in vain
@@ -62,9 +63,22 @@ type marking struct {
 // skips reports whether an error only means that something is not here, or is
 // damaged, and that this is no error. Then what lies below is not marked.
 func (m *Marks) skips(how marking, err error) bool {
-	skip := how.part && errors.Is(err, errAbsent) || how.left && errors.Is(err, ErrCorrupt)
-	m.partial = m.partial || skip
-	return skip
+	absent := absentError{}
+	switch {
+	case how.part && errors.As(err, &absent):
+		m.missing(absent.id)
+	case how.left && errors.Is(err, ErrCorrupt):
+	default:
+		return false
+	}
+	m.partial = true
+	return true
+}
+
+func (m *Marks) missing(id ID) {
+	if m.Missing != nil {
+		m.Missing(id)
+	}
 }
 
 // Len returns the number of chunks and nodes marked.
@@ -110,8 +124,11 @@ func (m *Marks) node(ctx context.Context, s *Store, id ID, how marking) error {
 		return nil
 	}
 	locs, err := s.index.Locate(ctx, localSpace, []ID{id})
-	if err != nil || !locs[0].Found {
+	if err != nil {
 		return err
+	}
+	if lost := m.Damage.lost(id); lost != nil || !locs[0].Found {
+		return lost
 	}
 	return m.Damage.of(&locs[0])
 }
@@ -238,6 +255,7 @@ func (m *Marks) leaf(loc *index.Loc, r ref, how marking) error {
 	case !loc.Found && how.part:
 		m.absent.add(r.id)
 		m.partial = true
+		m.missing(r.id)
 		return nil
 	case !loc.Found:
 		return fmt.Errorf("%w: %w", ErrCorrupt, absentError{r.id})

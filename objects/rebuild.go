@@ -25,11 +25,8 @@ func (s *Store) Rebuild(ctx context.Context, into *index.DB, found func(Problem)
 
 // register makes the index know all packs.
 func (s *Store) register(ctx context.Context, found func(Problem)) error {
-	if err := s.index.ClearBehind(ctx); err != nil {
-		return err
-	}
 	var batch []index.Pack
-	n, all := 0, true
+	n := 0
 	flush := func() error {
 		err := s.index.AddPacks(ctx, localSpace, batch...)
 		batch, n = nil, 0
@@ -42,7 +39,6 @@ func (s *Store) register(ctx context.Context, found func(Problem)) error {
 		size, entries, err := s.packTable(id)
 		if err != nil {
 			found(Problem{What: err.Error(), Err: err})
-			all = false
 			continue
 		}
 		batch = append(batch, index.Pack{ID: id, Size: size, Entries: entries})
@@ -52,8 +48,5 @@ func (s *Store) register(ctx context.Context, found func(Problem)) error {
 			}
 		}
 	}
-	if err := flush(); err != nil || all {
-		return err
-	}
-	return s.index.Update(ctx, (*index.Tx).NoteBehind) // the others may come back
+	return flush()
 }

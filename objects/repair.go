@@ -369,11 +369,30 @@ func (s *Store) Leftover(ctx context.Context, reached *Marks) (n int64, err erro
 	return n, nil
 }
 
-// NewDamage makes it known that chunks are lost, for Hurt.
-func NewDamage(lost []ID) *Damage {
-	d := &Damage{chunks: map[ID]error{}}
+// Add makes it known that chunks are lost.
+func (d *Damage) Add(lost []ID) {
 	for _, id := range lost {
-		d.chunks[id] = fmt.Errorf("%w: chunk %s is lost", ErrCorrupt, id)
+		d.chunks[id] = fmt.Errorf("%w: no good copy of chunk %s was found", ErrCorrupt, id)
 	}
-	return d
+}
+
+// Packs lists the packs that are on disk, with their sizes.
+func (s *Store) Packs(ctx context.Context) (list []Pack, err error) {
+	for id, err := range s.packIDs() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		fi, err := os.Stat(packPath(s.dir, id))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Pack{id, fi.Size()})
+	}
+	return list, nil
 }

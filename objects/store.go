@@ -57,6 +57,7 @@ type Store struct {
 	taken  *taken
 	twins  *twins
 	source Source // nil: all that is wanted is here
+	label  string // of the version that is read, for errors; "": not known
 }
 
 // Source brings chunks into a repository from where else they are. Its methods
@@ -73,6 +74,25 @@ func (s *Store) From(src Source) *Store {
 	view := *s
 	view.source = src
 	return &view
+}
+
+// Named returns the same store as it is seen by readers of one version: label is
+// what errors about damage call it. It need not be closed.
+func (s *Store) Named(label string) *Store {
+	view := *s
+	view.label = label
+	return &view
+}
+
+// named says of an error about damage which file of which version it hurts.
+func (s *Store) named(path string, err error) error {
+	if s.label == "" || !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if path != "" {
+		path = "/" + path
+	}
+	return fmt.Errorf("%s%s: %w", s.label, path, err)
 }
 
 // Create makes the directories and the format file of a new repository in dir.
