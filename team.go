@@ -99,7 +99,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 	}
 	t := &team{}
 	opts := &remote.SyncOptions{
-		Local: a.bolt, Aside: aside, Index: a.index, Now: a.opts.Now, Warn: a.opts.Warn,
+		Local: a.bolt, Aside: aside, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
 	if authority == "" {

@@ -19,8 +19,8 @@ import (
 // bucket in the same transaction, whoever does it. There it lies until
 // ForgetGraves. A record that the same transaction has made needs no grave.
 //
-// A key is the sequence number that was the last one then, and the record's own,
-// in hexadecimal, so byte order is their order. A value is a byte 1, then a byte
+// A key is a sequence number in hexadecimal, so byte order is the order of the
+// deletions. A value is a byte 1, then a byte
 // that says whether the record is of a version whose archive was gone already, the
 // time in nanoseconds since 1970 (varint), table and key (uvarint length, bytes),
 // the sequence number (uvarint), and the record's value.
@@ -115,18 +115,21 @@ func (t *boltTx) buryBefore(o op, old stored, there bool) error {
 	return t.bury(o.table, o.key, archive, old)
 }
 
-// buryTable keeps the records of a table that is about to be dropped.
+// buryTable keeps the records of a table that is about to be dropped, in the order
+// in which Delete takes them.
 func (t *boltTx) buryTable(table string) error {
-	for r, err := range t.tx.Scan(recPrefix+table, "", "") {
-		if err != nil {
-			return err
-		}
-		s, err := decodeStored(table, r.Key, r.Value)
-		if err == nil {
-			err = t.buryBefore(op{kind: opDelete, table: table, key: r.Key}, s, true)
-		}
-		if err != nil {
-			return err
+	for _, prefix := range []string{versionPrefix, archivePrefix} {
+		for r, err := range t.tx.Scan(recPrefix+table, prefix, "") {
+			if err != nil {
+				return err
+			}
+			s, err := decodeStored(table, r.Key, r.Value)
+			if err == nil {
+				err = t.buryBefore(op{kind: opDelete, table: table, key: r.Key}, s, true)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -144,7 +147,9 @@ func (t *boltTx) bury(table, key, archive string, old stored) error {
 		}
 	}
 	g := Grave{Table: table, Time: t.time, Record: Record{Key: key, Value: old.value}, late: late}
-	return t.keep(op{kind: opKeep, table: gravesBucket, key: fmt.Sprintf("%016x%016x", t.mark.Seq, old.seq), value: g.encode(old.seq)})
+	t.mark.Seq++
+	g.Key = fmt.Sprintf("%016x", t.mark.Seq)
+	return t.keep(op{kind: opKeep, table: gravesBucket, key: g.Key, value: g.encode(old.seq)})
 }
 
 func (g Grave) encode(seq uint64) []byte {

@@ -133,15 +133,17 @@ func TestTheRecordsOfADroppedTableAreKept(t *testing.T) {
 	t.Parallel()
 	b := openAt(t, t.TempDir())
 	must(t, b.CreateTable(t.Context(), "other"))
+	version, err := encodeVersion(VersionRecord{Archive: "2", Version: Version{Patch: 1}})
+	must(t, err)
 	other := *b
 	other.table = "other"
 	for i := range 3 {
 		must(t, put(&other, fmt.Sprint("archive/", i), "{}"))
 	}
-	must(t, put(&other, "spec/x", "{}"), put(b, "archive/1", "{}"), b.DeleteTable(t.Context(), "other"))
-	wantGraves(t, b, "other archive/0", "other archive/1", "other archive/2")
+	must(t, put(&other, "spec/x", "{}"), put(&other, `version/2\0.0.1`, string(version)), put(b, "archive/1", "{}"), b.DeleteTable(t.Context(), "other"))
+	wantGraves(t, b, `other version/2\0.0.1 0`, "other archive/0", "other archive/1", "other archive/2")
 	must(t, b.DeleteTable(t.Context(), DefaultTable))
-	want := []string{"other archive/0", "other archive/1", "other archive/2", "datafs archive/1"}
+	want := []string{`other version/2\0.0.1 0`, "other archive/0", "other archive/1", "other archive/2", "datafs archive/1"}
 	wantGraves(t, b, want...)
 	must(t, b.Rebuild(t.Context()))
 	wantGraves(t, b, want...)
@@ -222,7 +224,7 @@ func TestCheckFindsWrongKeptBuckets(t *testing.T) {
 		"a bucket too many": func(tx *index.Tx) error { return tx.Put(KeptBucket("other"), "x", nil) },
 		"none":              func(tx *index.Tx) error { return tx.Drop(bucket) },
 		"another value": func(tx *index.Tx) error {
-			return tx.Put(bucket, fmt.Sprintf("%016x%016x", 1, 1), []byte("other"))
+			return tx.Put(bucket, fmt.Sprintf("%016x", 2), []byte("other"))
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
