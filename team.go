@@ -189,3 +189,6 @@ func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog,
 // notedProbe is noted of an authority that keeps the promise of exclusive
 // writes.
 const notedProbe = "exclusive"
+
+// journalDir is the directory of the repository's journal.
+func (a *API) journalDir() string { return filepath.Join(a.where.Repo, journalName) }
