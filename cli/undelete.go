@@ -54,10 +54,7 @@ type undeletedJSON struct {
 
 func (s *session) undelete(c *cli.Context) error {
 	names := c.Args().Slice()
-	switch {
-	case len(names) == 0:
-		return usagef("", "undelete needs the NAME of an archive")
-	case len(names) > 1 && c.IsSet("as"):
+	if len(names) > 1 && c.IsSet("as") {
 		return usagef("", "--as is for one archive")
 	}
 	api, err := s.open(c)
