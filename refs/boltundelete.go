@@ -44,7 +44,7 @@ func (b *Bolt) whyNothing(ctx context.Context, archive string) error {
 			return err
 		case r.Key != archiveKey(archive):
 		case r.Deleted:
-			return notFound(`Archive "%s" was deleted too long ago: gc has let it go`, archive)
+			return notFound(`Archive "%s" was deleted, and gc has let it go`, archive)
 		default:
 			return notFound(`Archive "%s" is here, and there is no earlier one of that name to bring back`, archive)
 		}
