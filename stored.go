@@ -52,19 +52,20 @@ type storedSearch struct {
 	trees map[objects.ID]bool // that have been looked at
 }
 
-// archive looks at all versions of an archive, the latest first.
+// archive looks at all versions of an archive, the latest first. Of one that is
+// not versioned nobody can read any but the latest.
 func (s *storedSearch) archive(ctx context.Context, name string) (bool, error) {
 	list, err := s.api.refs.Versions(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // it went meanwhile
 	}
+	found := false
 	for i := len(list) - 1; i >= 0 && err == nil; i-- {
-		var found bool
-		if found, err = s.version(ctx, &list[i]); found {
-			return true, nil
+		if found, err = s.version(ctx, &list[i]); found || list[i].Number > 0 {
+			break
 		}
 	}
-	return false, err
+	return found, err
 }
 
 func (s *storedSearch) version(ctx context.Context, rec *refs.VersionRecord) (bool, error) {

@@ -92,7 +92,7 @@ func (d *dirFS) rooted(write bool) (*os.Root, error) {
 		case !write:
 			return nil, nil
 		}
-		if err := os.MkdirAll(d.opts.Root, d.opts.DirMode); err != nil {
+		if err := d.makeRoot(); err != nil {
 			return nil, err
 		}
 		root, err = os.OpenRoot(d.opts.Root)

@@ -132,20 +132,47 @@ func (d *dirFS) lasts(dir string, note bool) bool {
 	return d.lasting[dir]
 }
 
+// makeRoot makes the root, and brings the names of directories above it to disk
+// that are new, too.
+func (d *dirFS) makeRoot() error {
+	above := filepath.Dir(d.opts.Root)
+	var parents []string
+	for dir := above; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if err := os.MkdirAll(d.opts.Root, d.opts.DirMode); err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		if err := d.syncPath(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncPath brings the names in a directory to disk that lies outside the root.
+func (d *dirFS) syncPath(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // it may be written to, but not read
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return d.sync(root, ".")
+}
+
 // settleRoot brings the name of the root to disk, if it is ours to make.
 func (d *dirFS) settleRoot() error {
 	if !d.opts.Create || d.lasts(".", false) {
 		return nil
 	}
-	above, err := os.OpenRoot(filepath.Dir(d.opts.Root))
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // then it cannot be ours
-	}
-	if err != nil {
-		return err
-	}
-	defer above.Close()
-	if err := d.sync(above, "."); err != nil {
+	if err := d.syncPath(filepath.Dir(d.opts.Root)); err != nil {
 		return err
 	}
 	d.lasts(".", true)
