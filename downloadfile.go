@@ -43,12 +43,12 @@ func openStream(ctx context.Context, target string) (*os.File, error) {
 	if err != nil || fi.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {
 		return nil, nil
 	}
-	return OpenWaiting(ctx, target, os.O_WRONLY)
+	return openWaiting(ctx, target, os.O_WRONLY)
 }
 
-// OpenWaiting opens a file that may have to be waited for, as a pipe whose other
+// openWaiting opens a file that may have to be waited for, as a pipe whose other
 // end nobody has opened. It gives up when ctx ends.
-func OpenWaiting(ctx context.Context, name string, flag int) (*os.File, error) {
+func openWaiting(ctx context.Context, name string, flag int) (*os.File, error) {
 	type result struct {
 		f   *os.File
 		err error

@@ -38,7 +38,9 @@ func (s *session) download(c *cli.Context) error {
 	}
 	v, err := a.Download(c.Context, target, opts)
 	if errors.Is(err, datafs.ErrUnstored) && (c.Bool("yes") || isTerminal(s.stdin)) {
-		s.endProgress()
+		if s.bar != nil {
+			s.bar.Clear()
+		}
 		if err = s.confirm(c, fmt.Sprintf("%s is in no version here: replace it?", target)); err != nil {
 			return err
 		}

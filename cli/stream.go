@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -12,26 +11,17 @@ import (
 	"github.com/datafs/datafs"
 )
 
-// openInput opens contents that are no file on disk and are read as "-" is: what
-// the process was given open, such as /dev/stdin or <(COMMAND), and a named
-// pipe. Of anything else it returns nil.
+// openInput opens contents that are read as "-" is: what the process was given
+// open, such as /dev/stdin or <(COMMAND). Of anything else it returns nil.
 func (s *session) openInput(ctx context.Context, name string) (io.ReadCloser, error) {
-	fi, err := os.Stat(name)
-	if err != nil || fi.IsDir() {
-		return nil, nil // whoever opens it says what is wrong
-	}
 	fd, ok := datafs.Descriptor(name)
-	var f *os.File
-	switch {
-	case ok && fd == 0:
-		return io.NopCloser(s.input(ctx)), nil
-	case ok:
-		f, err = datafs.OpenDescriptor(fd, name)
-	case fi.Mode()&fs.ModeNamedPipe != 0:
-		f, err = datafs.OpenWaiting(ctx, name, os.O_RDONLY)
-	default:
+	if fi, err := os.Stat(name); !ok || err == nil && fi.IsDir() {
 		return nil, nil
 	}
+	if fd == 0 {
+		return io.NopCloser(s.input(ctx)), nil
+	}
+	f, err := datafs.OpenDescriptor(fd, name)
 	if err != nil {
 		return nil, err
 	}

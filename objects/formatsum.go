@@ -32,7 +32,7 @@ type formatError struct {
 	err  error
 }
 
-func (e *formatError) Error() string   { return fmt.Sprintf("%s: %v", e.name, e.err) }
+func (e *formatError) Error() string   { return fmt.Sprintf("%v: %s: %v", ErrCorrupt, e.name, e.err) }
 func (e *formatError) Unwrap() []error { return []error{ErrCorrupt, e.err} }
 
 // Hint says what to do about it.

@@ -163,7 +163,7 @@ func ParseFormat(name string, data []byte) (f Format, err error) {
 // pipe would be waited for.
 func readSmall(name string) ([]byte, error) {
 	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: %s is not a regular file", ErrCorrupt, name)
+		return nil, &formatError{name, errors.New("it is not a regular file")}
 	}
 	f, err := os.Open(name)
 	if err != nil {

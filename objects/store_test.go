@@ -339,7 +339,7 @@ func TestAFormatFileThatIsNoFileIsNotOpened(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, formatFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFormat(dir); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "is not a regular file") {
+	if _, err := ReadFormat(dir); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "it is not a regular file") {
 		t.Errorf("got %v", err)
 	}
 }
