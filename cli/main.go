@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -56,11 +57,13 @@ func Main() int {
 	}
 }
 
-// heard leaves out what nohup has made the process deaf to.
+// heard leaves out the end of a terminal where nohup has made the process deaf to
+// it. A shell does that to the other signals of what it runs in the background,
+// which are obeyed when somebody sends them on purpose.
 func heard(list []os.Signal) []os.Signal {
 	var out []os.Signal
 	for _, sig := range list {
-		if sig == os.Interrupt || !signal.Ignored(sig) {
+		if sig != syscall.SIGHUP || !signal.Ignored(sig) {
 			out = append(out, sig)
 		}
 	}
