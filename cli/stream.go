@@ -56,7 +56,7 @@ func (e *outputError) Hint() string {
 
 // changing are the commands whose result is more than what they print.
 var changing = map[string]bool{
-	"create": true, "update": true, "import": true, "delete": true, "download": true, "checkout": true, "run": true,
+	"create": true, "update": true, "import": true, "delete": true, "undelete": true, "download": true, "checkout": true, "run": true,
 	"init": true, "gc": true, "lock": true, "yank": true, "unyank": true, "push": true, "pull": true, "resolve": true, "migrate": true,
 	"admin create-table": true, "admin delete-table": true,
 }
@@ -66,7 +66,8 @@ func (s *session) unprinted(c *cli.Context, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if !changing[s.line.Command] || c.Bool("dry-run") || c.Bool("check") {
+	changes := changing[s.line.Command] || c.Bool("repair") || c.Bool("rebuild-index")
+	if !changes || c.Bool("dry-run") || c.Bool("check") {
 		what = ""
 	}
 	return &outputError{err, what}
