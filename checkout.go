@@ -92,9 +92,13 @@ func (a *API) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) (
 	if err := co.open(ctx); err != nil {
 		return rep, err
 	}
-	err = co.run(ctx)
-	if err == nil {
+	if err = co.run(ctx); err != nil {
+		co.removeEmpty()
+	} else {
 		err = co.inTheWay()
+	}
+	if err != nil {
+		co.cleanUp()
 	}
 	return rep, errors.Join(err, co.close())
 }
@@ -159,6 +163,7 @@ type checkout struct {
 	rep  *CheckoutReport
 
 	root    *os.Root // nil: the directory is not there, and this is a dry run
+	made    string   // the topmost directory that was made for dir; "": all were there
 	lock    *flock.Flock
 	old     *manifest
 	targets []*target           // by name
@@ -261,7 +266,9 @@ func (co *checkout) allowed(name string) error {
 // open makes the directory and takes its lock.
 func (co *checkout) open(ctx context.Context) (err error) {
 	if !co.opts.DryRun {
+		co.made = topMissing(co.dir)
 		if err := os.MkdirAll(co.dir, 0o777); err != nil {
+			co.unmake()
 			return fmt.Errorf("make directory: %w", err)
 		}
 	}
@@ -274,27 +281,38 @@ func (co *checkout) open(ctx context.Context) (err error) {
 		return fmt.Errorf("check out: %w", err)
 	}
 	if !co.opts.DryRun {
-		if err := co.take(ctx); err != nil {
-			return errors.Join(err, co.close())
-		}
+		err = co.take(ctx)
 	}
-	if co.old, err = readManifest(co.root, co.dir); err != nil {
+	if err == nil {
+		co.old, err = readManifest(co.root, co.dir)
+	}
+	if err != nil {
+		co.cleanUp()
 		return errors.Join(err, co.close())
 	}
 	return nil
 }
 
 // take locks the directory against other checkouts.
-func (co *checkout) take(ctx context.Context) (err error) {
-	const name = manifestName + ".lock"
-	if fi, err := co.root.Lstat(name); err == nil && !fi.Mode().IsRegular() {
-		return errorf(fs.ErrExist, "%s is not a file", filepath.Join(co.dir, name))
+func (co *checkout) take(ctx context.Context) error {
+	path := filepath.Join(co.dir, checkoutLock)
+	for {
+		if fi, err := co.root.Lstat(checkoutLock); err == nil && !fi.Mode().IsRegular() {
+			return errorf(fs.ErrExist, "%s is not a file", path)
+		}
+		lock, err := co.api.waitLock(ctx, path, true)
+		if errors.Is(err, ErrBusy) {
+			return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
+		}
+		if err != nil {
+			return err
+		}
+		if isLockOf(lock, path) {
+			co.lock = lock
+			return nil
+		}
+		lock.Unlock() // a checkout that failed has taken it away
 	}
-	co.lock, err = co.api.waitLock(ctx, filepath.Join(co.dir, name), true)
-	if errors.Is(err, ErrBusy) {
-		return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
-	}
-	return err
 }
 
 func (co *checkout) close() (err error) {

@@ -53,6 +53,9 @@ func (s *session) createTable(c *cli.Context) error {
 }
 
 func (s *session) deleteTable(c *cli.Context) error {
+	if !c.Bool("yes") && !isTerminal(s.stdin) {
+		return usagef("use --yes if that is meant", "a table cannot be brought back, and there is no terminal to ask on: nothing is deleted")
+	}
 	api, name, err := s.table(c)
 	if err != nil {
 		return err

@@ -30,7 +30,11 @@ $ echo 0.36 > runs/b.csv
 $ datafs import runs --prefix project/runs --tag draft
 imported 2 files: 2 created, 0 updated, 0 unchanged, 0 skipped`,
 
-	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A directory archive wants a directory that is not there or is empty. Long runs of zeros become holes, which take no room on the disk.
+	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A file that is there is replaced if a version here has its bytes. Else this asks on a terminal, unless --yes is given, and is refused elsewhere (exit code 4); --force replaces it.
+
+With - or /dev/stdout as PATH the contents go to standard output; a pipe or a terminal is written to as well.
+
+A directory archive wants a directory that is not there or is empty. Long runs of zeros become holes, which take no room on the disk.
 
 $ datafs download climate/tas.csv tas-2015.csv --version 0.0.1
 downloaded v0.0.1 to tas-2015.csv`,
@@ -248,7 +252,7 @@ datafs`,
 $ datafs admin create-table trial
 created table trial`,
 
-	"delete-table": `Asks first on a terminal, unless --yes is given. NAME is the profile's table unless it is given.
+	"delete-table": `Asks first on a terminal, unless --yes is given; without a terminal it wants --yes. NAME is the profile's table unless it is given.
 
 $ datafs admin delete-table trial --yes
 deleted table trial`,

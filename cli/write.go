@@ -152,6 +152,13 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 	if source == "" {
 		return datafs.Result{}, usagef(`use "-" for standard input`, "no file was named")
 	}
+	if in, err := s.openInput(c.Context, source); in != nil || err != nil {
+		if err != nil {
+			return datafs.Result{}, fmt.Errorf("update %s: %w", a, err)
+		}
+		defer in.Close()
+		return a.UpdateFrom(c.Context, in, opts)
+	}
 	if fi, err := os.Stat(source); err == nil && fi.Mode().IsRegular() {
 		s.total = fi.Size()
 	}
