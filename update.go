@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -55,6 +56,10 @@ type Result struct {
 	New      int64 // raw bytes that were not in the repository
 	Stored   int64 // bytes that they take there
 	Cached   bool  // recognised as unchanged without reading it
+
+	// Left are paths below a directory that are not in the version, as version
+	// control systems and DataFS keep their own files there. Options.Warn was told.
+	Left []string
 }
 
 // Update makes a new version of the file or directory at a path, unless its
@@ -65,10 +70,13 @@ func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) 
 	res, err := h.update(ctx, opts, path, func(w *objects.Writer, before *objects.Tree) (*objects.Result, error) {
 		return w.Path(path, before)
 	})
-	if err == nil && opts != nil && opts.Remove {
-		err = os.RemoveAll(path)
+	if err != nil || opts == nil || !opts.Remove {
+		return res, err
 	}
-	return res, err
+	if len(res.Left) > 0 {
+		return res, errorf(fs.ErrExist, "%s is not removed: %s below it is in no version", path, res.Left[0])
+	}
+	return res, os.RemoveAll(path)
 }
 
 // UpdateFrom is Update with the contents read from r.
@@ -116,12 +124,33 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	if err != nil {
 		return Result{}, fmt.Errorf("update %s: %w", h, err)
 	}
+	h.warnLeft(w.Left())
 	res, err := h.register(ctx, nv, content)
 	if err != nil {
 		return Result{}, err
 	}
 	res.New, res.Stored = w.Added()
+	res.Left = w.Left()
 	return res, nil
+}
+
+// warnLeft names what an update left out.
+func (h *Archive) warnLeft(left []string) {
+	if len(left) > 0 {
+		h.api.opts.Warn(fmt.Sprintf("left out of %s: %s: %s", h, someOf(left), whyReserved))
+	}
+}
+
+// whyReserved explains why files of some names are neither taken in nor written.
+const whyReserved = "version control systems and datafs keep their own files under such names"
+
+// someOf names the first of many things.
+func someOf(list []string) string {
+	const most = 20
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
 // prepare checks all arguments before anything is stored.

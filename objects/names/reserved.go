@@ -1,6 +1,7 @@
 package names
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,7 +14,10 @@ import (
 // own are the names under which version control systems and DataFS keep their
 // own files. Who writes them writes the hooks and the configuration that these
 // programs obey.
-var own = []string{".git", ".hg", ".svn", ".datafs"}
+var own = []string{".git", ".hg", ".svn", storeName}
+
+// storeName is the name of a repository's directory.
+const storeName = ".datafs"
 
 // ownPrefix begins the names of a checkout's own files.
 const ownPrefix = ".datafs-checkout"
@@ -42,13 +46,40 @@ func Reserved(component string) bool {
 		return false
 	}
 	for part := range strings.SplitSeq(fold(component), `\`) {
-		part, _, _ = strings.Cut(part, ":")
-		part = strings.TrimRight(part, ". ")
+		part = asWindowsSees(part)
 		if slices.Contains(own, part) || strings.HasPrefix(part, ownPrefix) || isShort(part) {
 			return true
 		}
 	}
 	return false
+}
+
+func asWindowsSees(part string) string {
+	part, _, _ = strings.Cut(part, ":")
+	return strings.TrimRight(part, ". ")
+}
+
+// BelowStore reports whether a path (with slashes) has a component that is the
+// directory of a repository, or that a common file system takes for it.
+func BelowStore(path string) bool {
+	for part := range strings.SplitSeq(path, "/") {
+		if asWindowsSees(fold(part)) == storeName {
+			return true
+		}
+	}
+	return false
+}
+
+// Unwritable explains why no file is written at a path (with slashes) that an
+// archive names; "" where one may be.
+func Unwritable(path string, windows bool) string {
+	if part := ReservedIn(path); part != "" {
+		return fmt.Sprintf("%q belongs to version control systems or datafs itself", part)
+	}
+	if windows {
+		return WindowsFault(path)
+	}
+	return ""
 }
 
 // ReservedIn returns the first component of a path (with slashes) that is

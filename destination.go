@@ -1,0 +1,56 @@
+package datafs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/datafs/datafs/objects/names"
+)
+
+// checkDestination refuses to write contents where a repository keeps its own
+// files: below a directory named .datafs, by whatever link, or below the
+// repository in use, whatever it is named.
+func (a *API) checkDestination(target string) error {
+	real, err := resolved(target)
+	if err != nil {
+		return err
+	}
+	if names.BelowStore(filepath.ToSlash(real)) {
+		return errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, repoDirName)
+	}
+	repo, err := resolved(a.Repo())
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(repo, real); err == nil && filepath.IsLocal(rel) {
+		return errorf(fs.ErrInvalid, "%s belongs to the repository: nothing is written there", target)
+	}
+	return nil
+}
+
+// resolved is the absolute path that a name stands for, without links. The last
+// parts need not be there.
+func resolved(name string) (string, error) {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if dir := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && dir != name {
+		real, err = resolved(dir)
+		real = filepath.Join(real, filepath.Base(name))
+	}
+	return real, err
+}
+
+// warnUnwritten names the files of an archive that were not written.
+func (a *API) warnUnwritten(archive string, left []string) {
+	if len(left) > 0 {
+		a.opts.Warn(fmt.Sprintf("not written of %s: %s: %s", archive, someOf(left), whyUnwritable))
+	}
+}
+
+// whyUnwritable explains why files of an archive are not written to disk.
+const whyUnwritable = "their names belong to version control systems or datafs itself, or cannot be here"
