@@ -35,7 +35,7 @@ const (
 // Run executes the command line args, without the program's name, and returns
 // the exit code. It may be called several times, not at once.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	s := &session{stdin: stdin, stdout: stdout, stderr: stderr}
+	s := &session{stdin: stdin, stdout: stdout, stderr: stderr, text: &visibleWriter{w: stdout}}
 	defer func() {
 		if p := recover(); p != nil {
 			code = s.fail(fmt.Errorf("internal error: %v", p))
@@ -50,11 +50,11 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return s.fail(err)
 	}
 	s.line = line
-	app.Writer, app.ErrWriter = stdout, stderr
+	app.Writer, app.ErrWriter = s.text, &visibleWriter{w: stderr}
 	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
 		err = nil
 	}
-	if closed := s.close(); err == nil {
+	if closed := errors.Join(s.text.Flush(), s.close()); err == nil {
 		err = closed
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,12 +17,14 @@ import (
 	"golang.org/x/term"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/objects/names"
 )
 
 // session is one run of the command.
 type session struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer      // for contents and for programs; text is written to text and by note
+	text           *visibleWriter // to stdout
 	line           parsed
 	lines          *bufio.Reader // of stdin, for questions
 	profiles       profiles
@@ -99,12 +102,9 @@ func (s *session) note(format string, args ...any) {
 // emit writes a result: as JSON where it is wanted, else as text.
 func (s *session) emit(c *cli.Context, v any, text func(w io.Writer)) error {
 	s.endProgress()
-	w := bufio.NewWriter(s.stdout)
+	w := bufio.NewWriter(s.text)
 	if c.Bool("json") {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
+		if err := writeJSON(w, v, "  "); err != nil {
 			return err
 		}
 	} else {
@@ -113,12 +113,26 @@ func (s *session) emit(c *cli.Context, v any, text func(w io.Writer)) error {
 	return w.Flush()
 }
 
+// writeJSON writes a value as JSON, in which no character is one that a terminal
+// obeys.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(names.VisibleJSON(b.Bytes()))
+	return err
+}
+
 // say writes a result that is one sentence, which --quiet leaves out.
 func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
 	if c.Bool("quiet") && !c.Bool("json") {
 		return nil
 	}
-	return s.emit(c, v, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+	return s.emit(c, v, func(w io.Writer) { fmt.Fprintln(w, visible(fmt.Sprintf(format, args...))) })
 }
 
 func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {

@@ -42,6 +42,22 @@ func checkNewTags(have, tags []string) error {
 	return nil
 }
 
+// ForeignKey is ForeignName for the archive that a record belongs to, which it
+// returns, as far as the key says which that is. Records of other kinds have none.
+func ForeignKey(key string) (archive string, err error) {
+	name, ok := strings.CutPrefix(key, archivePrefix)
+	if !ok {
+		if name, ok = strings.CutPrefix(key, versionPrefix); !ok {
+			return "", nil
+		}
+		// A name has no backslash; one with a backslash must not pass for another.
+		if i := strings.LastIndexByte(name, '\\'); i >= 0 {
+			name = name[:i]
+		}
+	}
+	return name, ForeignName(name)
+}
+
 // ForeignName explains why an archive's name, as somebody else's record has it,
 // is not taken in; nil where it may be.
 func ForeignName(name string) error {
