@@ -58,6 +58,9 @@ func (a *API) Create(ctx context.Context, name string, opts *CreateOptions) (*Ar
 	if err := a.ask(ctx, refs.RequiredMetadata, &rec.Metadata, opts.Helper); err != nil {
 		return nil, err
 	}
+	if err := a.checkWindows(ctx, normal); err != nil {
+		return nil, err
+	}
 	if rec, err = a.refs.Create(ctx, rec, &refs.CreateOptions{ExistOK: opts.ExistOK}); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -252,7 +251,7 @@ func below(path, dir string) bool {
 
 // allowed refuses an archive whose place is taken.
 func (co *checkout) allowed(name string) error {
-	if why := names.Unwritable(name, runtime.GOOS == "windows"); why != "" {
+	if why := names.Unwritable(name, onWindows); why != "" {
 		return errorf(fs.ErrInvalid, "archive %q cannot be checked out: %s", name, why)
 	}
 	repo, err := filepath.Rel(co.dir, co.api.Repo())

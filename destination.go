@@ -1,10 +1,12 @@
 package datafs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 
 	"github.com/datafs/datafs/objects/names"
 )
@@ -15,7 +17,7 @@ import (
 func (a *API) checkDestination(target string) error {
 	real, err := resolved(target)
 	if err != nil {
-		return err
+		return nil // nothing can be written there
 	}
 	if names.BelowStore(filepath.ToSlash(real)) {
 		return errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, repoDirName)
@@ -43,6 +45,26 @@ func resolved(name string) (string, error) {
 		real = filepath.Join(real, filepath.Base(name))
 	}
 	return real, err
+}
+
+// onWindows is a variable for tests.
+var onWindows = runtime.GOOS == "windows"
+
+// checkWindows refuses, on Windows, a name for a new archive that no file can have
+// there; elsewhere it warns.
+func (a *API) checkWindows(ctx context.Context, name string) error {
+	why := names.WindowsFault(name)
+	if why == "" {
+		return nil
+	}
+	if _, err := a.refs.Archive(ctx, name); err == nil {
+		return nil // it is not new
+	}
+	if onWindows {
+		return errorf(fs.ErrInvalid, "archive %q cannot be made on Windows: %s", name, why)
+	}
+	a.opts.Warn(fmt.Sprintf("archive %q cannot be checked out on Windows: %s", name, why))
+	return nil
 }
 
 // warnUnwritten names the files of an archive that were not written.

@@ -172,6 +172,10 @@ func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) 
 		im.skip(item, err.Error())
 		return nil
 	}
+	if why := names.WindowsFault(item.Archive); why != "" && onWindows {
+		im.skip(item, why)
+		return nil
+	}
 	im.batch = append(im.batch, item)
 	if len(im.batch) == importBatch {
 		return im.flush(ctx)

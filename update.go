@@ -137,7 +137,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 // warnLeft names what an update left out.
 func (h *Archive) warnLeft(left []string) {
 	if len(left) > 0 {
-		h.api.opts.Warn(fmt.Sprintf("left out of %s: %s: %s", h, someOf(left), whyReserved))
+		h.api.opts.Warn(fmt.Sprintf("left out of %s: %s: %s", h.name, someOf(left), whyReserved))
 	}
 }
 
