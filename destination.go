@@ -50,21 +50,20 @@ func resolved(name string) (string, error) {
 // onWindows is a variable for tests.
 var onWindows = runtime.GOOS == "windows"
 
-// checkWindows refuses, on Windows, a name for a new archive that no file can have
-// there; elsewhere it warns.
-func (a *API) checkWindows(ctx context.Context, name string) error {
+// windowsFault explains what Windows has against the name of a new archive; on
+// Windows it refuses the name.
+func (a *API) windowsFault(ctx context.Context, name string) (string, error) {
 	why := names.WindowsFault(name)
 	if why == "" {
-		return nil
+		return "", nil
 	}
 	if _, err := a.refs.Archive(ctx, name); err == nil {
-		return nil // it is not new
+		return "", nil // it is not new
 	}
 	if onWindows {
-		return errorf(fs.ErrInvalid, "archive %q cannot be made on Windows: %s", name, why)
+		return "", errorf(fs.ErrInvalid, "archive %q cannot be made on Windows: %s", name, why)
 	}
-	a.opts.Warn(fmt.Sprintf("archive %q cannot be checked out on Windows: %s", name, why))
-	return nil
+	return why, nil
 }
 
 // warnUnwritten names the files of an archive that were not written.
