@@ -44,7 +44,7 @@ var onWindows = runtime.GOOS == "windows"
 // Writable reports whether the entry may be written to disk: its name, and that
 // of the target of a link, is none of those that names.Unwritable finds.
 func (e *Entry) Writable() bool {
-	return names.Unwritable(e.Path, onWindows) == "" && names.ReservedIn(e.Link) == ""
+	return names.Unwritable(e.Path, onWindows) == "" && names.Unwritable(e.Link, onWindows) == ""
 }
 
 func appendEntry(b []byte, e *Entry) []byte {

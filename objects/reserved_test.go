@@ -150,5 +150,8 @@ func TestOnWindowsNamesThatItCannotHaveAreNotWritten(t *testing.T) {
 		if onWindows = true; e.Writable() || names.WindowsFault(path) == "" {
 			t.Errorf("%q is written on Windows", path)
 		}
+		if link := (&Entry{Path: "x", Kind: KindSymlink, Link: "../" + path}); link.Writable() {
+			t.Errorf("a link to %q is written on Windows", path)
+		}
 	}
 }
