@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/datafs/datafs/objects/names"
 )
@@ -75,3 +76,22 @@ func (a *API) warnUnwritten(archive string, left []string) {
 
 // whyUnwritable explains why files of an archive are not written to disk.
 const whyUnwritable = "their names belong to version control systems or datafs itself, or cannot be here"
+
+// warnLeft names what an update left out.
+func (h *Archive) warnLeft(left []string) {
+	if len(left) > 0 {
+		h.api.opts.Warn(fmt.Sprintf("left out of %s: %s: %s", h.name, someOf(left), whyReserved))
+	}
+}
+
+// whyReserved explains why files of some names are neither taken in nor written.
+const whyReserved = "version control systems and datafs keep their own files under such names"
+
+// someOf names the first of many things.
+func someOf(list []string) string {
+	const most = 20
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}

@@ -12,7 +12,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -132,25 +131,6 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	res.New, res.Stored = w.Added()
 	res.Left = w.Left()
 	return res, nil
-}
-
-// warnLeft names what an update left out.
-func (h *Archive) warnLeft(left []string) {
-	if len(left) > 0 {
-		h.api.opts.Warn(fmt.Sprintf("left out of %s: %s: %s", h.name, someOf(left), whyReserved))
-	}
-}
-
-// whyReserved explains why files of some names are neither taken in nor written.
-const whyReserved = "version control systems and datafs keep their own files under such names"
-
-// someOf names the first of many things.
-func someOf(list []string) string {
-	const most = 20
-	if len(list) <= most {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
 // prepare checks all arguments before anything is stored.

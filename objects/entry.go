@@ -4,10 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
-
-	"github.com/datafs/datafs/objects/names"
 )
 
 // Kind is what an entry of a tree is.
@@ -36,15 +33,6 @@ type Entry struct {
 	inline []ref // the file's chunks, where they are few
 	root   ID    // else the node that leads to them
 	level  uint8 // and one more than its level
-}
-
-// onWindows is a variable for tests.
-var onWindows = runtime.GOOS == "windows"
-
-// Writable reports whether the entry may be written to disk: its name, and that
-// of the target of a link, is none of those that names.Unwritable finds.
-func (e *Entry) Writable() bool {
-	return names.Unwritable(e.Path, onWindows) == "" && names.Unwritable(e.Link, onWindows) == ""
 }
 
 func appendEntry(b []byte, e *Entry) []byte {

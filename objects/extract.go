@@ -8,13 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/datafs/datafs/index"
-	"github.com/datafs/datafs/objects/names"
 )
 
 const (
@@ -112,40 +110,6 @@ func (x *extraction) leave(path string) {
 	if x.opts.Left != nil {
 		x.opts.Left(path)
 	}
-}
-
-// makeDir makes a directory with those above it, none of them by way of a link
-// to what belongs to others.
-func (x *extraction) makeDir(dir string) error {
-	for i := range len(dir) + 1 {
-		if x.opts.Replace && (i == len(dir) || dir[i] == '/') {
-			if err := x.checkLink(dir[:i]); err != nil {
-				return err
-			}
-		}
-	}
-	return x.root.MkdirAll(dir, 0o777)
-}
-
-// checkLink refuses a link to what belongs to others.
-func (x *extraction) checkLink(name string) error {
-	fi, err := x.root.Lstat(name)
-	if err != nil || fi.Mode()&fs.ModeSymlink == 0 {
-		return nil // MkdirAll finds what is wrong
-	}
-	base, err := filepath.EvalSymlinks(x.dir)
-	if err != nil {
-		return err
-	}
-	real, err := filepath.EvalSymlinks(filepath.Join(base, filepath.FromSlash(name)))
-	if err != nil {
-		return err
-	}
-	rel, err := filepath.Rel(base, real)
-	if part := names.ReservedIn(filepath.ToSlash(rel)); err == nil && part != "" {
-		err = fmt.Errorf("%s leads to %s, where nothing is written: %w", name, part, fs.ErrInvalid)
-	}
-	return err
 }
 
 func (x *extraction) send(ctx context.Context, group []Entry) error {
