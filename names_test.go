@@ -149,3 +149,13 @@ func TestNamesThatWindowsCannotHaveAreWarnedAbout(t *testing.T) {
 		t.Errorf("checkout on Windows: got %v, want fs.ErrInvalid", err)
 	}
 }
+
+func TestUndeleteTakesNoReservedNameForAnotherOne(t *testing.T) {
+	api := newAPI(t)
+	a := newArchive(t, api, "a")
+	put(t, a, "text")
+	noError(t, a.Delete(t.Context()))
+	if _, err := api.Undelete(t.Context(), "a", &UndeleteOptions{As: ".git/config"}); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("got %v, want fs.ErrInvalid", err)
+	}
+}
