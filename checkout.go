@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -188,6 +189,7 @@ type target struct {
 	entries []objects.Entry // by slot of next.files; nil: not read
 	acts    []act           // by slot of next.files
 	here    bool            // its content has been brought
+	unfit   []string        // paths that are not written, by their names
 	out     *CheckedOut
 }
 
@@ -210,27 +212,30 @@ func (co *checkout) aim() error {
 	if rel, err := filepath.Rel(co.api.Repo(), co.dir); err == nil && filepath.IsLocal(rel) {
 		return errorf(fs.ErrInvalid, "%s belongs to the repository: check out into another directory", co.dir)
 	}
+	if err := co.api.checkDestination(co.dir); err != nil {
+		return err
+	}
 	list := co.rep.Chosen
 	co.rep.Archives = make([]CheckedOut, len(list))
-	names := make([]string, len(list))
+	all := make([]string, len(list))
 	for i := range list {
 		rec := &list[i].Record
-		names[i] = list[i].Archive.name
+		all[i] = list[i].Archive.name
 		out := &co.rep.Archives[i]
-		*out = CheckedOut{Archive: names[i], Size: rec.Size, Files: rec.Files}
+		*out = CheckedOut{Archive: all[i], Size: rec.Size, Files: rec.Files}
 		if rec.Number == 0 {
 			out.Version = rec.Label()
 		}
-		if err := co.allowed(names[i]); err != nil {
+		if err := co.allowed(all[i]); err != nil {
 			return err
 		}
 		co.targets = append(co.targets, &target{
 			chosen: &list[i], out: out,
-			next: checkedArchive{name: names[i], version: out.Version, tree: rec.Tree, dir: rec.Dir},
+			next: checkedArchive{name: all[i], version: out.Version, tree: rec.Tree, dir: rec.Dir},
 		})
 	}
 	slices.SortFunc(co.targets, func(x, y *target) int { return strings.Compare(x.next.name, y.next.name) })
-	return apart(names)
+	return apart(all)
 }
 
 // apart refuses names of which one is a directory of another.
@@ -251,10 +256,11 @@ func below(path, dir string) bool {
 
 // allowed refuses an archive whose place is taken.
 func (co *checkout) allowed(name string) error {
-	first, _, _ := strings.Cut(name, "/")
+	if why := names.Unwritable(name, onWindows); why != "" {
+		return errorf(fs.ErrInvalid, "archive %q cannot be checked out: %s", name, why)
+	}
 	repo, err := filepath.Rel(co.dir, co.api.Repo())
-	own := strings.EqualFold(first, repoDirName) || (len(first) >= len(manifestName) && strings.EqualFold(first[:len(manifestName)], manifestName))
-	if own || (err == nil && filepath.IsLocal(repo) && (below(name, filepath.ToSlash(repo)) || below(filepath.ToSlash(repo), name))) {
+	if err == nil && filepath.IsLocal(repo) && (below(name, filepath.ToSlash(repo)) || below(filepath.ToSlash(repo), name)) {
 		return errorf(fs.ErrInvalid, "archive %q cannot be checked out here: its place belongs to datafs itself", name)
 	}
 	if !validPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {

@@ -36,6 +36,9 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 		return "", err
 	}
 	target = h.api.opts.places().expandHome(target)
+	if err := h.api.checkDestination(target); err != nil {
+		return "", err
+	}
 	whole := rec.Dir && opts.Path == ""
 	if whole {
 		target = filepath.Clean(target)
@@ -172,11 +175,14 @@ func moveAll(from, to string) error {
 }
 
 func (h *Archive) extract(ctx context.Context, t *objects.Tree, dir string, replace bool) error {
-	opts := &objects.ExtractOptions{Replace: replace}
+	var left []string
+	opts := &objects.ExtractOptions{Replace: replace, Left: func(path string) { left = append(left, path) }}
 	if h.api.opts.Progress != nil {
 		opts.Progress = func(n int64) {
 			h.api.opts.Progress(Progress{Label: h.name, Bytes: n, Total: t.Size()})
 		}
 	}
-	return t.Extract(ctx, dir, opts)
+	err := t.Extract(ctx, dir, opts)
+	h.api.warnUnwritten(h.name, left)
+	return err
 }

@@ -9,7 +9,7 @@ var descriptions = map[string]string{
 $ datafs create climate/tas.csv --description 'surface temperature' --tag cmip5
 created versioned archive <DataArchive local://climate/tas.csv>`,
 
-	"update": `FILE is a file or a directory; "-" is standard input, and without FILE the path is asked for. FILE itself stays as it is. If the contents are those of the latest version, no version is made.
+	"update": `FILE is a file or a directory; "-" is standard input, and without FILE the path is asked for. FILE itself stays as it is. Of a directory, what belongs to version control systems or to DataFS (.git, .hg, .svn, .datafs) is left out and named. If the contents are those of the latest version, no version is made.
 
 Without --bumpversion and --prerelease the third number of the version is raised; --prerelease alone goes on with the prerelease. Any other --KEY VALUE becomes metadata of the archive.
 
@@ -20,7 +20,7 @@ $ echo '2016,15.0' >> tas.csv
 $ datafs update climate/tas.csv tas.csv --bumpversion minor
 uploaded data to <DataArchive local://climate/tas.csv>. version bumped 0.0.1 --> 0.1.`,
 
-	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty files and special files are skipped and named. Any other --KEY VALUE becomes metadata of the archives that are made.
+	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty and special files, and what cannot be the name of an archive, are skipped and named. Any other --KEY VALUE becomes metadata of the archives that are made.
 
 The directory itself as one archive is what update makes.
 

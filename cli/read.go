@@ -83,7 +83,7 @@ func (s *session) files(c *cli.Context) error {
 		return err
 	}
 	list := []fileJSON{}
-	w := bufio.NewWriter(s.stdout)
+	w := bufio.NewWriter(s.text)
 	for e, err := range a.Entries(c.Context, c.String("version")) {
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func fileLine(f fileJSON) string {
 // page lets a pager show what write writes, when a person reads it.
 func (s *session) page(write func(io.Writer) error) error {
 	if !isTerminal(s.stdout) || os.Getenv("PAGER") == "cat" {
-		return write(s.stdout)
+		return write(s.text)
 	}
 	pager, err := words(os.Getenv("PAGER"))
 	if err != nil || len(pager) == 0 {
@@ -135,7 +135,7 @@ func (s *session) page(write func(io.Writer) error) error {
 	}
 	path, err := exec.LookPath(pager[0])
 	if err != nil {
-		return write(s.stdout)
+		return write(s.text)
 	}
 	cmd := exec.Command(path, pager[1:]...)
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
@@ -147,14 +147,15 @@ func (s *session) page(write func(io.Writer) error) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return write(s.stdout)
+		return write(s.text)
 	}
 	lent.Add(1)
 	defer lent.Add(-1)
 	// An interrupt is the pager's; it must not be left alone on the terminal.
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
-	err = write(in)
+	text := &visibleWriter{w: in}
+	err = errors.Join(write(text), text.Flush())
 	in.Close()
 	_ = cmd.Wait() // how it ends is its own business
 	if errors.Is(err, syscall.EPIPE) {

@@ -5,7 +5,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +36,7 @@ const (
 // the exit code. It may be called several times, not at once.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	s := &session{stdin: stdin, stdout: stdout, stderr: stderr, direct: sticky{w: stdout}}
+	s.text = &visibleWriter{w: &s.direct}
 	defer func() {
 		if p := recover(); p != nil {
 			code = s.fail(fmt.Errorf("internal error: %v", p))
@@ -51,12 +51,12 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return s.fail(err)
 	}
 	s.line = line
-	help := &sticky{w: stdout}
-	app.Writer, app.ErrWriter = help, stderr
+	app.Writer, app.ErrWriter = s.text, &visibleWriter{w: stderr}
 	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
 		err = nil
 	}
-	if lost := cmp.Or(help.err, s.direct.err); lost != nil && err == nil {
+	s.text.Flush() // its error stays in direct
+	if lost := s.direct.err; lost != nil && err == nil {
 		err = &outputError{err: lost}
 	}
 	if closed := s.close(); err == nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,13 +18,15 @@ import (
 	"golang.org/x/term"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/objects/names"
 )
 
 // session is one run of the command.
 type session struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
-	direct         sticky // stdout, for lines that are printed while the work goes on
+	stdout, stderr io.Writer      // for contents and for programs; text is written to text and by note
+	text           *visibleWriter // to stdout
+	direct         sticky         // stdout, for text
 	line           parsed
 	lines          *bufio.Reader // of stdin, for questions
 	profiles       profiles
@@ -106,12 +109,9 @@ func (s *session) emit(c *cli.Context, v any, text func(w io.Writer)) error {
 // emitAs is emit, and says what the result is where it cannot be printed.
 func (s *session) emitAs(c *cli.Context, what string, v any, text func(w io.Writer)) error {
 	s.endProgress()
-	w := bufio.NewWriter(s.stdout)
+	w := bufio.NewWriter(s.text)
 	if c.Bool("json") {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
+		if err := writeJSON(w, v, "  "); err != nil {
 			return s.unprinted(c, what, err)
 		}
 	} else {
@@ -120,13 +120,27 @@ func (s *session) emitAs(c *cli.Context, what string, v any, text func(w io.Writ
 	return s.unprinted(c, what, w.Flush())
 }
 
+// writeJSON writes a value as JSON, in which no character is one that a terminal
+// obeys.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(names.VisibleJSON(b.Bytes()))
+	return err
+}
+
 // say writes a result that is one sentence, which --quiet leaves out.
 func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
 	if c.Bool("quiet") && !c.Bool("json") {
 		return nil
 	}
 	text := fmt.Sprintf(format, args...)
-	return s.emitAs(c, strconv.Quote(text), v, func(w io.Writer) { fmt.Fprintln(w, text) })
+	return s.emitAs(c, strconv.Quote(text), v, func(w io.Writer) { fmt.Fprintln(w, visible(text)) })
 }
 
 func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {

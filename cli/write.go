@@ -224,7 +224,7 @@ func (s *session) importDir(c *cli.Context) error {
 func importText(c *cli.Context, w io.Writer, v importJSON) {
 	for _, f := range v.Files {
 		if f.Status != string(datafs.ImportSkipped) {
-			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " "))
+			fmt.Fprintln(w, visible(strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " ")))
 		}
 	}
 	if c.Bool("quiet") {
