@@ -58,9 +58,8 @@ func (a *API) database(ctx context.Context) (Database, error) {
 	if a.dbs.open != nil && a.dbs.config == m {
 		return a.dbs.open, nil
 	}
-	expanded := *m
-	var err error
-	if expanded.Args, expanded.Kwargs, err = a.expandArguments(m.Args, m.Kwargs); err != nil {
+	expanded, err := a.expandManager(m)
+	if err != nil {
 		return nil, err
 	}
 	db, err := a.opts.OpenDatabase(ctx, expanded)

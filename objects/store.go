@@ -148,7 +148,7 @@ func ParseFormat(name string, data []byte) (f Format, err error) {
 // readSmall reads a file of at most maxFormatFile bytes; of a longer one it
 // returns so many, which are no JSON.
 func readSmall(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := index.OpenRead(name)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) 
 // from ctx, and looks once even where that has ended; then the error wraps
 // index.ErrBusy.
 func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock.Flock, error) {
-	l := flock.New(path)
+	l := flock.New(path, index.LockFlags())
 	once, try := l.TryRLock, l.TryRLockContext
 	if exclusive {
 		once, try = l.TryLock, l.TryLockContext
@@ -226,7 +226,7 @@ func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("lock %s: %w", path, index.ErrBusy)
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
+	return nil, fmt.Errorf("lock %s: %w", path, index.NotFollowed(err))
 }
 
 func syncDir(dir string) error {
