@@ -96,7 +96,9 @@ type API struct {
 	pins  func() ([]refs.Requirement, error)
 	sites sites
 	dbs   databases
-	auto  auto
+
+	secrets secrets
+	auto    auto
 
 	warned sync.Map // archive and version, with a backslash between them: of those that were yanked
 

@@ -1,7 +1,6 @@
 package datafs
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,18 +73,22 @@ func linkError(name string) error {
 	}
 }
 
-// readEntries lists a directory, unsorted. One that is not there, or that may
-// not be read, has no entries: what needs it says so.
+// readEntries lists a directory, unsorted. One that is not there has no entries:
+// what needs it says so.
 func readEntries(dir string) ([]fs.DirEntry, error) {
 	f, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if notThere(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return f.ReadDir(-1)
+	list, err := f.ReadDir(-1)
+	if notThere(err) {
+		return nil, nil // it is no directory
+	}
+	return list, err
 }
 
 // isCopy reports whether a file below files/ is one that this program makes there.

@@ -78,6 +78,7 @@ func (a *API) expandValue(v any) (_ any, err error) {
 		if value == "" {
 			return nil, errorf(fs.ErrPermission, "the variable %s is not set", name)
 		}
+		a.secrets.add(name, value)
 		return value, nil
 	case []any:
 		list := make([]any, len(v))
@@ -99,8 +100,9 @@ func (a *API) expandValue(v any) (_ any, err error) {
 	return v, nil
 }
 
-func (a *API) expandLocation(path string) (string, error) {
-	path, err := a.opts.places().expandPath(path)
+func (a *API) expandLocation(path string) (_ string, err error) {
+	defer func() { err = a.secrets.error(err) }()
+	path, err = a.opts.places().expandPath(path)
 	if err != nil {
 		return "", err
 	}

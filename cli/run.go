@@ -81,9 +81,9 @@ func (s *session) fail(err error) int {
 	if errors.As(err, &silent) {
 		return code
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(s.conceal(err.Error())))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(hint))
+		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(s.conceal(hint)))
 	}
 	return code
 }
