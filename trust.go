@@ -114,7 +114,7 @@ func (o *whereOptions) distrust(repo string) error {
 	then, ok := findTrust(records, now.path)
 	switch {
 	case !ok:
-		return errors.New("nobody has said that it is to be trusted")
+		return errors.New("nobody has recorded that it is")
 	case then.id != now.id:
 		return errors.New("another repository lay there when it was trusted")
 	case then.owner != now.owner:

@@ -29,85 +29,86 @@ func secretName(name string) bool {
 	return !slices.Contains(harmlessNames, name) && slices.ContainsFunc(secretWords, in)
 }
 
-// refused says by its name what a service or manager of an untrusted
-// configuration has and may not have, "" for nothing. kind is the name of the
-// service or the class of the manager, or the scheme of the URL.
-func refused(kind, address string, args []any, kwargs map[string]any) string {
+// refused names what a service or manager of an untrusted configuration has and
+// may not have. kind is the name of the service or the class of the manager, or
+// the scheme of the URL.
+func refused(kind, address string, args []any, kwargs map[string]any) (list []string) {
 	switch strings.ToLower(kind) {
 	case "sftpfs", "sftp":
-		return kind + ", which logs in by your ssh keys and agent"
+		list = append(list, kind+", which logs in by your ssh keys and agent")
 	case "dynamodbmanager", "dynamodb":
-		return kind + ", which needs your AWS credentials"
+		list = append(list, kind+", which needs your AWS credentials")
 	}
 	if kind == "S3FS" && len(args) > 2 {
-		return "aws_access_key"
+		list = append(list, "aws_access_key")
 	}
-	if what := refusedText(address); what != "" {
-		return what
-	}
-	for _, v := range args {
-		if what := refusedValue(v); what != "" {
-			return what
-		}
-	}
-	return refusedValue(kwargs)
+	return slices.Concat(list, refusedText(address), refusedValue(args), refusedValue(kwargs))
 }
 
-func refusedValue(v any) string {
+func refusedValue(v any) (list []string) {
 	switch v := v.(type) {
 	case string:
 		return refusedText(v)
 	case []any:
 		for _, x := range v {
-			if what := refusedValue(x); what != "" {
-				return what
-			}
+			list = append(list, refusedValue(x)...)
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if secretName(key) && v[key] != nil && v[key] != "" {
-				return key
-			}
-			if what := refusedValue(v[key]); what != "" {
-				return what
+			below := refusedValue(v[key])
+			switch secret := secretName(key) && v[key] != nil && v[key] != ""; {
+			case secret && len(below) > 0:
+				list = append(list, key+": "+strings.Join(below, ", "))
+			case secret:
+				list = append(list, key)
+			default:
+				list = append(list, below...)
 			}
 		}
 	}
-	return ""
+	return list
 }
 
 // refusedText looks at a value, which may be a URL.
-func refusedText(text string) string {
+func refusedText(text string) []string {
 	if strings.HasPrefix(text, "env:") {
-		return text
+		return []string{text}
 	}
 	scheme, rest, isURL := strings.Cut(text, "://")
 	if !isURL {
-		if user, _, ok := strings.Cut(text, "@"); ok && strings.Contains(user, ":") && !strings.ContainsAny(user, `/\`) {
-			return "a password before the host"
-		}
-		if runtime.GOOS == "windows" && strings.HasPrefix(filepath.FromSlash(text), `\\`) {
-			return "a path on another computer, to which Windows logs in by your account"
-		}
-		return ""
+		return refusedPlain(text)
 	}
-	if s := strings.ToLower(scheme); s == "sftp" || s == "dynamodb" {
-		return refused(s, "", nil, nil)
+	var list []string
+	switch s := strings.ToLower(scheme); s {
+	case "sftp", "dynamodb":
+		list = append(list, s+"://")
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	if urlSecret(scheme + "://" + rest) {
-		return "a password in the URL"
+		list = append(list, "a password in the URL")
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return "a query in the URL that cannot be read"
+		list = append(list, "a query in the URL that cannot be read")
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if secretName(key) {
-			return key + " in the URL"
+			list = append(list, key+" in the URL")
 		}
 	}
-	return ""
+	return list
+}
+
+// refusedPlain looks at a value that is no URL.
+func refusedPlain(text string) []string {
+	user, _, ok := strings.Cut(text, "@")
+	switch {
+	case ok && strings.Contains(user, ":") && !strings.ContainsAny(user, `/\`):
+		return []string{"a password before the host"}
+	case runtime.GOOS == "windows" && strings.HasPrefix(filepath.FromSlash(text), `\\`):
+		return []string{"a path on another computer, to which Windows logs in by your account"}
+	}
+	return nil
 }
 
 // distrusted marks what a profile of an untrusted configuration names.
@@ -136,25 +137,25 @@ func (w *whereabouts) allowed(s Service) error {
 	if s.URL != "" {
 		kind, _, _ = strings.Cut(s.URL, "://")
 	}
-	what := refused(kind, s.URL, s.Args, s.Kwargs)
-	if what == "" && s.hasPath() {
-		what = refusedPath(s)
+	list := refused(kind, s.URL, s.Args, s.Kwargs)
+	if s.hasPath() {
+		list = append(list, refusedPath(s)...)
 	}
-	return w.refusal(what)
+	return w.refusal(list)
 }
 
 // refusedPath refuses paths with variables, which may hold a secret.
-func refusedPath(s Service) string {
+func refusedPath(s Service) (list []string) {
 	values := slices.Clone(s.Args)
 	for _, key := range slices.Sorted(maps.Keys(s.Kwargs)) {
 		values = append(values, s.Kwargs[key])
 	}
 	for _, v := range values {
 		if text, ok := v.(string); ok && strings.Contains(text, "$") {
-			return fmt.Sprintf("the variable in %.200q", text)
+			list = append(list, fmt.Sprintf("the variable in %.200q", text))
 		}
 	}
-	return ""
+	return list
 }
 
 // allowedManager is allowed for a manager.
@@ -169,12 +170,12 @@ func (w *whereabouts) allowedManager(m *ManagerConfig) error {
 	return w.refusal(refused(kind, m.URL, m.Args, m.Kwargs))
 }
 
-func (w *whereabouts) refusal(what string) error {
-	if what == "" {
+func (w *whereabouts) refusal(list []string) error {
+	if len(list) == 0 {
 		return nil
 	}
 	return &HintError{
-		Err:  errorf(fs.ErrPermission, "%s is not trusted (%v), and may not have %s", w.ConfigFile, w.Distrust, what),
+		Err:  errorf(fs.ErrPermission, "%s is not trusted (%v), and may not have %s", w.ConfigFile, w.Distrust, strings.Join(list, "; ")),
 		Hint: distrustHint(w.Repo, w.Distrust),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -152,7 +153,16 @@ func (s configSource) read(file string) ([]byte, error) {
 	if err := checkEntry(file, fs.FileInfoToDirEntry(fi)); err != nil {
 		return nil, err
 	}
-	return readConfigFile(file)
+	f, err := index.OpenRead(file)
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	return data, nil
 }
 
 // configFile returns where the configuration lies or would lie, "" without a
