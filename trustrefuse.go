@@ -40,9 +40,12 @@ func refused(kind, address string, args []any, kwargs map[string]any) (list []st
 		list = append(list, kind+", which needs your AWS credentials")
 	}
 	if kind == "S3FS" && len(args) > 2 {
-		list = append(list, "aws_access_key")
+		list = append(list, "aws_access_key") // and what follows it: S3FS takes them by their places, too
 	}
-	return slices.Concat(list, refusedText(address), refusedValue(args), refusedValue(kwargs))
+	if len(list) == 0 {
+		list = refusedText(address)
+	}
+	return slices.Concat(list, refusedValue(args), refusedValue(kwargs))
 }
 
 func refusedValue(v any) (list []string) {
