@@ -13,10 +13,10 @@ import (
 // Entries of a repository's directory, which must be what they are called:
 // whoever made the directory could have put something else in their place.
 var (
-	repoDirs  = []string{"packs", "tmp", journalName, copiesDir}
+	repoDirs  = []string{"packs", "tmp", "quarantine", journalName, copiesDir}
 	repoFiles = []string{
 		repoFormatFile, configFileName, indexName, indexName + ".lock", indexName + ".new", indexName + ".old",
-		"store.lock", "store.gate", copiesLock, hostName,
+		"store.lock", "store.gate", copiesLock, hostName, reserveName,
 	}
 )
 
@@ -73,20 +73,12 @@ func linkError(name string) error {
 	}
 }
 
-// readEntries lists a directory, unsorted. One that is not there has no entries:
-// what needs it says so.
+// readEntries lists a directory. What is not there, or no directory, has no
+// entries: what needs it says so.
 func readEntries(dir string) ([]fs.DirEntry, error) {
-	f, err := os.Open(dir)
+	list, err := os.ReadDir(dir)
 	if notThere(err) {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	list, err := f.ReadDir(-1)
-	if notThere(err) {
-		return nil, nil // it is no directory
 	}
 	return list, err
 }

@@ -139,7 +139,7 @@ func TestCleaningRemovesOnlyWhatThisProgramHasMade(t *testing.T) {
 	}
 	api := openOnly(t, opts)
 	defer api.Close()
-	if _, err := api.GC(t.Context(), false); err != nil {
+	if _, err := api.GC(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range append(foreign, "tmp/pack-link") {

@@ -262,8 +262,8 @@ func (s *Store) cleanTemp() error {
 	return err
 }
 
-// tempName reports whether a file in tmp/ is one that writers, checkouts and the
-// doctor make there.
+// tempName reports whether a file in tmp/ is one that this program makes
+// there.
 func tempName(name string) bool {
-	return strings.HasPrefix(name, "pack-") || strings.HasPrefix(name, "probe-")
+	return strings.HasPrefix(name, "pack-") || strings.HasPrefix(name, "probe-") || strings.HasPrefix(name, "reserve-")
 }
