@@ -55,6 +55,11 @@ type Service struct {
 	Args    []any
 	Kwargs  map[string]any
 	URL     string
+
+	// Untrusted is set when the service is opened and comes from a repository's
+	// own configuration that the user does not trust: then no credentials of the
+	// user's are to be taken from the environment or from files.
+	Untrusted bool
 }
 
 // NamedService is an authority: a service and the name it has in its profile.
@@ -71,6 +76,8 @@ type ManagerConfig struct {
 	Args   []any
 	Kwargs map[string]any
 	URL    string
+
+	Untrusted bool // as that of Service
 }
 
 // Profile is a named set of settings.

@@ -44,6 +44,7 @@ type databases struct {
 	mu     sync.Mutex // guards what follows
 	config *ManagerConfig
 	open   Database
+	place  string // which open is, as the index knows it
 }
 
 // database opens the profile's database, nil if it has none, or if this program
@@ -58,17 +59,23 @@ func (a *API) database(ctx context.Context) (Database, error) {
 	if a.dbs.open != nil && a.dbs.config == m {
 		return a.dbs.open, nil
 	}
-	expanded := *m
-	var err error
-	if expanded.Args, expanded.Kwargs, err = a.expandArguments(m.Args, m.Kwargs); err != nil {
+	expanded, err := a.expandManager(m)
+	if err != nil {
 		return nil, err
 	}
 	db, err := a.opts.OpenDatabase(ctx, expanded)
 	if err != nil {
-		return nil, err
+		return nil, a.secrets.error(err)
 	}
-	a.dbs.config, a.dbs.open = m, db
-	return db, nil
+	a.dbs.config, a.dbs.open, a.dbs.place = m, &concealingDatabase{db, &a.secrets}, db.String()
+	return a.dbs.open, nil
+}
+
+// space is what the index calls what it knows of the database.
+func (d *databases) space() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.place
 }
 
 func (a *API) closeDatabase() error {
@@ -101,7 +108,7 @@ func (a *API) teamDatabase(ctx context.Context, how access) (refs.Manager, strin
 	if err != nil {
 		return nil, "", err
 	}
-	space := db.String() + "/" + a.Table()
+	space := a.dbs.space() + "/" + a.Table()
 	if how == withoutNetwork {
 		return nil, space, nil
 	}

@@ -96,7 +96,9 @@ type API struct {
 	pins  func() ([]refs.Requirement, error)
 	sites sites
 	dbs   databases
-	auto  auto
+
+	secrets secrets
+	auto    auto
 
 	warned sync.Map // archive and version, with a backslash between them: of those that were yanked
 
@@ -129,6 +131,10 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	}
 	if a.where, err = locate(a.opts.places()); err != nil {
 		return nil, err
+	}
+	if a.where.WasAuto {
+		a.opts.Warn(fmt.Sprintf("sync: auto in %s counts as manual, as that file is not trusted (%v): %s",
+			a.where.ConfigFile, a.where.Distrust, distrustHint(a.where.Repo, a.where.Distrust)))
 	}
 	p := a.where.Profile
 	a.manager, a.cache = p.Manager, p.Cache
@@ -185,6 +191,9 @@ func (a *API) open() (err error) {
 			return err
 		}
 	}
+	if err := checkLinks(dir); err != nil {
+		return fmt.Errorf("open repository: %w", err)
+	}
 	format, err := objects.ReadFormat(dir)
 	if err != nil {
 		return fmt.Errorf("open repository: %w", err)
@@ -228,6 +237,9 @@ func (o *Options) makeRepo(dir string) error {
 	if err := makeDirs(dir, 0o700); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
+	if err := checkLinks(dir); err != nil {
+		return fmt.Errorf("make repository: %w", err)
+	}
 	err := objects.Create(dir, &objects.CreateOptions{ID: hex.EncodeToString(id)})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make repository: %w", err)
@@ -255,8 +267,15 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 	if _, err := os.Stat(filepath.Join(repo, repoFormatFile)); err == nil {
 		return repo, errorf(fs.ErrExist, "repository %s already exists", repo)
 	}
+	config := filepath.Join(repo, configFileName)
+	_, lay := os.Lstat(config)
 	if err := o.makeRepo(repo); err != nil {
 		return "", err
+	}
+	if lay == nil {
+		o.Warn(fmt.Sprintf("%s lay there before, and is not trusted: %s", config, distrustHint(repo, nil)))
+	} else if err := o.places().trustNew(ctx, repo); err != nil {
+		o.Warn(fmt.Sprintf("a configuration of its own (%s) will not be trusted: %v", config, err))
 	}
 	return repo, ctx.Err()
 }

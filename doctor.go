@@ -121,6 +121,10 @@ func (d *doctor) configuration(context.Context) {
 	default:
 		d.ok(what, "%s, profile %q", file, p.Name)
 	}
+	if why := d.where.Distrust; why != nil {
+		d.warn(what, distrustHint(d.Repo(), why),
+			"%s is the repository's own and not trusted (%v): no credentials are used for what it names, and env:, passwords and keys in it are refused", file, why)
+	}
 }
 
 // hasSecret says that the profile has a password or a key in it.

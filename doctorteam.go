@@ -84,7 +84,7 @@ func (d *doctor) openAnyCatalog(ctx context.Context, site *openSite) (c *remote.
 
 // databaseManager looks at a table in a database. It only reads.
 func (d *doctor) databaseManager(ctx context.Context, what string) {
-	if _, _, err := d.expandArguments(d.Manager().Args, d.Manager().Kwargs); err != nil {
+	if _, err := d.expandManager(d.Manager()); err != nil {
 		d.problem(what, err, setVariable)
 		return
 	}

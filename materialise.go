@@ -323,7 +323,7 @@ func (a *API) countCopies() (rep copiesReport, err error) {
 // removeCopies removes the copies that no checkout shares an inode with, and
 // what interrupted runs left.
 func (a *API) removeCopies(ctx context.Context, dry bool) (rep copiesReport, err error) {
-	if _, err := os.Stat(filepath.Join(a.Repo(), copiesDir)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(a.Repo(), copiesDir)); errors.Is(err, fs.ErrNotExist) {
 		return rep, nil
 	}
 	lock, err := a.lockCopies(ctx, true)
@@ -361,7 +361,7 @@ func (a *API) eachCopy(visit func(name string, fi fs.FileInfo) error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // it went meanwhile
 		}
-		if err != nil {
+		if err != nil || !fi.Mode().IsRegular() || !isCopy(d.Name()) {
 			return err
 		}
 		return visit(name, fi)

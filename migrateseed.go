@@ -24,14 +24,17 @@ func (a *API) SeedProfile(name string) (Profile, error) {
 		return p, err
 	}
 	p.Authorities = slices.Clone(p.Authorities)
+	if a.where.Distrust != nil {
+		p.distrusted()
+	}
 	for i := range p.Authorities {
 		if p.Authorities[i].Service, err = a.expand(p.Authorities[i].Service); err != nil {
 			return p, fmt.Errorf("authority %q: %w", p.Authorities[i].Name, err)
 		}
 	}
 	if p.Manager != nil {
-		m := *p.Manager
-		if m.Args, m.Kwargs, err = a.expandArguments(m.Args, m.Kwargs); err != nil {
+		m, err := a.expandManager(p.Manager)
+		if err != nil {
 			return p, fmt.Errorf("manager: %w", err)
 		}
 		p.Manager = &m

@@ -3,6 +3,7 @@ package datafs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,6 +37,9 @@ func (a *API) indexPath(dir, id string) (string, error) {
 	if cache == "" {
 		return "", fmt.Errorf("repository %s lies on a network filesystem (%s), and there is no home directory for its index", dir, kind)
 	}
+	if !filepath.IsLocal(id) || id == "." || strings.ContainsAny(id, `/\:`) { // it comes from a file that others may have written
+		return "", errorf(ErrCorrupt, "repository %s: %q cannot be the id of a repository", dir, id)
+	}
 	local := filepath.Join(cache, "datafs", "index", id)
 	if err = os.MkdirAll(local, 0o700); err != nil {
 		return "", fmt.Errorf("make index directory: %w", err)
@@ -50,12 +54,12 @@ func claimHost(dir, kind string) error {
 		return err
 	}
 	name := filepath.Join(dir, hostName)
-	data, err := os.ReadFile(name)
+	data, err := readHost(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = writeHost(name, host); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		data, err = os.ReadFile(name) // another process was faster
+		data, err = readHost(name) // another process was faster
 	}
 	if err != nil || string(data) == host+"\n" {
 		return err
@@ -64,6 +68,18 @@ func claimHost(dir, kind string) error {
 		Err:  fmt.Errorf("repository %s lies on a network filesystem (%s) and belongs to host %s", dir, kind, strings.TrimSpace(string(data))),
 		Hint: "give each host its own repository, or remove " + name + " when the other host no longer uses it",
 	}
+}
+
+// maxHostFile bounds the file that names the host, in bytes.
+const maxHostFile = 4 << 10
+
+func readHost(name string) ([]byte, error) {
+	f, err := index.OpenRead(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxHostFile))
 }
 
 // writeHost makes the file by a link, so that nobody sees it without its text.

@@ -6,11 +6,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/datafs/datafs/index"
 )
 
 // cloneFile makes a new file that shares its blocks with src (ioctl_ficlone(2)).
 func cloneFile(src, dst string, mode fs.FileMode) error {
-	in, err := os.Open(src)
+	in, err := index.OpenRead(src)
 	if err != nil {
 		return err
 	}

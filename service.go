@@ -10,7 +10,10 @@ import (
 // directories and zip files may begin with "~" and hold variables.
 func (a *API) expand(s Service) (Service, error) {
 	out := s
-	var err error
+	err := a.where.allowed(s)
+	if err != nil {
+		return s, err
+	}
 	if out.Args, out.Kwargs, err = a.expandArguments(s.Args, s.Kwargs); err != nil || !s.hasPath() {
 		return out, err
 	}
@@ -27,6 +30,16 @@ func (a *API) expand(s Service) (Service, error) {
 		}
 	}
 	return out, nil
+}
+
+// expandManager is expand for a manager.
+func (a *API) expandManager(m *ManagerConfig) (out ManagerConfig, err error) {
+	if err := a.where.allowedManager(m); err != nil {
+		return *m, err
+	}
+	out = *m
+	out.Args, out.Kwargs, err = a.expandArguments(m.Args, m.Kwargs)
+	return out, err
 }
 
 func first(list []any) any {
@@ -65,6 +78,7 @@ func (a *API) expandValue(v any) (_ any, err error) {
 		if value == "" {
 			return nil, errorf(fs.ErrPermission, "the variable %s is not set", name)
 		}
+		a.secrets.add(name, value)
 		return value, nil
 	case []any:
 		list := make([]any, len(v))
@@ -86,8 +100,9 @@ func (a *API) expandValue(v any) (_ any, err error) {
 	return v, nil
 }
 
-func (a *API) expandLocation(path string) (string, error) {
-	path, err := a.opts.places().expandPath(path)
+func (a *API) expandLocation(path string) (_ string, err error) {
+	defer func() { err = a.secrets.error(err) }()
+	path, err = a.opts.places().expandPath(path)
 	if err != nil {
 		return "", err
 	}

@@ -88,15 +88,15 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 	}
 	auth, err := open(ctx, expanded)
 	if err != nil {
-		return nil, err
+		return nil, a.secrets.error(err)
 	}
 	_, readOnly := auth.(interface{ ReadOnly() })
 	traffic := &remote.Observer{}
 	if a.opts.Progress != nil {
 		traffic.Moved = func(up, down int64) { a.opts.Progress(Progress{Label: name, Bytes: up + down}) }
 	}
-	location := fmt.Sprint(auth) // tells no secret
-	auth = traffic.Wrap(auth)
+	location := fmt.Sprint(auth) // only the index is told
+	auth = traffic.Wrap(a.secrets.authority(auth))
 	if a.opts.LimitRate > 0 {
 		auth = a.sites.limiter(a.opts.LimitRate).Wrap(auth)
 	}

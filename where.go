@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -32,8 +33,10 @@ type whereOptions struct {
 // whereabouts is where things are.
 type whereabouts struct {
 	ConfigFile   string // "" where there is none
+	Distrust     error  // why the configuration, which is the repository's own, is not trusted; nil: it is
 	Config       *Config
 	Profile      Profile
+	WasAuto      bool   // the profile has sync: auto, which counts as manual
 	Repo         string // absolute; need not exist
 	Requirements string // a file or a text, "" for none; relative to the working directory
 }
@@ -49,7 +52,7 @@ func locate(o *whereOptions) (*whereabouts, error) {
 	if o == nil {
 		o = &whereOptions{}
 	}
-	repo, err := o.namedRepo()
+	repo, err := o.safeRepo()
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +68,12 @@ func locate(o *whereOptions) (*whereabouts, error) {
 			return nil, err
 		}
 	}
+	if w.Distrust != nil {
+		w.Profile.distrusted()
+	}
+	if w.Distrust != nil && w.Profile.Sync == "auto" {
+		w.Profile.Sync, w.WasAuto = "manual", true
+	}
 	w.Requirements = o.requirements(w.Config)
 	return w, nil
 }
@@ -75,14 +84,15 @@ func configureTarget(o *whereOptions) (file, profile string, err error) {
 	if o == nil {
 		o = &whereOptions{}
 	}
-	repo, err := o.namedRepo()
+	repo, err := o.safeRepo()
 	if err != nil {
 		return "", "", err
 	}
-	if file, _ = o.configFile(repo); file == "" {
+	file, whose := o.configFile(repo)
+	if file == "" {
 		return "", "", errors.New("neither XDG_CONFIG_HOME nor HOME is set, say with --config-file where the configuration lies")
 	}
-	data, err := readConfigFile(file)
+	data, err := whose.read(file)
 	if err != nil && !notThere(err) {
 		return "", "", err
 	}
@@ -103,56 +113,104 @@ func (o *whereOptions) readConfig(w *whereabouts) error {
 		w.Config, err = ParseConfig(data, "")
 		return err
 	}
-	file, named := o.configFile(w.Repo)
+	file, whose := o.configFile(w.Repo)
 	if file == "" {
 		return nil
 	}
-	data, err := readConfigFile(file)
-	if !named && notThere(err) {
+	data, err := whose.read(file)
+	if whose != namedFile && notThere(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	w.ConfigFile = file
+	if whose == repoFile {
+		w.Distrust = o.distrust(w.Repo)
+	}
 	w.Config, err = ParseConfig(data, file)
 	return err
 }
 
+// configSource says whose a configuration file is.
+type configSource int
+
+const (
+	userFile  configSource = iota // in the user's home directory
+	namedFile                     // the user has named it
+	repoFile                      // the repository's own
+)
+
+// read reads a configuration file; the repository's own not through a link.
+func (s configSource) read(file string) ([]byte, error) {
+	if s != repoFile {
+		return readConfigFile(file)
+	}
+	fi, err := os.Lstat(file)
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	if err := checkEntry(file, fs.FileInfoToDirEntry(fi)); err != nil {
+		return nil, err
+	}
+	f, err := index.OpenRead(file)
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	return data, nil
+}
+
 // configFile returns where the configuration lies or would lie, "" without a
-// home directory, and whether the user named that file.
-func (o *whereOptions) configFile(repo string) (file string, named bool) {
+// home directory, and whose it is.
+func (o *whereOptions) configFile(repo string) (string, configSource) {
 	if file := firstOf(o.ConfigFile, o.env("DATAFS_CONFIG_FILE")); file != "" {
-		return o.expandHome(file), true
+		return o.expandHome(file), namedFile
 	}
 	if repo != "" {
-		if own := filepath.Join(repo, configFileName); fileThere(own) {
-			return own, false
+		own := filepath.Join(repo, configFileName)
+		if fi, err := os.Lstat(own); err == nil && !fi.IsDir() || err != nil && !notThere(err) {
+			return own, repoFile
 		}
 	}
 	if dir := o.xdg("XDG_CONFIG_HOME", ".config"); dir != "" {
-		return filepath.Join(dir, "datafs", configFileName), false
+		return filepath.Join(dir, "datafs", configFileName), userFile
 	}
-	return "", false
+	return "", userFile
+}
+
+// safeRepo returns the repository that was named, or else found upwards and that
+// is the user's, else "".
+func (o *whereOptions) safeRepo() (string, error) {
+	repo, found, err := o.namedRepo()
+	if err == nil && found {
+		err = o.checkOwner(repo)
+	}
+	return repo, err
 }
 
 // namedRepo returns the repository that was named, or the nearest .datafs
-// directory from the working directory upwards, else "".
-func (o *whereOptions) namedRepo() (string, error) {
+// directory from the working directory upwards (found), else "".
+func (o *whereOptions) namedRepo() (repo string, found bool, err error) {
 	if repo := firstOf(o.Repo, o.env("DATAFS_REPO")); repo != "" {
-		return repoOrInside(o.expandHome(repo))
+		repo, err = repoOrInside(o.expandHome(repo))
+		return repo, false, err
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
-		return "", fmt.Errorf("working directory: %w", err)
+		return "", false, fmt.Errorf("working directory: %w", err)
 	}
 	for {
 		if repo := filepath.Join(dir, repoDirName); isDir(repo) {
-			return repo, nil
+			return repo, true, nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", nil
+			return "", false, nil
 		}
 		dir = up
 	}

@@ -29,18 +29,19 @@ type driver struct {
 	fromURL     func(ctx context.Context, env getenv, u *url.URL) (remote.Authority, error)
 }
 
-// getenv gives the value of an environment variable, "" if it is not set.
+// getenv gives the value of an environment variable, "" if it is not set. It is
+// nil for an authority that may have none of the user's credentials.
 type getenv func(name string) string
 
 // drivers are all there are.
 var drivers = []driver{
 	{
 		service: "S3FS", schemes: []string{"s3"},
-		fromService: func(ctx context.Context, _ getenv, args []any, kwargs map[string]any) (remote.Authority, error) {
-			return opened(ctx, s3.Open)(s3.FromService(args, kwargs))
+		fromService: func(ctx context.Context, env getenv, args []any, kwargs map[string]any) (remote.Authority, error) {
+			return opened(ctx, env.openS3)(s3.FromService(args, kwargs))
 		},
-		fromURL: func(ctx context.Context, _ getenv, u *url.URL) (remote.Authority, error) {
-			return opened(ctx, s3.Open)(s3.FromURL(u))
+		fromURL: func(ctx context.Context, env getenv, u *url.URL) (remote.Authority, error) {
+			return opened(ctx, env.openS3)(s3.FromURL(u))
 		},
 	},
 	{
@@ -74,8 +75,16 @@ func opened[O any](ctx context.Context, open func(context.Context, *O) (remote.A
 	}
 }
 
+func (env getenv) openS3(ctx context.Context, o *s3.Options) (remote.Authority, error) {
+	o.Unsigned = env == nil
+	return s3.Open(ctx, o)
+}
+
 // openSFTP adds what ssh takes from a user's environment.
 func (env getenv) openSFTP(ctx context.Context, o *sftp.Options) (remote.Authority, error) {
+	if env == nil {
+		return nil, fmt.Errorf("sftp needs ssh keys, which an untrusted configuration does not get: %w", fs.ErrPermission)
+	}
 	o.Home, o.AgentSocket = env.home(), env("SSH_AUTH_SOCK")
 	if u, err := user.Current(); err == nil {
 		o.LocalUser = u.Username[strings.LastIndex(u.Username, `\`)+1:] // on Windows there is a domain before it
@@ -95,6 +104,10 @@ func (env getenv) home() string {
 // "env:NAME" before.
 func openAuthority(env getenv) func(context.Context, datafs.Service) (remote.Authority, error) {
 	return func(ctx context.Context, s datafs.Service) (remote.Authority, error) {
+		env := env
+		if s.Untrusted {
+			env = nil
+		}
 		if s.URL != "" {
 			return openURL(ctx, env, s)
 		}
@@ -188,6 +201,7 @@ func openSeedFiles(ctx context.Context, s datafs.Service) (datafs.SeedFiles, err
 		if err != nil {
 			return nil, err
 		}
+		o.Unsigned = s.Untrusted
 		f, err := s3.OpenFiles(ctx, o)
 		if err != nil {
 			return nil, err

@@ -31,6 +31,8 @@ var environment = []helpRow{
 	{"DATAFS_REQUIREMENTS_FILE", "as --requirements"},
 	{"DATAFS_DEFAULT_PROFILE", "as --profile"},
 	{"DATAFS_REPO", "as --repo"},
+	{"DATAFS_TRUST", "directories of repositories that are trusted as by configure --trust, with : between them (; on Windows)"},
+	{"SUDO_UID", "set by sudo: what belongs to that user is root's own, too"},
 	{"DATAFS_OFFLINE", "as --offline, unless it is empty or 0"},
 	{"XDG_CONFIG_HOME", "the configuration is datafs/config.yml in it (default: ~/.config)"},
 	{"XDG_CACHE_HOME", "the index of a repository on a network filesystem is in datafs in it (default: ~/.cache)"},

@@ -162,7 +162,7 @@ $ datafs listdir climate/tas.csv
 0.0.1
 0.1`,
 
-	"init": `Makes DIR/.datafs. Commands in DIR and below use it from then on. Without such a directory they use the repository of the profile, which makes itself.
+	"init": `Makes DIR/.datafs. Commands in DIR and below use it from then on. Without such a directory they use the repository of the profile, which makes itself. Its own configuration, .datafs/config.yml, will be trusted, unless there is one already.
 
 $ mkdir project
 $ datafs init project
@@ -239,6 +239,8 @@ $ datafs --config-file team.yml resolve runs --renumber
 runs 0.0.2 is 0.0.3 now`,
 
 	"configure": `Each --KEY VALUE goes into the profile's user_config in the configuration file, and is recorded with every version that you write from then on. The file is made if needed.
+
+--trust DIR is for a repository whose own config.yml you have read: it may then use your credentials and the values of variables. That is noted in datafs/trusted beside your configuration, and holds until the repository's path, id or owner changes, as long as nobody else can write config.yml. What "init" makes is trusted from the start.
 
 $ datafs configure --username 'My Name' --contact me@example.com`,
 

@@ -50,6 +50,7 @@ func (s *session) migrate(c *cli.Context) (err error) {
 	}
 	v := migrateJSON{DryRun: opts.DryRun, Items: []migrateItemJSON{}}
 	opts.Each = func(i datafs.MigrateItem) {
+		i.Why = s.conceal(i.Why)
 		if c.Bool("json") {
 			v.Items = append(v.Items, migrateItemJSON{i.Archive, i.Version, string(i.Status), i.Why, i.Taken, i.Unchanged})
 		} else {

@@ -86,9 +86,9 @@ func (s *session) fail(err error) int {
 	if errors.As(err, &silent) {
 		return code
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(err.Error())))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(s.conceal(err.Error()))))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(shortened(hint)))
+		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(shortened(s.conceal(hint))))
 	}
 	return code
 }

@@ -98,7 +98,15 @@ func (s *session) note(format string, args ...any) {
 	if s.bar != nil {
 		s.bar.Clear()
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(fmt.Sprintf(format, args...))))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(s.conceal(fmt.Sprintf(format, args...)))))
+}
+
+// conceal keeps what "env:NAME" stands for out of a text.
+func (s *session) conceal(text string) string {
+	if s.api == nil {
+		return text
+	}
+	return s.api.Conceal(text)
 }
 
 // emit writes a result: as JSON where it is wanted, else as text.

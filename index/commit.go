@@ -125,7 +125,10 @@ func create(path string, changed []*bucket) error {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("create index: %w", err)
 	}
-	err := writeBolt(tmp, changed)
+	err := createEmpty(tmp)
+	if err == nil {
+		err = writeBolt(tmp, changed)
+	}
 	if err == nil {
 		err = os.Rename(tmp, path)
 	}
@@ -134,6 +137,16 @@ func create(path string, changed []*bucket) error {
 		return fmt.Errorf("create index: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// createEmpty makes a file that bbolt then opens: nobody else may have put one
+// there.
+func createEmpty(name string) error {
+	f, err := OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func syncDir(dir string) error {
@@ -182,7 +195,7 @@ func boltOptions(file **os.File, readOnly bool) *bbolt.Options {
 		NoStatistics: true,
 		ReadOnly:     readOnly,
 		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			f, err = os.OpenFile(name, flag, mode)
+			f, err = OpenFile(name, flag, mode)
 			*file = f
 			return f, err
 		},

@@ -65,7 +65,7 @@ func (db *DB) lockExclusive(ctx context.Context) (unlock func(), err error) {
 	if err := w.turn(ctx); err != nil {
 		return nil, err
 	}
-	l := flock.New(db.lockPath(), flock.SetPermissions(fileMode))
+	l := flock.New(db.lockPath(), flock.SetPermissions(fileMode), LockFlags())
 	err = w.poll(ctx, knockRetry, func() (bool, error) {
 		ok, err := l.TryLock()
 		if !ok && err == nil {
@@ -95,7 +95,7 @@ func (db *DB) lockExclusive(ctx context.Context) (unlock func(), err error) {
 func (db *DB) lockShared(ctx context.Context) (unlock func(), err error) {
 	free := func() {}
 	for _, flag := range []int{os.O_RDONLY, os.O_RDONLY | os.O_CREATE} {
-		l := flock.New(db.lockPath(), flock.SetPermissions(fileMode), flock.SetFlag(flag))
+		l := flock.New(db.lockPath(), flock.SetPermissions(fileMode), flock.SetFlag(flag|noFollow))
 		err = db.pollShared(ctx, l)
 		switch {
 		case err == nil:
@@ -141,7 +141,7 @@ func lockFailed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("lock index: %w", err)
+	return fmt.Errorf("lock index: %w", NotFollowed(err))
 }
 
 // wait is one wait for the lock.
@@ -231,12 +231,12 @@ func (w *wait) busy() error {
 // not write anything, and a text beside them is one that a killed Update left.
 func (db *DB) holder() string {
 	const unknown = "another process"
-	l := flock.New(db.lockPath(), flock.SetFlag(os.O_RDONLY))
+	l := flock.New(db.lockPath(), flock.SetFlag(os.O_RDONLY|noFollow))
 	if ok, err := l.TryRLock(); ok || err != nil {
 		l.Unlock()
 		return unknown
 	}
-	f, err := os.Open(db.lockPath())
+	f, err := OpenRead(db.lockPath())
 	if err != nil {
 		return unknown
 	}
@@ -253,7 +253,7 @@ func (db *DB) holder() string {
 // who holds it. It is for others' convenience only, so that a failure does not
 // matter.
 func (db *DB) note(holder string, wait bool) {
-	f, err := os.OpenFile(db.lockPath(), os.O_WRONLY, 0)
+	f, err := OpenFile(db.lockPath(), os.O_WRONLY, 0)
 	if err != nil {
 		return
 	}

@@ -43,7 +43,7 @@ type snapshot struct {
 
 // openSnapshot returns nil when the file does not exist: an empty database.
 func openSnapshot(path string) (*snapshot, error) {
-	f, err := os.Open(path)
+	f, err := OpenRead(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -252,7 +252,7 @@ func (s *Store) Pin(ctx context.Context) (release func() error, err error) {
 }
 
 // OpenPack opens the file of one of the store's own packs.
-func (s *Store) OpenPack(id ID) (*os.File, error) { return os.Open(packPath(s.dir, id)) }
+func (s *Store) OpenPack(id ID) (*os.File, error) { return index.OpenRead(packPath(s.dir, id)) }
 
 // PackTable reads the table of one of the store's own packs.
 func (s *Store) PackTable(id ID) (index.Pack, error) {

@@ -44,7 +44,7 @@ func (p *packFiles) acquire(id ID) (*packFile, error) {
 		pf.uses++
 		return pf, nil
 	}
-	f, err := os.Open(packPath(p.dir, id))
+	f, err := index.OpenRead(packPath(p.dir, id))
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/datafs/datafs/index"
@@ -144,7 +143,7 @@ func (s *Store) node(ctx context.Context, id ID, kinds ...uint8) (*node, error) 
 
 // packTable reads the table of a pack and checks that it is the pack named.
 func (s *Store) packTable(id ID) (size int64, entries []index.Entry, err error) {
-	f, err := os.Open(packPath(s.dir, id))
+	f, err := index.OpenRead(packPath(s.dir, id))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -160,7 +160,7 @@ func (r *repair) guess(ctx context.Context, id ID, size int64) (list []index.Ent
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err := os.Open(packPath(r.s.dir, id))
+	f, err := index.OpenRead(packPath(r.s.dir, id))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -309,7 +309,7 @@ func (s *Store) keepAside(id ID) error {
 }
 
 func copyFile(from, to string) (err error) {
-	src, err := os.Open(from)
+	src, err := index.OpenRead(from)
 	if err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func readSmall(name string) ([]byte, error) {
 	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
 		return nil, &formatError{name, errors.New("it is not a regular file")}
 	}
-	f, err := os.Open(name)
+	f, err := index.OpenRead(name)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) 
 // from ctx, and looks once even where that has ended; then the error wraps
 // index.ErrBusy.
 func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock.Flock, error) {
-	l := flock.New(path)
+	l := flock.New(path, index.LockFlags())
 	once, try := l.TryRLock, l.TryRLockContext
 	if exclusive {
 		once, try = l.TryLock, l.TryLockContext
@@ -265,7 +265,7 @@ func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("lock %s: %w", path, index.ErrBusy)
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
+	return nil, fmt.Errorf("lock %s: %w", path, index.NotFollowed(err))
 }
 
 func syncDir(dir string) error {

@@ -31,7 +31,7 @@ func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 	if s.taken.done {
 		return false, nil
 	}
-	lock := flock.New(filepath.Join(s.dir, "store.lock"))
+	lock := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
 	if ok, err := lock.TryRLock(); err != nil || !ok {
 		return false, nil
 	}

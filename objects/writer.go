@@ -7,11 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/datafs/datafs/index"
 )
 
 // WriterOptions say how to take content in.
@@ -246,7 +249,7 @@ func (w *Writer) Close() error {
 // CleanTemp removes files that writers left behind when they were killed. It
 // does so only when nobody writes, and otherwise does nothing.
 func (s *Store) CleanTemp() error {
-	l := flock.New(filepath.Join(s.dir, "store.lock"))
+	l := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
 	if ok, err := l.TryLock(); err != nil || !ok {
 		return err
 	}
@@ -257,7 +260,15 @@ func (s *Store) CleanTemp() error {
 func (s *Store) cleanTemp() error {
 	left, err := os.ReadDir(filepath.Join(s.dir, "tmp"))
 	for _, e := range left {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(s.dir, "tmp", e.Name())))
+		if e.Type().IsRegular() && tempName(e.Name()) {
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, "tmp", e.Name())))
+		}
 	}
 	return err
+}
+
+// tempName reports whether a file in tmp/ is one that this program makes
+// there.
+func tempName(name string) bool {
+	return strings.HasPrefix(name, "pack-") || strings.HasPrefix(name, "probe-") || strings.HasPrefix(name, "reserve-")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/datafs/datafs/index"
 )
@@ -19,7 +18,7 @@ func (b *Bolt) Check(ctx context.Context) error {
 		if err != nil || m.Generation == 0 {
 			return err
 		}
-		f, err := os.Open(journalPath(b.dir, m.Generation))
+		f, err := index.OpenRead(journalPath(b.dir, m.Generation))
 		if err != nil {
 			return fmt.Errorf("checking the journal: %w", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/datafs/datafs/index"
@@ -66,7 +65,7 @@ func (t *boltTx) begin(rebuild bool) error {
 
 // catchUp applies what the index lacks of the journal and cuts off a torn tail.
 func (t *boltTx) catchUp(path string, rebuild bool) error {
-	f, err := os.Open(path)
+	f, err := index.OpenRead(path)
 	if err != nil {
 		return fmt.Errorf("opening journal: %w", err)
 	}

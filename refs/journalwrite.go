@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/datafs/datafs/index"
 )
 
 const journalSuffix = ".journal"
@@ -45,7 +47,7 @@ func newestJournal(dir string) (generation uint64, size int64, others []string, 
 	if generation == 0 {
 		return 0, 0, nil, nil
 	}
-	fi, err := os.Stat(newest)
+	fi, err := os.Lstat(newest)
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("looking for the journal: %w", err)
 	}
@@ -64,7 +66,7 @@ type journalWriter struct {
 
 // openJournal opens a file for appending at pos, the end of its last transaction.
 func openJournal(path string, pos position) (*journalWriter, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := index.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening journal: %w", err)
 	}
@@ -142,7 +144,8 @@ func createJournal(dir string, generation uint64, fill func(*journalWriter) erro
 }
 
 func writeJournal(tmp string, generation uint64, fill func(*journalWriter) error) (pos position, err error) {
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	os.Remove(tmp) // that a killed process left
+	f, err := index.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return pos, err
 	}
@@ -163,7 +166,7 @@ func writeJournal(tmp string, generation uint64, fill func(*journalWriter) error
 
 // cutJournal cuts a file to size, for good.
 func cutJournal(path string, size int64) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := index.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cutting journal: %w", err)
 	}

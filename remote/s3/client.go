@@ -29,13 +29,14 @@ const (
 // client is what the first use of an authority makes of its options.
 type client struct {
 	*s3.Client
-	http     *http.Client
-	creds    aws.CredentialsProvider // nil: none
-	who      string                  // whose credentials those are, for messages
-	region   string
-	endpoint string // "AWS", or a URL
-	aws      bool
-	tls      bool
+	http      *http.Client
+	anonymous bool
+	creds     aws.CredentialsProvider // nil: none
+	who       string                  // whose credentials those are, for messages
+	region    string
+	endpoint  string // "AWS", or a URL
+	aws       bool
+	tls       bool
 }
 
 // connect gives the client, without credentials that cannot be had: those it
@@ -67,7 +68,9 @@ func newClient(ctx context.Context, o *Options) (*client, error) {
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
 	}
-	if o.AccessKey != "" {
+	if o.Unsigned {
+		load = append(load, config.WithCredentialsProvider(aws.AnonymousCredentials{}))
+	} else if o.AccessKey != "" {
 		static := credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, o.SessionToken)
 		load = append(load, config.WithCredentialsProvider(static))
 	}
@@ -78,7 +81,7 @@ func newClient(ctx context.Context, o *Options) (*client, error) {
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}
-	c := &client{http: httpClient(&cfg), creds: cfg.Credentials, who: who(o, &cfg), region: cfg.Region}
+	c := &client{anonymous: o.Unsigned, http: httpClient(&cfg), creds: cfg.Credentials, who: who(o, &cfg), region: cfg.Region}
 	c.Client = s3.NewFromConfig(cfg, func(so *s3.Options) { c.tune(o, so) })
 	return c, nil
 }
@@ -165,6 +168,9 @@ func (c *liveConn) Write(p []byte) (int, error) {
 
 // who says whose credentials are used, without showing them.
 func who(o *Options, cfg *aws.Config) string {
+	if o.Unsigned {
+		return "nobody (requests are not signed)"
+	}
 	if o.AccessKey != "" {
 		return "the configuration"
 	}

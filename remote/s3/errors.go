@@ -222,6 +222,9 @@ func bodyError(ctx context.Context, err error) error {
 // haveCredentials makes sure that there are some. They are kept until shortly
 // before they expire.
 func (c *client) haveCredentials(ctx context.Context) error {
+	if c.anonymous {
+		return nil
+	}
 	if c.creds == nil {
 		return noPermission("no credentials found")
 	}

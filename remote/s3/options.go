@@ -26,6 +26,8 @@ type Options struct {
 	// Addressing is "path" (the bucket is in the path of URLs), "virtual" (in
 	// the host's name) or "auto", also "": virtual for AWS, path for others.
 	Addressing string
+	// Unsigned asks without credentials, whatever there is of them.
+	Unsigned bool
 }
 
 // check refuses what can never work and tidies the prefix.

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package index
+
+const noFollow = 0

@@ -1,0 +1,93 @@
+package datafs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/datafs/datafs/objects"
+)
+
+// Entries of a repository's directory, which must be what they are called:
+// whoever made the directory could have put something else in their place.
+var (
+	repoDirs  = []string{"packs", "tmp", "quarantine", journalName, copiesDir}
+	repoFiles = []string{
+		repoFormatFile, configFileName, indexName, indexName + ".lock", indexName + ".new", indexName + ".old",
+		"store.lock", "store.gate", copiesLock, hostName, reserveName,
+	}
+)
+
+// checkLinks refuses a repository of which something would be reached through a
+// link, or that has a pipe or a device in the place of one of its files. The
+// directory itself may be a link. Files are opened without following links
+// besides, since they may change meanwhile.
+func checkLinks(repo string) error {
+	list, err := readEntries(repo)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		name := filepath.Join(repo, e.Name())
+		if err := checkEntry(name, e); err != nil {
+			return err
+		}
+		if !e.IsDir() || e.Name() == "tmp" { // what is in tmp is only ever made anew, or removed
+			continue
+		}
+		below, err := readEntries(name)
+		if err != nil {
+			return err
+		}
+		for _, b := range below {
+			if b.Type()&fs.ModeSymlink != 0 {
+				return linkError(filepath.Join(name, b.Name()))
+			}
+		}
+	}
+	return nil
+}
+
+// checkEntry looks at an entry of the repository's directory. Names with a dot
+// in front are none of ours: an editor may put links there.
+func checkEntry(name string, e fs.DirEntry) error {
+	switch {
+	case strings.HasPrefix(e.Name(), "."):
+		return nil
+	case e.Type()&fs.ModeSymlink != 0:
+		return linkError(name)
+	case slices.Contains(repoDirs, e.Name()) && !e.IsDir():
+		return errorf(fs.ErrPermission, "%s is not a directory: the repository is not used", name)
+	case slices.Contains(repoFiles, e.Name()) && !e.Type().IsRegular():
+		return errorf(fs.ErrPermission, "%s is not a regular file: the repository is not used", name)
+	}
+	return nil
+}
+
+func linkError(name string) error {
+	return &HintError{
+		Err:  errorf(fs.ErrPermission, "%s is a link: nothing in a repository is reached through one", name),
+		Hint: "if you made it, put what it leads to in its place; the repository's own directory may be a link",
+	}
+}
+
+// readEntries lists a directory. What is not there, or no directory, has no
+// entries: what needs it says so.
+func readEntries(dir string) ([]fs.DirEntry, error) {
+	list, err := os.ReadDir(dir)
+	if notThere(err) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// isCopy reports whether a file below files/ is one that this program makes there.
+func isCopy(name string) bool {
+	if strings.HasPrefix(name, "tmp-") {
+		return true
+	}
+	_, err := objects.ParseID(strings.TrimSuffix(name, copiesSuffix))
+	return err == nil
+}
