@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -53,7 +52,7 @@ func compareHashes(t *testing.T, b []byte, seed uint64) {
 		h.Write(rest[:n])
 		rest = rest[n:]
 	}
-	if got := fmt.Sprintf("%x", h.Sum(nil)); got != fmt.Sprintf("%x", want) {
+	if got := ID(h.Sum(nil)); got != want {
 		t.Errorf("%d bytes in pieces: got %s, want %s", len(b), got, want)
 	}
 }

@@ -44,7 +44,7 @@ func FuzzCatalogRun(f *testing.F) {
 // changesOf makes a change of each three bytes: the key's two, and its value.
 func changesOf(b []byte, rev uint64) (list []catChange) {
 	for c := range slices.Chunk(b, 3) {
-		change := catChange{key: "k" + string(c[:min(2, len(c))]), rev: rev}
+		change := catChange{key: fmt.Sprintf("k%x", c[:min(2, len(c))]), rev: rev}
 		if len(c) > 2 && c[2] > 0 {
 			change.value = c[2:]
 		}
