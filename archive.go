@@ -153,8 +153,8 @@ func (a *API) Archives(ctx context.Context, names []string, versions map[string]
 	return found, nil
 }
 
-// Delete removes an archive with all its versions. Their content goes with the
-// next GC.
+// Delete removes an archive with all its versions. Until the grace of GC ends it can
+// be brought back.
 func (a *API) Delete(ctx context.Context, name string) error {
 	h, err := a.Archive(ctx, name, nil)
 	if err != nil {
@@ -163,10 +163,10 @@ func (a *API) Delete(ctx context.Context, name string) error {
 	return h.Delete(ctx)
 }
 
-// Delete removes the archive with all its versions. Their content goes with the
-// next GC.
+// Delete removes the archive with all its versions. Until the grace of GC ends it can
+// be brought back.
 func (h *Archive) Delete(ctx context.Context) error {
-	if err := h.api.refs.Delete(ctx, h.name); err != nil {
+	if err := h.api.withReserve(func() error { return h.api.refs.Delete(ctx, h.name) }); err != nil {
 		return err
 	}
 	return h.api.tellTeam(ctx, h.name)

@@ -22,6 +22,20 @@ func (a *API) authorityNames() []string {
 	return names
 }
 
+// remoteNames returns the names of the attached authorities but for the repository
+// itself.
+func (a *API) remoteNames() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for _, s := range a.authorities {
+		if !s.Service.none() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // AttachAuthority adds an authority, or replaces the one of that name.
 func (a *API) AttachAuthority(name string, s Service) error {
 	if err := refs.CheckAuthorityName(name); err != nil {

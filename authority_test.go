@@ -3,6 +3,8 @@ package datafs
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -78,7 +80,14 @@ func TestTheRepositoryIsTheCache(t *testing.T) {
 		wantError(t, err, `Version "3.0" not found in archive history`, fs.ErrNotExist)
 	}
 
+	noError(t, api.index.DropSpace(ctx, "local"))
+	equal(t, "cached without an index", must(h.IsCached(ctx, ""))(t), true)
+
+	noError(t, os.RemoveAll(filepath.Join(api.Repo(), "packs")))
+	noError(t, os.Mkdir(filepath.Join(api.Repo(), "packs"), 0o700))
+	api = openOnly(t, testOptions(filepath.Dir(api.Repo())))
 	noError(t, api.index.DropSpace(ctx, "local")) // as if the content were elsewhere
+	h = must(api.Archive(ctx, "x", nil))(t)
 	equal(t, "cached without content", must(h.IsCached(ctx, ""))(t), false)
 	if err := h.Cache(ctx, ""); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("got %v, want %v", err, ErrCorrupt)

@@ -3,6 +3,7 @@ package datafs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/datafs/datafs/objects"
@@ -43,9 +44,10 @@ func (h *Archive) Cache(ctx context.Context, version string) error {
 	return err
 }
 
-// RemoveFromCache gives up a version's content here, where another copy is
-// known to be at the archive's authority. What other versions share with it
-// stays. Where this repository is its only home the error wraps ErrReadOnly.
+// RemoveFromCache gives up a version's content here, after the archive's authority
+// has been asked whether it has all of it. What other versions share with it stays.
+// Where this repository is its only home the error wraps ErrReadOnly, where parts are
+// missing at the authority ErrCorrupt.
 func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
 	rec, err := h.resolve(ctx, version)
 	if err != nil {
@@ -54,10 +56,16 @@ func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
 	if rec.Place == "" {
 		return errorf(ErrReadOnly, "%s: this repository is the only home of its contents: they are not removed", h)
 	}
-	_, err = h.api.collect(ctx, false, func(other *refs.VersionRecord) bool {
-		return other.Place != "" && other.Tree == rec.Tree
-	})
-	return err
+	site, err := h.api.site(ctx, h.authority)
+	if err == nil {
+		err = site.Holds(ctx, rec.Tree)
+	}
+	if err != nil {
+		return fmt.Errorf("%s version %s is not removed here: %w", h, rec.Label(), err)
+	}
+	c := &collection{api: h.api, grace: h.api.grace(nil), now: h.api.opts.Now()}
+	c.givenUp = func(other *refs.VersionRecord) bool { return other.Place != "" && other.Tree == rec.Tree }
+	return c.run(ctx)
 }
 
 // present turns "there is none" into false.

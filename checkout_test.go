@@ -366,12 +366,12 @@ func TestCheckoutByHardlink(t *testing.T) {
 	equal(t, "a spoiled copy is not used", shown(t, third), shelfOld)
 
 	equal(t, "copies", must(api.Stats(t.Context()))(t).Copies, int64(4))
-	equal(t, "shared copies stay", must(api.GC(t.Context(), false))(t).Copies, int64(0))
+	equal(t, "shared copies stay", must(api.GC(t.Context(), noGrace(false)))(t).Copies, int64(0))
 	for _, dir := range []string{out, other, third} {
 		noError(t, os.RemoveAll(dir))
 	}
-	equal(t, "would go", must(api.GC(t.Context(), true))(t).Copies, int64(4))
-	equal(t, "go", must(api.GC(t.Context(), false))(t).Copies, int64(4))
+	equal(t, "would go", must(api.GC(t.Context(), noGrace(true)))(t).Copies, int64(4))
+	equal(t, "go", must(api.GC(t.Context(), noGrace(false)))(t).Copies, int64(4))
 	equal(t, "copies", must(api.Stats(t.Context()))(t).Copies, int64(0))
 }
 

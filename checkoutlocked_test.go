@@ -38,7 +38,7 @@ func TestCheckoutByReflink(t *testing.T) {
 	equal(t, "tree", shown(t, out), shelfOld)
 	equal(t, "mode", must(os.Stat(filepath.Join(out, "data", "f")))(t).Mode()&0o200, fs.FileMode(0o200))
 	equal(t, "again", checkedOut(t, api, out, pinned(oldPins)), "0 written, 5 unchanged, 0 removed, 0 left")
-	equal(t, "copies", must(api.GC(t.Context(), false))(t).Copies, int64(4))
+	equal(t, "copies", must(api.GC(t.Context(), noGrace(false)))(t).Copies, int64(4))
 }
 
 // TestLockedCheckout restores a lock in an empty repository that knows only the

@@ -299,7 +299,7 @@ func (w *checkoutWorker) file(ctx context.Context, job *checkoutJob, content fun
 	defer func() {
 		if err != nil {
 			w.co.root.Remove(tmp)
-			err = fmt.Errorf("write %s: %w", full, err)
+			err = fmt.Errorf("write %s of %s==%s: %w", full, job.t.next.name, job.t.next.version, err)
 		}
 	}()
 	verified := func(out io.Writer) error { return w.co.verified(out, f, job.t, content) }

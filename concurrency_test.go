@@ -91,7 +91,7 @@ func TestNothingIsLostWhenAProcessIsKilled(t *testing.T) {
 		equal(t, "the update after it", text(t, h, ""), want)
 	}
 	// What killed processes leave in tmp goes with the next gc.
-	must(api.GC(t.Context(), false))(t)
+	must(api.GC(t.Context(), noGrace(false)))(t)
 }
 
 func TestGoroutinesShareAnAPI(t *testing.T) {
@@ -124,7 +124,7 @@ func TestGoroutinesShareAnAPI(t *testing.T) {
 	}
 	wg.Go(func() {
 		for range 5 {
-			if _, err := api.GC(t.Context(), false); err != nil {
+			if _, err := api.GC(t.Context(), noGrace(false)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -168,13 +168,13 @@ func TestABusyRepositoryIsSaidToBeBusy(t *testing.T) {
 	api := openChecked(t, opts)
 	p := start(t, "hold", dir)
 	p.out.Scan() // "held"
-	_, err := api.GC(t.Context(), false)
+	_, err := api.GC(t.Context(), noGrace(false))
 	if !errors.Is(err, ErrBusy) {
 		t.Errorf("gc beside a writer: got %v, want %v", err, ErrBusy)
 	}
 	put(t, newArchive(t, api, "x"), "writers do not wait for each other")
 	p.finish(t)
-	must(api.GC(t.Context(), false))(t)
+	must(api.GC(t.Context(), noGrace(false)))(t)
 }
 
 func TestALockTimeoutBelowZeroWaits(t *testing.T) {
@@ -182,7 +182,7 @@ func TestALockTimeoutBelowZeroWaits(t *testing.T) {
 	opts.LockTimeout = -1
 	api := openChecked(t, opts)
 	put(t, newArchive(t, api, "x"), "text")
-	must(api.GC(t.Context(), false))(t)
+	must(api.GC(t.Context(), noGrace(false)))(t)
 }
 
 func TestACancelledUpdateLeavesNothing(t *testing.T) {

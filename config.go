@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Limits of a configuration file. A file is written by hand, so what exceeds
@@ -28,7 +29,7 @@ var (
 // Keys at the two upper levels of a configuration file.
 var (
 	fileKeys    = []string{"default-profile", "requirements", "profiles"}
-	profileKeys = []string{"api", "authorities", "default-authority", "manager", "cache", "store", "sync", "checksums"}
+	profileKeys = []string{"api", "authorities", "default-authority", "manager", "cache", "store", "sync", "checksums", "gc"}
 )
 
 // Config is a parsed configuration file. A nil *Config is that of a machine
@@ -83,6 +84,7 @@ type Profile struct {
 	Store            string         // where the repository lies, as written
 	Sync             string         // "manual" (the default) or "auto"
 	Checksums        []string       // "md5", "sha256": recorded besides BLAKE3
+	Grace            *time.Duration // gc: grace: how long gc keeps what was deleted; nil: DefaultGrace
 }
 
 // confError is a refusal in words that users know, with the kind of error that
@@ -239,7 +241,28 @@ func (p *Profile) read(f confFields) (err error) {
 	if p.Checksums, err = f.get("checksums").checksums(); err != nil {
 		return err
 	}
+	if err := p.readGC(f.get("gc")); err != nil {
+		return err
+	}
 	return p.readSync(f.get("sync"))
+}
+
+func (p *Profile) readGC(n confNode) error {
+	f, err := n.fields("grace")
+	if err != nil {
+		return err
+	}
+	grace := f.get("grace")
+	text, err := grace.scalar()
+	if err != nil || text == "" {
+		return err
+	}
+	d, err := ParseTime(text)
+	if err != nil {
+		return grace.errorf("%v", err)
+	}
+	p.Grace = &d
+	return nil
 }
 
 // readServices takes the authorities, which of them is the default, and the cache.

@@ -152,6 +152,9 @@ func (p Profile) yaml() (*yaml.Node, error) {
 		sums, err := valueNode(p.Checksums)
 		list.put("checksums", sums, err)
 	}
+	if p.Grace != nil {
+		list.put("gc", nested([]string{"grace"}, textNode(FormatTime(*p.Grace))), nil)
+	}
 	return list.m, list.err
 }
 

@@ -112,10 +112,12 @@ func (d *doctor) records(ctx context.Context) {
 	switch {
 	case err != nil:
 		d.problem(what, err, "")
+	case known == 0 && there > 0:
+		d.problem(what, fmt.Errorf("%w: the index knows none of %d packs", ErrCorrupt, there), `"datafs fsck" takes them in`)
 	case known > there:
 		d.problem(what, fmt.Errorf("%w: packs that the index knows: %d, that are there: %d", ErrCorrupt, known, there), "")
 	case known < there:
-		d.warn(what, `"datafs fsck" says whether that matters: an interrupted write leaves some, and gc removes them`,
+		d.warn(what, `"datafs fsck" takes them in, and says whether versions need them; an interrupted write leaves some, and gc removes them`,
 			"packs that the index knows: %d, that are there: %d", known, there)
 	default:
 		d.ok(what, `they are whole and agree; "datafs fsck" checks the contents`)
@@ -131,6 +133,6 @@ func (d *doctor) packs(ctx context.Context) (known, there int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	files, err := fs.Glob(os.DirFS(d.Repo()), "packs/*/*")
+	files, err := d.store.Packs(ctx)
 	return len(list), len(files), err
 }

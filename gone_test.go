@@ -17,7 +17,7 @@ func TestContentWithoutAJournalIsDamageAndNoGarbage(t *testing.T) {
 	for _, name := range []string{"journal", "index.db"} {
 		noError(t, os.RemoveAll(filepath.Join(repo, name)))
 	}
-	if _, err := api.GC(t.Context(), false); !errors.Is(err, ErrCorrupt) {
+	if _, err := api.GC(t.Context(), noGrace(false)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("gc: got %v", err)
 	}
 	rep := must(api.Check(t.Context(), nil))(t)

@@ -67,6 +67,9 @@ func openOnly(t *testing.T, opts *Options) *API {
 	return api
 }
 
+// noGrace are the options of a GC that lets go at once.
+func noGrace(dry bool) *GCOptions { return &GCOptions{Dry: dry, Grace: new(time.Duration)} }
+
 func checkDeeply(t *testing.T, api *API) CheckReport {
 	t.Helper()
 	rep, err := api.Check(context.Background(), &CheckOptions{Full: true})

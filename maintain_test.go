@@ -64,7 +64,6 @@ func TestCheckFindsDamage(t *testing.T) {
 			noError(t, os.WriteFile(api.index.Path(), []byte(strings.Repeat("garbage ", 1000)), 0o600))
 		}, false, "index"},
 		{"an index that is empty", func(t *testing.T, api *API) { noError(t, os.Truncate(api.index.Path(), 0)) }, false, "index"},
-		{"an index without content", func(t *testing.T, api *API) { noError(t, api.index.DropSpace(t.Context(), "local")) }, false, "x version 0.0.1: "},
 		{"a journal that is cut off", func(t *testing.T, api *API) {
 			noError(t, os.Truncate(must(filepath.Glob(filepath.Join(api.Repo(), "journal/*")))(t)[0], 100))
 		}, false, "journal"},
@@ -95,9 +94,9 @@ func TestGCFreesWhatNobodyNeeds(t *testing.T) {
 	full := must(api.Stats(ctx))(t)
 	noError(t, api.Delete(ctx, "dropped"))
 
-	dry := must(api.GC(ctx, true))(t)
+	dry := must(api.GC(ctx, noGrace(true)))(t)
 	equal(t, "stored after a dry run", must(api.Stats(ctx))(t).Stored, full.Stored)
-	rep := must(api.GC(ctx, false))(t)
+	rep := must(api.GC(ctx, noGrace(false)))(t)
 	if rep.Freed < 1<<20-1<<17 || dry.Freed != rep.Freed {
 		t.Errorf("freed %d bytes (dry run: %d), want about 1 MiB", rep.Freed, dry.Freed)
 	}
@@ -107,16 +106,16 @@ func TestGCFreesWhatNobodyNeeds(t *testing.T) {
 	}
 	equal(t, "kept", text(t, kept, "") == keep, true)
 	equal(t, "in the other table", text(t, elsewhere, "") == shared, true)
-	equal(t, "a second run", must(api.GC(ctx, false))(t).Freed, int64(0))
+	equal(t, "a second run", must(api.GC(ctx, noGrace(false)))(t).Freed, int64(0))
 
 	noError(t, api.DeleteTable(ctx, "other"))
-	must(api.GC(ctx, false))(t)
+	must(api.GC(ctx, noGrace(false)))(t)
 	// A pack stays as it is while less than a quarter of it is dead.
 	if st := must(api.Stats(ctx))(t); st.Stored > 1<<20*4/3 {
 		t.Errorf("without the table: got %+v", st)
 	}
 	noError(t, api.Delete(ctx, "kept"))
-	must(api.GC(ctx, false))(t)
+	must(api.GC(ctx, noGrace(false)))(t)
 	equal(t, "at last", must(api.Stats(ctx))(t), Stats{})
 }
 
@@ -127,7 +126,7 @@ func TestGCFreesReplacedContents(t *testing.T) {
 		put(t, h, randomText(t, uint64(i), 1<<20))
 	}
 	want := text(t, h, "")
-	must(api.GC(t.Context(), false))(t)
+	must(api.GC(t.Context(), noGrace(false)))(t)
 	if st := must(api.Stats(t.Context()))(t); st.Stored > 1<<20+20_000 {
 		t.Errorf("got %+v, want 1 MiB stored", st)
 	}
@@ -158,7 +157,7 @@ func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
 		must(h.register(ctx, nv, first))(t)
 		noError(t, inside.Close())
 
-		must(api.GC(ctx, false))(t)
+		must(api.GC(ctx, noGrace(false)))(t)
 		for _, name := range slices.Sorted(maps.Keys(texts)) {
 			equal(t, name, text(t, must(api.Archive(ctx, name, nil))(t), "") == texts[name], true)
 		}

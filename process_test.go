@@ -60,7 +60,7 @@ func child(ctx context.Context, task string, args []string) error {
 	case "keep updating":
 		return untilInputEnds(func(i int) error { return updateOften(ctx, api, i) })
 	case "keep collecting":
-		return untilInputEnds(func(int) error { return second(api.GC(ctx, false)) })
+		return untilInputEnds(func(int) error { return second(api.GC(ctx, noGrace(false))) })
 	case "hold":
 		w, err := api.writer(ctx, "test")
 		if err != nil {

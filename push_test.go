@@ -105,7 +105,7 @@ func TestBothMakeTheSameVersion(t *testing.T) {
 	equal(t, "the other archive", fmt.Sprint(rep.Versions), "[{other 0.0.1}]")
 	equal(t, "the contested number", text(t, a, "0.0.2"), "Bob's")
 	equal(t, "one's own", text(t, a, "0.0.2~local"), "Alice's")
-	must(alice.GC(t.Context(), false))(t)
+	must(alice.GC(t.Context(), noGrace(false)))(t)
 	equal(t, "one's own, after gc", text(t, a, "0.0.2~local"), "Alice's")
 
 	rep = must(alice.Push(t.Context(), &PushOptions{Renumber: true}))(t)
@@ -250,7 +250,7 @@ func TestAnUpdateOfADirectoryThatIsNotHereIsWhole(t *testing.T) {
 	noError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("2"), 0o644))
 	must(h.Update(t.Context(), dir, nil))(t)
 	equal(t, "cached", must(h.IsCached(t.Context(), "0.0.2"))(t), true)
-	must(alice.GC(t.Context(), false))(t)
+	must(alice.GC(t.Context(), noGrace(false)))(t)
 	equal(t, "pushed", len(push(t, alice).Versions), 1)
 }
 
@@ -400,7 +400,7 @@ func TestAnUnversionedArchiveTravelsAsItIsNow(t *testing.T) {
 	h := must(alice.Create(t.Context(), "x", &CreateOptions{Unversioned: true}))(t)
 	put(t, h, "one")
 	put(t, h, "two")
-	must(alice.GC(t.Context(), false))(t)
+	must(alice.GC(t.Context(), noGrace(false)))(t)
 	push(t, alice)
 	pull(t, bob)
 	equal(t, "x", text(t, archive(t, bob, "x"), ""), "two")

@@ -123,5 +123,5 @@ func TestAPusherIsKilled(t *testing.T) {
 	must(alice.Push(t.Context(), &PushOptions{Renumber: true}))(t)
 	pull(t, reader)
 	equal(t, "versions", versions(t, archive(t, reader, "shared")), versions(t, archive(t, alice, "shared")))
-	must(alice.GC(t.Context(), false))(t) // what killed pushers left in tmp
+	must(alice.GC(t.Context(), noGrace(false)))(t) // what killed pushers left in tmp
 }

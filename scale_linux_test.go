@@ -86,7 +86,7 @@ func (m scale) make(t *testing.T) {
 	api := openOnly(t, m.options())
 	aside := must(api.tables(t.Context()))(t)
 	s := remote.NewSync(&remote.SyncOptions{
-		Local: api.bolt, Aside: aside, Index: api.index, Team: madeUpTeam{many: m}, Space: "team/" + api.Table(), Now: api.opts.Now,
+		Local: api.bolt, Aside: aside, Team: madeUpTeam{many: m}, Space: "team/" + api.Table(), Now: api.opts.Now,
 	})
 	rep := must(s.Pull(t.Context(), nil))(t)
 	equal(t, "archives", rep.NewArchives, m.n)

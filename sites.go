@@ -159,8 +159,9 @@ func (s *source) site(ctx context.Context) (*openSite, error) {
 // content returns the store as it is seen by readers of a version: what has
 // been pushed may have to be fetched.
 func (h *Archive) content(rec *refs.VersionRecord) *objects.Store {
+	s := h.api.store.Named(h.name + "==" + rec.Label())
 	if rec.Place == "" {
-		return h.api.store
+		return s
 	}
-	return h.api.store.From(&source{h: h, rec: rec})
+	return s.From(&source{h: h, rec: rec})
 }

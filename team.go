@@ -99,7 +99,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 	}
 	t := &team{}
 	opts := &remote.SyncOptions{
-		Local: a.bolt, Aside: aside, Index: a.index, Now: a.opts.Now, Warn: a.opts.Warn,
+		Local: a.bolt, Aside: aside, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
 	if authority == "" {
@@ -149,7 +149,7 @@ func (t *team) meet(ctx context.Context, how access) (id string, err error) {
 
 // tableOf opens one of the embedded tables.
 func (a *API) tableOf(name string) (*refs.Bolt, error) {
-	return refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name})
+	return refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name, Now: a.opts.Now})
 }
 
 // tables makes the table of what the team has, and the one of one's own versions
@@ -189,3 +189,6 @@ func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog,
 // notedProbe is noted of an authority that keeps the promise of exclusive
 // writes.
 const notedProbe = "exclusive"
+
+// journalDir is the directory of the repository's journal.
+func (a *API) journalDir() string { return filepath.Join(a.where.Repo, journalName) }

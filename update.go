@@ -120,7 +120,9 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	if err != nil {
 		return Result{}, err
 	}
-	res.New, res.Stored = w.Added()
+	if res.New, res.Stored = w.Added(); res.Stored > reserveSize {
+		h.api.keepReserve()
+	}
 	return res, nil
 }
 

@@ -73,7 +73,7 @@ func checkProgress(_ *cli.Context, mode string) error {
 func commands(s *session) []*cli.Command {
 	var all []*cli.Command
 	for _, group := range [][]*cli.Command{
-		writeCommands(s), readCommands(s), {deleteCommand(s)}, versionCommands(s), metadataCommands(s),
+		writeCommands(s), readCommands(s), {deleteCommand(s), undeleteCommand(s)}, versionCommands(s), metadataCommands(s),
 		findCommands(s), reproduceCommands(s), repoCommands(s), syncCommands(s), configCommands(s), adminCommands(s), {migrateCommand(s)}, {doctorCommand(s)},
 	} {
 		all = append(all, group...)

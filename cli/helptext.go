@@ -50,10 +50,17 @@ $ datafs files runs
            5 ... a.csv
            5 ... b.csv`,
 
-	"delete": `Asks first on a terminal, unless --yes is given. A new archive of that name starts anew. The space becomes free with the next gc.
+	"delete": `Asks first on a terminal, unless --yes is given. A new archive of that name starts anew. "datafs undelete" brings the old one back, until gc lets its content go.
 
 $ datafs delete project/runs/b.csv --yes
+hint: datafs undelete project/runs/b.csv brings it back until gc's grace ends (14 days)
 deleted archive <DataArchive local://project/runs/b.csv>`,
+
+	"undelete": `The archive is as it was: metadata, tags, history, and each version under its number; also when the deletion was pushed (the next push takes it back), or was a colleague's. A version whose content is gone is named, and left out. Where there is a new archive of that name, --as gives the old one another.
+
+$ datafs undelete project/runs/b.csv
+brought back archive <DataArchive local://project/runs/b.csv> with 1 version
+$ datafs delete project/runs/b.csv --yes --quiet`,
 
 	"versions": `The list can be read as a Python literal; with --json, as JSON.
 

@@ -127,6 +127,9 @@ func exitCode(err error) int {
 	return exitError
 }
 
+// repairHint is for damage in the repository.
+const repairHint = `run "datafs fsck" to see what is damaged, and "datafs fsck --repair" to make it good from other copies`
+
 // hintOf returns what to do about an error, "" where there is nothing to say.
 func hintOf(err error) string {
 	var usage *UsageError
@@ -140,9 +143,9 @@ func hintOf(err error) string {
 	case errors.As(err, &hinting):
 		return hinting.Hint()
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "the disk is full: free some space and run the command again"
+		return `the disk is full: free some space and run the command again; "datafs gc --grace 0" frees what was deleted`
 	case errors.Is(err, datafs.ErrCorrupt):
-		return `run "datafs fsck" to see what is damaged; "datafs fsck --rebuild-index" makes the index anew`
+		return repairHint
 	case errors.Is(err, datafs.ErrBusy):
 		return "try again later, or wait longer with --lock-timeout"
 	case errors.Is(err, remote.ErrNoStorage):

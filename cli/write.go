@@ -242,5 +242,6 @@ func (s *session) delete(c *cli.Context) error {
 	if err := a.Delete(c.Context); err != nil {
 		return err
 	}
+	s.sayUndelete(c, a.Name())
 	return s.say(c, map[string]string{"deleted": a.Name()}, "deleted archive %s", a)
 }

@@ -23,11 +23,12 @@ type Entry struct {
 // it is whole anywhere.
 const CodecDelta = 3
 
-// Loc is the place of a chunk. Where Found is false only ID is set.
+// Loc is the place of a chunk. Where Found is false only ID is set. Bad says that
+// MarkBad named the chunk and that it has no other place since.
 type Loc struct {
 	Entry
-	Pack  ID
-	Found bool
+	Pack       ID
+	Found, Bad bool
 }
 
 // Pack is a file of chunks. Size is in bytes.
@@ -83,8 +84,9 @@ func (sp *space) locateAll(ctx context.Context, ids []ID) (locs []Loc, err error
 }
 
 // AddPacks registers packs and their chunks. A chunk that has a place already
-// keeps it, unless it is a delta there and whole in the new pack; and a pack that is known already keeps its number, so that adding
-// again is harmless. Many packs are added in several transactions, each pack in
+// keeps it, unless it is a delta there and whole in the new pack, or is known to be
+// bad there. A pack that is known already keeps its number, so that adding again is
+// harmless. Many packs are added in several transactions, each pack in
 // one.
 func (db *DB) AddPacks(ctx context.Context, name string, packs ...Pack) error {
 	for len(packs) > 0 {

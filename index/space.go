@@ -17,6 +17,8 @@ import (
 //	.packs/   pack id -> pack number u32, size u64
 //	.numbers/ pack number (big-endian) -> pack id
 //	.spaces   space -> next pack number u32, chunks u64, records in .chunks/ u64, next run u32, chunks of each tier 3 x u64
+//	.bad/     chunk id -> nothing: its place is known to be bad
+//	.pending/ pack id -> nothing: no version is known to need the pack yet
 //
 // An older version knew no runs and only the first two counters; where there are
 // no more, all chunks are in .chunks/.
@@ -27,6 +29,8 @@ const (
 	chunksPrefix  = ".chunks/"
 	packsPrefix   = ".packs/"
 	numbersPrefix = ".numbers/"
+	badPrefix     = ".bad/"
+	pendingPrefix = ".pending/"
 	spacesBucket  = ".spaces"
 
 	chunkSize      = 22
@@ -40,7 +44,8 @@ type space struct {
 	tx                     *Tx
 	name                   string
 	chunks, packs, numbers *bucket
-	dir                    *bucket       // of runs
+	dir                    *bucket // of runs
+	bad, pending           *bucket
 	next                   uint32        // pack number
 	count                  uint64        // chunks that have a place
 	recent                 uint64        // records in chunks
@@ -55,7 +60,10 @@ func (tx *Tx) space(name string) (*space, error) {
 		return nil, fmt.Errorf("space name %.40q is not allowed", name)
 	}
 	sp := &space{tx: tx, name: name, ids: map[uint32]ID{}}
-	for prefix, b := range map[string]**bucket{chunksPrefix: &sp.chunks, tiersPrefix: &sp.dir, packsPrefix: &sp.packs, numbersPrefix: &sp.numbers} {
+	for prefix, b := range map[string]**bucket{
+		chunksPrefix: &sp.chunks, tiersPrefix: &sp.dir, packsPrefix: &sp.packs, numbersPrefix: &sp.numbers,
+		badPrefix: &sp.bad, pendingPrefix: &sp.pending,
+	} {
 		var err error
 		if *b, err = tx.bucket(prefix + name); err != nil {
 			return nil, err
@@ -193,7 +201,8 @@ func (sp *space) locate(id ID) (Loc, error) {
 	if err != nil || pack.IsZero() {
 		return Loc{Entry: Entry{ID: id}}, err
 	}
-	return Loc{Entry: decodeEntry(id, v), Pack: pack, Found: true}, nil
+	_, bad, err := sp.bad.get(id[:])
+	return Loc{Entry: decodeEntry(id, v), Pack: pack, Found: true, Bad: bad}, err
 }
 
 func decodeEntry(id ID, v []byte) Entry {
@@ -273,16 +282,28 @@ func (sp *space) place(e placed) error {
 		return err
 	}
 	if where != nowhere && binary.LittleEndian.Uint32(v) != noPack {
-		pack, err := sp.pack(binary.LittleEndian.Uint32(v))
-		whole := v[chunkSize-2] == CodecDelta && e.Codec != CodecDelta
-		if err != nil || (!pack.IsZero() && !whole) {
+		keep, err := sp.keeps(v, e)
+		if err != nil || keep {
 			return err
 		}
 		sp.count--
 	}
 	sp.put(e.ID, encodeEntry(e.pack, e.Entry), where)
 	sp.count++
-	return nil
+	return sp.bad.delete(e.ID[:])
+}
+
+// keeps reports whether a chunk keeps its place, whose record is v, rather than
+// taking that of e: unless its pack is forgotten, it is a delta there and whole
+// in e, or it is known to be bad and e is another place.
+func (sp *space) keeps(v []byte, e placed) (bool, error) {
+	number := binary.LittleEndian.Uint32(v)
+	pack, err := sp.pack(number)
+	if err != nil || pack.IsZero() || v[chunkSize-2] == CodecDelta && e.Codec != CodecDelta {
+		return false, err
+	}
+	_, bad, err := sp.bad.get(e.ID[:])
+	return !bad || number == e.pack, err
 }
 
 func (sp *space) remove(pack ID, entries []Entry) error {
@@ -304,12 +325,15 @@ func (sp *space) remove(pack ID, entries []Entry) error {
 		}
 	}
 	sp.ids[n] = ID{}
-	return errors.Join(sp.packs.delete(pack[:]), sp.numbers.delete(number(n)))
+	return errors.Join(sp.packs.delete(pack[:]), sp.numbers.delete(number(n)), sp.pending.delete(pack[:]))
 }
 
 // erase removes a chunk that was found.
 func (sp *space) erase(id ID, where found) error {
 	sp.count--
+	if err := sp.bad.delete(id[:]); err != nil {
+		return err
+	}
 	if len(sp.finders) > 0 { // an older record may lie below
 		sp.put(id, encodeEntry(noPack, Entry{}), where)
 		return nil
@@ -331,7 +355,7 @@ func (sp *space) drop() error {
 			}
 		}
 	}
-	for _, b := range []*bucket{sp.chunks, sp.dir, sp.packs, sp.numbers} {
+	for _, b := range []*bucket{sp.chunks, sp.dir, sp.packs, sp.numbers, sp.bad, sp.pending} {
 		b.drop()
 	}
 	counters, err := sp.tx.bucket(spacesBucket)

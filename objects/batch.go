@@ -16,7 +16,7 @@ const (
 type newChunk struct {
 	off, len      int // in the block
 	id            ID
-	known         bool   // it is in the store already
+	known, bad    bool   // it is in the store already; where it lies, it is known to be bad
 	stored        []byte // else its stored form
 	codec, filter uint8
 }
@@ -99,7 +99,13 @@ func (w *Writer) compress() error {
 		}
 		for i := range b.chunks {
 			c := &b.chunks[i]
-			c.known = locs[i].Found || w.packer.has(c.id)
+			if c.known = locs[i].Found; c.known {
+				if c.bad, err = w.isBad(&locs[i]); err != nil {
+					return err
+				}
+				c.known = !c.bad
+			}
+			c.known = c.known || w.packer.has(c.id)
 			if !c.known && !slices.Contains(ids[:i], c.id) && !near.encode(b, i, locs) {
 				w.encode(enc, b, c)
 			}

@@ -5,91 +5,249 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
-	"os"
-	"path/filepath"
+	"syscall"
 
 	"github.com/datafs/datafs/index"
 )
 
-// Problem is something that Check found.
+// Problem is something that a check found. It names no version: see Damage.
 type Problem struct {
 	What string // what is wrong with what, for people
 	Err  error  // wraps ErrCorrupt, or an error of the file system
 }
 
-// CheckReport counts what Check looked at.
+// CheckOptions say what CheckPacks looks at.
+type CheckOptions struct {
+	Full  bool            // read and verify the bytes of each chunk, too
+	Read  func(Pack) bool // with Full: the packs whose chunks are read; nil: all
+	Found func(Problem)   // told of everything that is wrong with a pack as a whole
+	Stray func(string)    // told of each file below the repository's packs that is none of ours; may be nil
+}
+
+// Pack is a pack on disk.
+type Pack struct {
+	ID   ID
+	Size int64 // bytes
+}
+
+// CheckReport counts what CheckPacks looked at.
 type CheckReport struct {
 	Packs, Chunks int64
-	Bytes         int64 // stored bytes read
-	Leftover      int64 // packs that a killed writer left and no index knows; gc takes care of them
+	Bytes         int64 // of packs
+	TakenIn       int64 // packs that the index did not know, and does now
+	Verified      []ID  // packs whose chunks were all read and are sound
 }
 
-// CheckPacks checks every pack: its table, that the index knows it, and, with
-// full, the bytes of each chunk. found is called for each problem.
-func (s *Store) CheckPacks(ctx context.Context, full bool, found func(Problem)) (CheckReport, error) {
-	var rep CheckReport
-	known, err := s.knownPacks(ctx)
-	if err != nil {
-		return rep, err
+// Damage is what is known to be damaged in a repository. It may be used by one
+// goroutine at a time.
+type Damage struct {
+	chunks map[ID]error
+	packs  map[ID]error // that are missing
+	short  map[ID]int64 // that are shorter than the index says, and their sizes
+}
+
+// Len returns how many chunks and packs are known to be damaged.
+func (d *Damage) Len() int {
+	if d == nil {
+		return 0
 	}
-	for id, err := range s.packIDs() {
+	return len(d.chunks) + len(d.packs) + len(d.short)
+}
+
+// lost returns what is known to be wrong with a chunk, wherever it lies.
+func (d *Damage) lost(id ID) error {
+	if d == nil {
+		return nil
+	}
+	return d.chunks[id]
+}
+
+// of returns what is wrong with a chunk that was found, nil if nothing is known.
+func (d *Damage) of(loc *index.Loc) error {
+	if d == nil {
+		return nil
+	}
+	if err := d.lost(loc.ID); err != nil {
+		return err
+	}
+	err := d.packs[loc.Pack]
+	if size, short := d.short[loc.Pack]; short && int64(loc.Offset)+int64(loc.Stored) > size {
+		err = fmt.Errorf("%w: pack %s is cut short before chunk %s", ErrCorrupt, loc.Pack, loc.ID)
+	}
+	if err != nil {
+		d.chunks[loc.ID] = err
+	}
+	return err
+}
+
+// CheckPacks takes in the packs that the index does not know, and then checks every
+// pack: its table, that the index knows it, and, where the options say so, the bytes
+// of each chunk. It returns the damage that it found, and what was known before. The
+// caller keeps gc away with Pin.
+func (s *Store) CheckPacks(ctx context.Context, opts *CheckOptions) (CheckReport, *Damage, error) {
+	c := &check{s: s, opts: opts, damage: &Damage{map[ID]error{}, map[ID]error{}, map[ID]int64{}}}
+	err := c.run(ctx)
+	return c.rep, c.damage, err
+}
+
+// check is one CheckPacks under way.
+type check struct {
+	s      *Store
+	opts   *CheckOptions
+	rep    CheckReport
+	damage *Damage
+}
+
+func (c *check) run(ctx context.Context) error {
+	n, err := c.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below
+	if err != nil && !readOnly(err) {
+		return err
+	}
+	c.rep.TakenIn = int64(n)
+	known, err := c.s.index.Packs(ctx, localSpace)
+	if err != nil {
+		return err
+	}
+	sizes := map[ID]int64{}
+	for _, p := range known {
+		sizes[p.ID] = p.Size
+	}
+	for id, err := range c.s.packFiles(c.opts.Stray) {
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
-			return rep, err
+			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return rep, err
+		size, isKnown := sizes[id]
+		delete(sizes, id)
+		if err := c.pack(ctx, id, size, isKnown); err != nil {
+			return err
 		}
-		s.checkPack(ctx, id, known[id], full, &rep, found)
-		delete(known, id)
 	}
-	for id := range known {
-		err := fmt.Errorf("%w: pack %s is missing", ErrCorrupt, id)
-		found(Problem{What: err.Error(), Err: err})
+	for id := range sizes {
+		err := fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing)
+		c.damage.packs[id] = err
+		c.found(err)
 	}
-	return rep, nil
+	return c.bad(ctx)
 }
 
-// knownPacks returns the packs that the index knows.
-func (s *Store) knownPacks(ctx context.Context) (map[ID]bool, error) {
-	packs, err := s.index.Packs(ctx, localSpace)
-	known := make(map[ID]bool, len(packs))
-	for _, p := range packs {
-		known[p.ID] = true
-	}
-	return known, err
-}
+func (c *check) found(err error) { c.opts.Found(Problem{What: err.Error(), Err: err}) }
 
-func (s *Store) checkPack(ctx context.Context, id ID, known, full bool, rep *CheckReport, found func(Problem)) {
-	rep.Packs++
-	size, entries, err := s.packTable(id)
+// bad adds the chunks that reads have found bad.
+func (c *check) bad(ctx context.Context) error {
+	ids, err := c.s.index.Bad(ctx, localSpace)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	locs, err := c.s.index.Locate(ctx, localSpace, ids)
 	if err != nil {
-		found(Problem{What: err.Error(), Err: err})
-		return
+		return err
 	}
-	rep.Chunks += int64(len(entries))
-	rep.Bytes += size
-	if !known {
-		rep.Leftover++
-	} else if err := s.checkLocations(ctx, id, entries); err != nil {
-		found(Problem{What: err.Error(), Err: err})
-	}
-	if !full {
-		if known {
-			s.checkBases(ctx, id, entries, found)
+	f := fetcher{s: c.s, still: true}
+	var sound []ID
+	for i := range locs {
+		switch _, err := f.fetch(ctx, nil, &locs[i]); {
+		case err == nil:
+			sound = append(sound, ids[i])
+		case !errors.Is(err, errGone): // a pack that is missing is named as a whole
+			c.damage.chunks[ids[i]] = err
 		}
-		return
 	}
-	f := fetcher{s: s}
+	if err := c.s.index.ClearBad(ctx, localSpace, sound...); err != nil && !readOnly(err) {
+		return err
+	}
+	return nil
+}
+
+func (c *check) pack(ctx context.Context, id ID, knownSize int64, known bool) error {
+	c.rep.Packs++
+	size, entries, err := c.s.packTable(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // fsck runs beside itself
+	}
+	if err != nil {
+		c.found(err)
+		if size < knownSize {
+			c.damage.short[id] = size
+		}
+		return nil
+	}
+	c.rep.Chunks += int64(len(entries))
+	c.rep.Bytes += size
+	if known {
+		if err := c.s.checkLocations(ctx, id, entries); err != nil {
+			c.found(err)
+		}
+	}
+	if !c.opts.Full || c.opts.Read != nil && !c.opts.Read(Pack{id, size}) {
+		return c.bases(ctx, id, entries)
+	}
+	sound, err := c.read(ctx, id, entries)
+	if sound {
+		c.rep.Verified = append(c.rep.Verified, id)
+	}
+	return err
+}
+
+// read verifies the chunks of a pack.
+func (c *check) read(ctx context.Context, id ID, entries []index.Entry) (sound bool, err error) {
+	f := fetcher{s: c.s, still: true}
+	sound = true
 	var buf []byte
 	for _, e := range entries {
 		if ctx.Err() != nil {
-			return
+			return false, ctx.Err()
 		}
-		if buf, err = f.fetch(ctx, buf[:0], &index.Loc{Entry: e, Pack: id, Found: true}); err != nil {
-			found(Problem{What: err.Error(), Err: err})
+		loc := index.Loc{Entry: e, Pack: id, Found: true}
+		if buf, err = f.fetch(ctx, buf[:0], &loc); err == nil {
+			continue
+		}
+		sound = false
+		if err := c.chunk(ctx, &loc, err); err != nil {
+			return false, err
 		}
 	}
+	return sound, nil
+}
+
+// chunk notes a bad chunk, if it is the copy that is read; else nobody needs it.
+func (c *check) chunk(ctx context.Context, loc *index.Loc, why error) error {
+	locs, err := c.s.index.Locate(ctx, localSpace, []ID{loc.ID})
+	if err != nil {
+		return err
+	}
+	if locs[0].Found && locs[0].Pack != loc.Pack {
+		return nil
+	}
+	c.damage.chunks[loc.ID] = why
+	if err := c.s.index.MarkBad(ctx, localSpace, loc.ID); err != nil && !readOnly(err) {
+		return err
+	}
+	return nil
+}
+
+// bases checks that the bases of a pack's deltas are there, and whole.
+func (c *check) bases(ctx context.Context, id ID, entries []index.Entry) error {
+	var deltas []index.Loc
+	for _, e := range entries {
+		if e.Codec == codecDelta {
+			deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
+		}
+	}
+	return c.s.eachBase(ctx, deltas, func(delta, _ *index.Loc, err error) error {
+		if err != nil {
+			c.damage.chunks[delta.ID] = err
+		}
+		return nil
+	})
+}
+
+// readOnly reports whether an error says that the index cannot be written by this
+// user.
+func readOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 // checkLocations checks that the index knows all chunks of a pack, there or in
@@ -109,237 +267,4 @@ func (s *Store) checkLocations(ctx context.Context, id ID, entries []index.Entry
 		}
 	}
 	return nil
-}
-
-// checkBases checks that the bases of a pack's deltas are there, and whole.
-func (s *Store) checkBases(ctx context.Context, id ID, entries []index.Entry, found func(Problem)) {
-	var deltas []index.Loc
-	for _, e := range entries {
-		if e.Codec == codecDelta {
-			deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
-		}
-	}
-	err := s.eachBase(ctx, deltas, func(_, _ *index.Loc, err error) error {
-		if err != nil {
-			found(Problem{What: err.Error(), Err: err})
-		}
-		return nil
-	})
-	if err != nil {
-		found(Problem{What: err.Error(), Err: err})
-	}
-}
-
-// CheckTree checks that a tree is whole: its nodes can be read and the index
-// knows all its chunks. Chunks in done are not looked up again. That the index
-// knows a delta is enough: it does so only when it knows the bases, and gc lets
-// no base go before the deltas from it.
-func (s *Store) CheckTree(ctx context.Context, id ID, done *Marks) error {
-	return done.mark(ctx, s, id, marking{look: true})
-}
-
-// CheckPart is CheckTree for a tree that is at an authority: what is not here
-// is no error, what is here and damaged is.
-func (s *Store) CheckPart(ctx context.Context, id ID, done *Marks) error {
-	return done.mark(ctx, s, id, marking{look: true, part: true})
-}
-
-// Marks remembers what trees reach. The zero value is empty.
-type Marks struct {
-	set  idSet
-	done map[ID]bool // nodes, all below which is in set: a file may have a node's bytes, and so its id
-}
-
-// Mark adds all that a tree reaches.
-func (m *Marks) Mark(ctx context.Context, s *Store, tree ID) error {
-	return m.mark(ctx, s, tree, marking{})
-}
-
-// MarkPart is Mark for a tree that is at an authority: of what is not here,
-// what lies below is not marked.
-func (m *Marks) MarkPart(ctx context.Context, s *Store, tree ID) error {
-	return m.mark(ctx, s, tree, marking{part: true})
-}
-
-// marking says how a tree is gone through.
-type marking struct {
-	look bool // look chunks up
-	part bool // what is not here is no error
-}
-
-// skips says whether an error only means that something is not here, and that
-// this is no error.
-func (how marking) skips(err error) bool { return how.part && errors.Is(err, errAbsent) }
-
-// Len returns the number of chunks and nodes marked.
-func (m *Marks) Len() int { return m.set.len() }
-
-// Has says whether a chunk or node is marked. Of 2^32 marked ones, one that is
-// not may count as marked too: see idSet.
-func (m *Marks) Has(id ID) bool { return m.set.has(id) }
-
-func (m *Marks) mark(ctx context.Context, s *Store, id ID, how marking) error {
-	if m.done[id] {
-		return nil
-	}
-	t, err := s.Tree(ctx, id)
-	if how.skips(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := m.listing(ctx, s, t.root, how); err != nil {
-		return fmt.Errorf("tree %s: %w", id, err)
-	}
-	m.finish(id)
-	return nil
-}
-
-func (m *Marks) finish(node ID) {
-	m.set.add(node)
-	if m.done == nil {
-		m.done = map[ID]bool{}
-	}
-	m.done[node] = true
-}
-
-func (m *Marks) listing(ctx context.Context, s *Store, n *node, how marking) error {
-	for i := range n.entries {
-		if err := m.file(ctx, s, &n.entries[i], how); err != nil {
-			return err
-		}
-	}
-	for _, c := range n.children {
-		if m.done[c.id] {
-			continue
-		}
-		below, err := s.listingBelow(ctx, n, c)
-		if how.skips(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := m.listing(ctx, s, below, how); err != nil {
-			return err
-		}
-		m.finish(c.id)
-	}
-	return nil
-}
-
-func (m *Marks) file(ctx context.Context, s *Store, e *Entry, how marking) error {
-	if !e.Kind.IsFile() {
-		return nil
-	}
-	if e.level == 0 {
-		return m.leaves(ctx, s, e.inline, how)
-	}
-	return m.content(ctx, s, ref{e.root, e.Size}, int(e.level), how)
-}
-
-func (m *Marks) content(ctx context.Context, s *Store, r ref, level int, how marking) error {
-	if m.done[r.id] {
-		return nil
-	}
-	n, err := s.contentBelow(ctx, r, level)
-	if how.skips(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if level == 1 {
-		err = m.leaves(ctx, s, n.refs, how)
-	}
-	for i := 0; level > 1 && i < len(n.refs) && err == nil; i++ {
-		err = m.content(ctx, s, n.refs[i], level-1, how)
-	}
-	if err == nil {
-		m.finish(r.id)
-	}
-	return err
-}
-
-func (m *Marks) leaves(ctx context.Context, s *Store, refs []ref, how marking) error {
-	var fresh []refAt
-	for _, r := range refs {
-		if m.set.add(r.id) {
-			fresh = append(fresh, refAt{ref: r})
-		}
-	}
-	if !how.look {
-		return nil
-	}
-	_, err := s.lookUp(ctx, fresh, nil)
-	if how.skips(err) {
-		return nil
-	}
-	return err
-}
-
-// packIDs lists the packs that are on disk.
-func (s *Store) packIDs() iter.Seq2[ID, error] {
-	return func(yield func(ID, error) bool) {
-		root := filepath.Join(s.dir, "packs")
-		subs, err := os.ReadDir(root)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root)
-		}
-		if err != nil {
-			yield(ID{}, err)
-			return
-		}
-		for _, sub := range subs {
-			files, err := os.ReadDir(filepath.Join(root, sub.Name()))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				yield(ID{}, err)
-				return
-			}
-			for _, f := range files {
-				if id, err := ParseID(f.Name()); err == nil && !yield(id, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// Rebuild fills the index, from which the local space has been dropped or lost,
-// with the tables of all packs. Packs that cannot be read are found and left
-// out.
-func (s *Store) Rebuild(ctx context.Context, found func(Problem)) error {
-	lock, err := s.lock(ctx, false) // gc must not remove a pack that is being registered
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	if err := s.index.DropSpace(ctx, localSpace); err != nil {
-		return err
-	}
-	var batch []index.Pack
-	n := 0
-	flush := func() error {
-		err := s.index.AddPacks(ctx, localSpace, batch...)
-		batch, n = nil, 0
-		return err
-	}
-	for id, err := range s.packIDs() {
-		if err != nil {
-			return err
-		}
-		size, entries, err := s.packTable(id)
-		if err != nil {
-			found(Problem{What: err.Error(), Err: err})
-			continue
-		}
-		batch = append(batch, index.Pack{ID: id, Size: size, Entries: entries})
-		if n += len(entries) + 1; n > maxPackEntries {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }

@@ -114,6 +114,12 @@ func (f *fetcher) base(ctx context.Context, id ID, loc *index.Loc) ([]byte, erro
 	b := d.slot(int(loc.Raw))
 	b.id = ID{}
 	raw, err := f.moved(ctx, b.raw[:0], loc, f.fetchBase)
+	if d.careful && !f.still && mayHeal(err) {
+		var good index.Loc
+		if good, err = f.s.healHere(ctx, *loc, err); err == nil {
+			raw, err = f.moved(ctx, b.raw[:0], &good, f.fetchBase)
+		}
+	}
 	if err != nil {
 		return nil, badlyBased(id, err)
 	}
@@ -126,12 +132,17 @@ func (f *fetcher) base(ctx context.Context, id ID, loc *index.Loc) ([]byte, erro
 func badlyBased(id ID, err error) error {
 	switch {
 	case errors.Is(err, errAbsent):
-		return fmt.Errorf("it is stored as the difference from chunk %s, which is not in the repository", id)
+		return baseError{fmt.Errorf("it is stored as the difference from chunk %s, which is not in the repository", id)}
 	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("it is stored as the difference from chunk %s: %w", id, err)
+		return baseError{fmt.Errorf("it is stored as the difference from chunk %s: %w", id, err)}
 	}
 	return notDamage{err}
 }
+
+// baseError is an error of a delta whose base is damaged, or not here.
+type baseError struct{ error }
+
+func (e baseError) Unwrap() error { return e.error }
 
 // slot returns where the next base may be kept.
 func (d *deltaReader) slot(size int) *cachedBase {
@@ -147,7 +158,7 @@ func (f *fetcher) fetchBase(ctx context.Context, dst []byte, loc *index.Loc) ([]
 		return f.verified(ctx, dst, loc, f.readBase)
 	}
 	out, err := f.readBase(ctx, dst, loc)
-	if err != nil && !errors.Is(err, errGone) {
+	if err != nil && !errors.Is(err, errGone) && !unreadable(err) {
 		err = fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, err)
 	}
 	return out, err

@@ -167,7 +167,7 @@ func TestGCKeepsBasesAsLongAsTheirDifferences(t *testing.T) {
 	c := changed(b, 7, 300_000)
 	first, second := takeBytes(t, s, b).Tree, takeBytes(t, s, c).Tree
 	other := takeBytes(t, s, random(5, 400_000)).Tree
-	dry, err := s.GC(t.Context(), true, marks(s, second, other))
+	dry, err := gcNow(s, t.Context(), true, marks(s, second, other))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestTwoChunksThatAreBasesOfEachOther(t *testing.T) {
 			}
 			switch name {
 			case "rebuilt":
-				if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+				if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 					t.Fatal(err)
 				}
 			case "adopted":
@@ -283,7 +283,7 @@ func TestTwoChunksThatAreBasesOfEachOther(t *testing.T) {
 				register(t, s, packs[1], plain)
 			}
 			for range 3 {
-				_, err := s.GC(t.Context(), false, func(m *Marks) error {
+				_, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 					m.set.add(Hash(x))
 					m.set.add(Hash(y))
 					return nil
@@ -306,7 +306,7 @@ func TestALostIndexMakesNoDifferenceWithoutABase(t *testing.T) {
 	putPack(t, s, wholeItem(y))
 	putPack(t, s, deltaItem(t, z, y))
 	register(t, s, putPack(t, s, wholeItem(x), deltaItem(t, y, x)))
-	_, err := s.GC(t.Context(), false, func(m *Marks) error {
+	_, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 		m.set.add(Hash(z))
 		return nil
 	})
@@ -348,10 +348,7 @@ func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
 			}
 		}
 		for _, full := range []bool{false, true} {
-			var problems []string
-			if _, err := s.CheckPacks(t.Context(), full, func(p Problem) { problems = append(problems, p.What) }); err != nil {
-				t.Error(err)
-			}
+			_, problems := checkPacks(t, s, full)
 			if all := strings.Join(problems, "\n"); !strings.Contains(all, Hash(c.of).String()) && (full || !strings.HasPrefix(name, "more")) {
 				t.Errorf("%s, full %v: fsck found %q", name, full, all)
 			}
@@ -373,10 +370,7 @@ func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
 	}
 	pack[len(packHeader)+70_000] ^= 1
 	overwrite(t, path, pack)
-	var problems []string
-	if _, err := s.CheckPacks(t.Context(), true, func(p Problem) { problems = append(problems, p.What) }); err != nil {
-		t.Fatal(err)
-	}
+	_, problems := checkPacks(t, s, true)
 	for _, raw := range [][]byte{y, z} {
 		want := fmt.Sprintf("chunk %s: it is stored as the difference from chunk %s: %v: pack %s: chunk %s: the bytes do not match", Hash(raw), Hash(x), ErrCorrupt, whole.ID, Hash(x))
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, want) }) {
@@ -405,7 +399,7 @@ func TestAFlippedBitInADifferenceIsFoundOrHarmless(t *testing.T) {
 		if !errors.Is(err, ErrCorrupt) && !bytes.Equal(got, y) {
 			t.Errorf("byte %d: %d bytes, %v", at, len(got), err)
 		}
-		_, err = s.GC(t.Context(), false, func(m *Marks) error {
+		_, err = gcNow(s, t.Context(), false, func(m *Marks) error {
 			m.set.add(Hash(y))
 			return nil
 		})
@@ -432,7 +426,7 @@ func TestAWrongPlaceOfABaseIsMadeGood(t *testing.T) {
 	}
 	register(t, s, wrong)
 	wantChunks(t, s, y)
-	if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+	if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -456,7 +450,7 @@ func TestWritersAndReadersOfDifferencesGoOnWhileGCMovesBases(t *testing.T) {
 			if i%2 == 0 {
 				live = append(live, keep)
 			}
-			if _, err := s.GC(context.Background(), false, marks(s, live...)); err != nil {
+			if _, err := gcNow(s, context.Background(), false, marks(s, live...)); err != nil {
 				t.Error(err)
 				return
 			}

@@ -19,7 +19,7 @@ func twice(t *testing.T, s *Store) (first, second Result) {
 
 func gcWith(t *testing.T, s *Store, trees ...ID) GCReport {
 	t.Helper()
-	rep, err := s.GC(t.Context(), false, func(m *Marks) error {
+	rep, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 		for _, id := range trees {
 			if err := m.Mark(t.Context(), s, id); err != nil {
 				return err
@@ -39,7 +39,7 @@ func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
 		first, second := twice(t, s)
 		live := []ID{second.Tree}
 		if rebuilt {
-			if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+			if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 				t.Fatal(err)
 			}
 			live = append(live, first.Tree)
@@ -53,15 +53,16 @@ func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
 	}
 }
 
-func TestAPackThatNoIndexKnowsIsLeftoverAndGoesWithGC(t *testing.T) {
+func TestAPackThatNoIndexKnowsIsTakenInAndGoesWithGC(t *testing.T) {
 	s := newStore(t)
 	_, second := twice(t, s)
-	rep, err := s.CheckPacks(t.Context(), true, func(p Problem) { t.Error(p.What) })
-	if err != nil || rep.Leftover != 1 {
-		t.Errorf("got %d leftover, %v", rep.Leftover, err)
+	rep, problems := checkPacks(t, s, true)
+	if rep.TakenIn != 1 || len(problems) > 0 {
+		t.Errorf("got %+v, %q", rep, problems)
 	}
 	gcWith(t, s, second.Tree)
-	if rep, err = s.CheckPacks(t.Context(), true, func(p Problem) { t.Error(p.What) }); err != nil || rep.Leftover != 0 {
-		t.Errorf("after gc: got %d leftover, %v", rep.Leftover, err)
+	if n := len(packPaths(t, s)); n != 1 {
+		t.Errorf("after gc: %d packs", n)
 	}
+	checkFile(t, s, second.Tree, slices.Concat(random(1, 1<<20), random(2, 1<<20)))
 }

@@ -44,7 +44,7 @@ func (t *Tree) Extract(ctx context.Context, dir string, opts *ExtractOptions) er
 	}
 	g.Go(func() error { return x.distribute(gctx) })
 	if err := g.Wait(); err != nil {
-		return err
+		return t.s.named("", err)
 	}
 	return x.linkAll(ctx)
 }

@@ -114,7 +114,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		m, err := f.readSome(p[n:], off+int64(n))
 		n += m
 		if err != nil {
-			return n, err
+			return n, f.s.named(f.e.Path, err)
 		}
 	}
 	f.end = off + int64(n)
@@ -230,7 +230,7 @@ func (s *Store) lookUp(ctx context.Context, refs []refAt, more func([]index.Loc)
 	locs, err := s.locateWith(ctx, ids, more)
 	for i := range locs {
 		if int64(locs[i].Raw) != refs[i].len {
-			return nil, fmt.Errorf("%w: chunk %s has %d bytes, the tree says %d", ErrCorrupt, refs[i].id, locs[i].Raw, refs[i].len)
+			return nil, wrongLength(refs[i].ref, &locs[i])
 		}
 	}
 	return locs, err
@@ -248,5 +248,5 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	}
 	n, err := f.s.stream(f.ctx, &f.e, f.off, w)
 	f.off += n
-	return n, err
+	return n, f.s.named(f.e.Path, err)
 }

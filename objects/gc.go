@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"syscall"
+	"time"
 
 	"github.com/datafs/datafs/index"
 )
@@ -16,34 +19,54 @@ import (
 // and there are others to gather with it.
 const smallPack = targetPackSize / 4
 
-// GCReport says what GC did, or would do.
+// GCOptions say what GC may let go.
+type GCOptions struct {
+	Dry   bool
+	Grace time.Duration // content of which nothing is known stays for so long after it was written
+	Now   time.Time
+
+	// Live marks all trees that there are. The next two may be nil: Waiting marks
+	// those that were deleted and stay for now, Dead those that need not stay.
+	Live, Waiting, Dead func(*Marks) error
+}
+
+// GCReport says what GC did, or would do. Sizes are in stored bytes.
 type GCReport struct {
 	Packs, Removed, Rewritten int64
 	Live                      int64 // chunks and nodes kept
-	Freed                     int64 // bytes
+	Freed                     int64
+
+	Waiting int64     // of deleted and of unknown content that stays until its time has come
+	Until   time.Time // when that of the unknown content has come; zero: there is none
+	Unsure  int64     // of content that may belong to versions of which parts are not here
+	NoRoom  bool      // the disk is full, and packs that hold some garbage stay as they are
 }
 
 // GC removes the packs and chunks that no tree reaches and gathers small packs
-// in large ones, copying stored bytes. It takes the store for itself: roots is
-// called, to mark all trees that there are, when no writer is under way.
-// Readers go on; what they read moves under them and is found again.
-func (s *Store) GC(ctx context.Context, dry bool, roots func(*Marks) error) (rep GCReport, err error) {
+// in large ones, copying stored bytes. It takes the store for itself: the options'
+// functions are called, to mark trees, when no writer is under way. Readers go on;
+// what they read moves under them and is found again.
+//
+// First it takes in the packs that the index does not know; one that cannot be read
+// may hold what is needed, and is an error. What no tree reaches goes at once if it
+// is known to be garbage: what dead trees reach, or what a writer left that did not
+// come to its end. Of the rest nothing is known. It stays for the grace period, and
+// for as long as trees have parts that are not here, which may need it.
+func (s *Store) GC(ctx context.Context, opts *GCOptions) (rep GCReport, err error) {
 	lock, err := s.lock(ctx, true)
 	if err != nil {
 		return rep, err
 	}
 	defer lock.Unlock()
-	if !dry {
+	if !opts.Dry {
 		if err := s.cleanTemp(); err != nil {
 			return rep, err
 		}
 	}
-	var live Marks
-	if err := roots(&live); err != nil {
+	c := &collector{s: s, dry: opts.Dry, opts: opts, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10)}
+	if err := c.mark(ctx); err != nil {
 		return rep, err
 	}
-	rep.Live = int64(live.Len())
-	c := &collector{s: s, dry: dry, live: &live.set, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10)}
 	if err := c.run(ctx); err != nil {
 		c.abort()
 		return rep, err
@@ -54,7 +77,8 @@ func (s *Store) GC(ctx context.Context, dry bool, roots func(*Marks) error) (rep
 type collector struct {
 	s    *Store
 	dry  bool
-	live *idSet
+	opts *GCOptions
+	live *idSet // what stays
 	held *idSet // bases of the deltas that there are
 	rep  *GCReport
 	buf  *bufio.Writer
@@ -72,11 +96,6 @@ type collector struct {
 // gathered that are left; whenever a run is broken off, each delta that there is
 // has its bases.
 func (c *collector) run(ctx context.Context) error {
-	if !c.dry {
-		if err := c.s.adopt(ctx); err != nil {
-			return err
-		}
-	}
 	dead, err := c.hold(ctx)
 	if err != nil {
 		return err
@@ -95,28 +114,57 @@ func (c *collector) run(ctx context.Context) error {
 	return c.round(ctx, nil)
 }
 
-// round decides about all packs, or those that are in only.
+// round decides about all packs, or those that are in only. Packs of which nothing
+// stays go first: that needs no room on the disk, and makes some.
 func (c *collector) round(ctx context.Context, only map[ID]bool) error {
 	c.there = map[ID]bool{}
 	packs, small, err := c.survey()
 	if err != nil {
 		return err
 	}
+	var rewrite []ID
 	for _, id := range packs {
 		if only != nil && !only[id] || c.dry && c.gone[id] {
 			continue
 		}
-		if c.step != nil {
-			c.step()
-		}
-		if err := ctx.Err(); err != nil {
+		if err := c.next(ctx); err != nil {
 			return err
 		}
-		if err := c.pack(ctx, id, small > 1); err != nil {
+		worth, err := c.pack(ctx, id, small > 1)
+		if err != nil {
 			return err
+		}
+		if worth {
+			rewrite = append(rewrite, id)
 		}
 	}
-	return c.flush(ctx)
+	for _, id := range rewrite {
+		if err := c.next(ctx); err != nil {
+			return err
+		}
+		if err := c.rewrite(ctx, id); err != nil {
+			return c.full(err)
+		}
+	}
+	return c.full(c.flush(ctx))
+}
+
+// next comes before each pack.
+func (c *collector) next(ctx context.Context) error {
+	if c.step != nil {
+		c.step()
+	}
+	return ctx.Err()
+}
+
+// full makes no error of a full disk: what could be freed is freed.
+func (c *collector) full(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	c.abort()
+	c.out, c.old, c.rep.NoRoom = nil, nil, true
+	return nil
 }
 
 // survey lists the packs that there are before any are made, and counts the
@@ -134,28 +182,23 @@ func (c *collector) survey() (packs []ID, small int, err error) {
 	return packs, small, nil
 }
 
-// pack decides about one pack.
-func (c *collector) pack(ctx context.Context, id ID, gather bool) error {
+// pack removes a pack of which nothing stays, and reports whether another one is
+// worth rewriting.
+func (c *collector) pack(ctx context.Context, id ID, gather bool) (rewrite bool, err error) {
 	size, entries, err := c.s.packTable(id)
 	if err != nil {
-		return err // a broken pack may hold what is needed: fsck first
+		return false, err // a broken pack may hold what is needed: fsck first
 	}
 	keep, garbage, holding, err := c.sort(ctx, id, entries)
 	if err != nil {
-		return err
+		return false, err
 	}
-	pack := index.Pack{ID: id, Size: size, Entries: entries}
-	switch {
-	case len(keep) == 0:
+	if len(keep) == 0 {
 		c.rep.Removed++
 		c.rep.Freed += size
-		return c.replace(ctx, []index.Pack{pack}, index.Pack{})
-	case garbage+holding > size/4 || (gather && size < smallPack):
-		c.rep.Rewritten++
-		c.rep.Freed += garbage
-		return c.rewrite(ctx, pack, keep)
+		return false, c.replace(ctx, []index.Pack{{ID: id, Size: size, Entries: entries}}, index.Pack{})
 	}
-	return nil
+	return garbage+holding > size/4 || gather && size < smallPack, nil
 }
 
 // sort returns the chunks that a pack must keep, and the stored bytes of the
@@ -247,37 +290,23 @@ func (c *collector) exists(id ID) bool {
 	return there
 }
 
-// adopt registers the packs that the index does not know: a writer was killed
-// when it had named them and not yet registered.
-func (s *Store) adopt(ctx context.Context) error {
-	known, err := s.knownPacks(ctx)
+// rewrite copies the chunks of a pack that stay into the open pack. They are
+// verified on the way: a broken chunk is not carried on silently.
+func (c *collector) rewrite(ctx context.Context, id ID) error {
+	size, entries, err := c.s.packTable(id)
 	if err != nil {
 		return err
 	}
-	for id, err := range s.packIDs() {
-		if err != nil {
-			return err
-		}
-		if known[id] {
-			continue
-		}
-		size, entries, err := s.packTable(id)
-		if err != nil {
-			return err
-		}
-		if err := s.index.AddPacks(ctx, localSpace, index.Pack{ID: id, Size: size, Entries: entries}); err != nil {
-			return err
-		}
+	keep, garbage, _, err := c.sort(ctx, id, entries)
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-// rewrite copies the chunks to keep into the open pack. They are verified on
-// the way: a broken chunk is not carried on silently.
-func (c *collector) rewrite(ctx context.Context, pack index.Pack, keep []index.Entry) (err error) {
+	c.rep.Rewritten++
+	c.rep.Freed += garbage
 	if c.dry {
 		return nil
 	}
+	pack := index.Pack{ID: id, Size: size, Entries: entries}
 	if c.out == nil {
 		if c.out, err = newPackWriter(c.s.dir, c.buf); err != nil {
 			return err
@@ -328,16 +357,23 @@ func (c *collector) flush(ctx context.Context) error {
 	}
 	old := c.old
 	c.old = nil
-	return c.replace(ctx, old, pack)
+	err = c.replace(ctx, old, pack)
+	if errors.Is(err, syscall.ENOSPC) && !slices.ContainsFunc(old, func(p index.Pack) bool { return p.ID == pack.ID }) {
+		err = errors.Join(err, os.Remove(packPath(c.s.dir, pack.ID))) // the index does not know it
+	}
+	return err
 }
 
 // replace makes the index forget old packs for a new one, and removes them. An
-// old pack that is the new one, byte for byte, stays.
+// old pack that is the new one, byte for byte, stays. On a full disk packs that
+// nobody needs go first, which makes room for the index.
 func (c *collector) replace(ctx context.Context, old []index.Pack, pack index.Pack) error {
 	if c.dry {
 		return nil
 	}
-	if err := c.s.index.ReplacePacks(ctx, localSpace, old, pack); err != nil {
+	err := c.s.index.ReplacePacks(ctx, localSpace, old, pack)
+	full := pack.ID.IsZero() && errors.Is(err, syscall.ENOSPC)
+	if err != nil && !full {
 		return err
 	}
 	for _, p := range old {
@@ -348,6 +384,9 @@ func (c *collector) replace(ctx context.Context, old []index.Pack, pack index.Pa
 		if err := os.Remove(packPath(c.s.dir, p.ID)); err != nil {
 			return fmt.Errorf("remove pack: %w", err)
 		}
+	}
+	if full {
+		return c.s.index.ReplacePacks(ctx, localSpace, old, pack)
 	}
 	return nil
 }

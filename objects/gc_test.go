@@ -29,9 +29,14 @@ func marks(s *Store, trees ...ID) func(*Marks) error {
 	}
 }
 
+// gcNow is GC without grace.
+func gcNow(s *Store, ctx context.Context, dry bool, live func(*Marks) error) (GCReport, error) {
+	return s.GC(ctx, &GCOptions{Dry: dry, Now: time.Now(), Live: live})
+}
+
 func collect(t testing.TB, s *Store, trees ...ID) GCReport {
 	t.Helper()
-	rep, err := s.GC(t.Context(), false, marks(s, trees...))
+	rep, err := gcNow(s, t.Context(), false, marks(s, trees...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +65,7 @@ func TestGCKeepsWhatIsLiveAndRemovesTheRest(t *testing.T) {
 	for i := range 5 {
 		dead = append(dead, takeBytes(t, s, append(random(uint64(200+i), 500_000), want[0]...)).Tree)
 	}
-	dry, err := s.GC(t.Context(), true, marks(s, live...))
+	dry, err := gcNow(s, t.Context(), true, marks(s, live...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +187,7 @@ func TestGCMakesSeveralPacks(t *testing.T) {
 	for i := range 256 {
 		mkdir(t, s.dir, fmt.Sprintf("packs/%02x", i))
 	}
-	_, err := s.GC(t.Context(), false, func(m *Marks) error {
+	_, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 		for _, id := range live {
 			m.set.add(id)
 		}
@@ -230,7 +235,7 @@ func TestGCOfChunksThatLieInTwoPacks(t *testing.T) {
 		}
 		checkStore(t, s)
 	}
-	if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+	if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 		t.Fatal(err)
 	}
 	for i, id := range trees {
@@ -252,14 +257,14 @@ func TestGCKeepsTheOnlyCopy(t *testing.T) {
 	if err := os.Remove(known); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.GC(t.Context(), false, func(m *Marks) error {
+	_, err := gcNow(s, t.Context(), false, func(m *Marks) error {
 		m.set.add(tree)
 		return m.listing(t.Context(), s, root.root, marking{})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Rebuild(t.Context(), func(p Problem) { t.Error(p.What) }); err != nil {
+	if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 		t.Fatal(err)
 	}
 	e, _ := root.Single()
@@ -357,7 +362,7 @@ func TestFilesOfAKilledWriterAreRemoved(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.GC(t.Context(), true, marks(s)); err != nil {
+	if _, err := gcNow(s, t.Context(), true, marks(s)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(left); err != nil {
@@ -378,10 +383,10 @@ func TestGCDoesNothingWhenItCannotKnow(t *testing.T) {
 	takeBytes(t, s, random(2, 100_000))
 	before := packPaths(t, s)
 	unknown := errors.New("unknown")
-	if _, err := s.GC(t.Context(), false, func(*Marks) error { return unknown }); err != unknown {
+	if _, err := gcNow(s, t.Context(), false, func(*Marks) error { return unknown }); err != unknown {
 		t.Errorf("got %v", err)
 	}
-	if _, err := s.GC(t.Context(), false, marks(s, ID{1})); !errors.Is(err, ErrCorrupt) {
+	if _, err := gcNow(s, t.Context(), false, marks(s, ID{1})); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a root that is missing: %v", err)
 	}
 	for _, name := range before { // a broken pack may hold what is needed
@@ -392,7 +397,7 @@ func TestGCDoesNothingWhenItCannotKnow(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[len(bad)-packTrailerLen-3] ^= 1
 		overwrite(t, name, bad)
-		if _, err := s.GC(t.Context(), false, marks(s, tree)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), filepath.Base(name)) {
+		if _, err := gcNow(s, t.Context(), false, marks(s, tree)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), filepath.Base(name)) {
 			t.Errorf("a broken table: %v", err)
 		}
 		overwrite(t, name, good)
@@ -416,7 +421,7 @@ func TestGCDoesNotCarryABrokenChunkOn(t *testing.T) {
 			overwrite(t, name, data)
 		}
 	}
-	if _, err := s.GC(t.Context(), false, marks(s, tree, other)); !errors.Is(err, ErrCorrupt) {
+	if _, err := gcNow(s, t.Context(), false, marks(s, tree, other)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("got %v", err)
 	}
 	checkNoTemp(t, s)
@@ -433,7 +438,7 @@ func TestACancelledGCLeavesAGoodStore(t *testing.T) {
 		trees = append(trees, takeBytes(t, s, random(uint64(i), 50_000)).Tree)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := s.GC(ctx, false, func(m *Marks) error {
+	_, err := gcNow(s, ctx, false, func(m *Marks) error {
 		defer cancel()
 		return marks(s, trees...)(m)
 	})
@@ -449,7 +454,7 @@ func TestGCWaitsForWriters(t *testing.T) {
 	s := newStore(t)
 	w := newWriter(t, s, &WriterOptions{})
 	impatient := openWith(t, s.dir, filepath.Join(s.dir, "index.db"), &Options{LockTimeout: time.Nanosecond})
-	if _, err := impatient.GC(t.Context(), false, marks(s)); !errors.Is(err, index.ErrBusy) {
+	if _, err := gcNow(impatient, t.Context(), false, marks(s)); !errors.Is(err, index.ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 	if err := w.Close(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -32,7 +33,12 @@ func (s *Store) Importer(ctx context.Context) (*Importer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Importer{s: s, lock: lock, buf: bufio.NewWriterSize(nil, 256<<10), seen: map[ID]struct{}{}}, nil
+	return s.importer(lock), nil
+}
+
+// importer makes an Importer that gives a lock back when it is closed.
+func (s *Store) importer(lock *flock.Flock) *Importer {
+	return &Importer{s: s, lock: lock, buf: bufio.NewWriterSize(nil, 256<<10), seen: map[ID]struct{}{}}
 }
 
 // Add takes in a stored chunk that Verifier has accepted. One that is in the
@@ -139,6 +145,17 @@ func (c *Copier) Stored(ctx context.Context, loc *index.Loc) (index.Entry, []byt
 		return c.whole(ctx, loc)
 	}
 	stored, err := c.asStored(loc)
+	if mayHeal(err) {
+		var good index.Loc
+		if good, err = c.s.heal(ctx, *loc, err); err != nil {
+			return loc.Entry, nil, err
+		}
+		if good.Codec == codecDelta {
+			return c.whole(ctx, &good)
+		}
+		loc = &good
+		stored, err = c.asStored(loc)
+	}
 	return loc.Entry, stored, err
 }
 
@@ -163,11 +180,14 @@ func (c *Copier) asStored(loc *index.Loc) ([]byte, error) {
 		return nil, fmt.Errorf("%w: chunk %s is too large", ErrCorrupt, loc.ID)
 	}
 	var err error
-	if c.stored, err = c.s.storedBytes(c.stored[:0], loc); err != nil {
-		return nil, fmt.Errorf("read chunk %s in pack %s: %w", loc.ID, loc.Pack, err)
+	if c.stored, err = c.s.storedBytes(c.stored[:0], loc); err != nil && !unreadable(err) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err) // the pack is missing, or cut short
 	}
-	if _, err := c.v.Raw(loc.Entry, c.stored); err != nil {
-		return nil, err
+	if err == nil {
+		_, err = c.v.Raw(loc.Entry, c.stored)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("chunk %s in pack %s: %w", loc.ID, loc.Pack, err)
 	}
 	return c.stored, nil
 }
@@ -236,5 +256,12 @@ func (s *Store) PackTable(id ID) (index.Pack, error) {
 
 // Locate finds chunks in the repository, by slot.
 func (s *Store) Locate(ctx context.Context, ids []ID) ([]index.Loc, error) {
+	locs, err := s.index.Locate(ctx, localSpace, ids)
+	if err != nil || !slices.ContainsFunc(locs, func(l index.Loc) bool { return !l.Found }) {
+		return locs, err
+	}
+	if found, err := s.takeInOnce(ctx); err != nil || !found {
+		return locs, err
+	}
 	return s.index.Locate(ctx, localSpace, ids)
 }

@@ -18,6 +18,7 @@ type packer struct {
 	file *content // the file whose chunks are coming in
 	last ID       // the chunk that came last
 	n    int      // chunks of the file
+	over []ID     // chunks of the open pack whose places are bad
 
 	mu           sync.RWMutex // guards what follows
 	seen, before map[ID]struct{}
@@ -97,6 +98,9 @@ func (p *packer) chunk(c *newChunk) error {
 		if c.stored == nil {
 			return fmt.Errorf("chunk %s was taken for a double and is none", c.id)
 		}
+		if c.bad {
+			p.over = append(p.over, c.id)
+		}
 		e := index.Entry{ID: c.id, Raw: uint32(c.len), Codec: c.codec, Filter: c.filter}
 		if err := p.store(e, c.stored); err != nil {
 			return err
@@ -134,8 +138,15 @@ func (p *packer) putNode(node []byte) (ID, error) {
 		return id, nil
 	}
 	locs, err := p.w.s.index.Locate(p.w.ctx, localSpace, []ID{id})
-	if err != nil || locs[0].Found {
+	if err != nil {
 		return id, err
+	}
+	if locs[0].Found {
+		bad, err := p.w.isBad(&locs[0])
+		if err != nil || !bad {
+			return id, err
+		}
+		p.over = append(p.over, id)
 	}
 	stored, codec, filter := p.enc.encode(nil, node)
 	if codec == codecRaw {
@@ -154,9 +165,10 @@ func (p *packer) commit() error {
 	if err != nil {
 		return err
 	}
-	if err := p.w.s.index.AddPacks(p.w.ctx, localSpace, pack); err != nil {
+	if err := p.w.s.index.AddPending(p.w.ctx, localSpace, p.over, pack); err != nil {
 		return err
 	}
+	p.over = p.over[:0]
 	p.mu.Lock()
 	p.before, p.seen = p.seen, map[ID]struct{}{}
 	p.mu.Unlock()

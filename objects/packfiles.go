@@ -99,6 +99,7 @@ type fetcher struct {
 	dec    decoder
 	stored []byte
 	deltas *deltaReader // nil until the first delta
+	still  bool         // heal nothing
 }
 
 // readFunc appends the raw bytes of a chunk to dst.
@@ -127,6 +128,9 @@ func (f *fetcher) verified(ctx context.Context, dst []byte, loc *index.Loc, read
 	}
 	if other := (notDamage{}); errors.As(err, &other) {
 		return dst, other.error
+	}
+	if unreadable(err) {
+		return dst[:base], fmt.Errorf("read chunk %s: %w", loc.ID, err)
 	}
 	if again, ok := f.rescue(ctx, dst, loc, read); ok {
 		return again, nil

@@ -34,8 +34,14 @@ func (s *Store) locateWith(ctx context.Context, ids []ID, more func([]index.Loc)
 	if len(missing) == 0 {
 		return locs, nil
 	}
+	if found, err := s.takeInOnce(ctx); found || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return s.locateWith(ctx, ids, more)
+	}
 	if s.source == nil {
-		return nil, fmt.Errorf("%w: chunk %s %w", ErrCorrupt, missing[0], errAbsent)
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, absentError{missing[0]})
 	}
 	if err := s.source.Fetch(ctx, missing); err != nil {
 		return nil, err
@@ -43,8 +49,14 @@ func (s *Store) locateWith(ctx context.Context, ids []ID, more func([]index.Loc)
 	return s.From(nil).locateWith(ctx, ids, more)
 }
 
-// errAbsent says that the index does not know a chunk.
+// errAbsent says that the index does not know a chunk. The error is an absentError.
 var errAbsent = errors.New("is not in the repository")
+
+// absentError names the chunk of an errAbsent.
+type absentError struct{ id ID }
+
+func (e absentError) Error() string        { return fmt.Sprintf("chunk %s %v", e.id, errAbsent) }
+func (e absentError) Is(target error) bool { return target == errAbsent }
 
 // prefetch asks the source, if there is one, for several nodes at once that a
 // reader will want one after another.
@@ -61,9 +73,18 @@ func (s *Store) prefetch(ctx context.Context, ids []ID) error {
 const prefetchNodes = 16
 
 // fetchMoved is fetch for a chunk whose pack gc may have replaced meanwhile,
-// and again while it was looked up anew.
+// and again while it was looked up anew. A chunk that is bad there is read from
+// another copy, which takes its place.
 func (f *fetcher) fetchMoved(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
-	return f.moved(ctx, dst, loc, f.fetch)
+	out, err := f.moved(ctx, dst, loc, f.fetch)
+	if f.still || !mayHeal(err) {
+		return out, err
+	}
+	good, err := f.s.heal(ctx, *loc, err)
+	if err != nil {
+		return dst, err
+	}
+	return f.moved(ctx, dst, &good, f.fetch)
 }
 
 // moved reads a chunk, and again where it is found meanwhile. gc tells the
@@ -81,11 +102,14 @@ func (f *fetcher) moved(ctx context.Context, dst []byte, loc *index.Loc, read re
 		}
 		same := again[0].Pack == loc.Pack
 		if same && seen {
-			return dst, fmt.Errorf("%w: pack %s is missing", ErrCorrupt, loc.Pack)
+			return dst, fmt.Errorf("%w: pack %s %w", ErrCorrupt, loc.Pack, errMissing)
 		}
 		seen, loc = same, &again[0]
 	}
 }
+
+// errMissing says that a pack that the index knows is not on disk.
+var errMissing = errors.New("is missing")
 
 // load reads one chunk.
 func (s *Store) load(ctx context.Context, id ID) ([]byte, error) {

@@ -54,7 +54,10 @@ type Store struct {
 	nodes  *nodeCache
 	places *basePlaces
 	wait   time.Duration
+	taken  *taken
+	twins  *twins
 	source Source // nil: all that is wanted is here
+	label  string // of the version that is read, for errors; "": not known
 }
 
 // Source brings chunks into a repository from where else they are. Its methods
@@ -71,6 +74,25 @@ func (s *Store) From(src Source) *Store {
 	view := *s
 	view.source = src
 	return &view
+}
+
+// Named returns the same store as it is seen by readers of one version: label is
+// what errors about damage call it. It need not be closed.
+func (s *Store) Named(label string) *Store {
+	view := *s
+	view.label = label
+	return &view
+}
+
+// named says of an error about damage which file of which version it hurts.
+func (s *Store) named(path string, err error) error {
+	if s.label == "" || !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if path != "" {
+		path = "/" + path
+	}
+	return fmt.Errorf("%s%s: %w", s.label, path, err)
 }
 
 // Create makes the directories and the format file of a new repository in dir.
@@ -162,7 +184,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout}
+	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout, taken: &taken{}, twins: &twins{}}
 	switch {
 	case s.wait == 0:
 		s.wait = time.Minute

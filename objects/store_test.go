@@ -65,11 +65,28 @@ func openWith(t testing.TB, dir, indexFile string, opts *Options) *Store {
 
 func checkStore(t testing.TB, s *Store) {
 	t.Helper()
-	_, err := s.CheckPacks(context.Background(), true, func(p Problem) { t.Errorf("check: %s", p.What) })
+	if _, problems := checkPacks(t, s, true); len(problems) > 0 {
+		t.Errorf("check: %q", problems)
+	}
+	checkNoTemp(t, s)
+}
+
+// checkPacks returns all that CheckPacks finds wrong, with packs and with chunks.
+func checkPacks(t testing.TB, s *Store, full bool) (rep CheckReport, problems []string) {
+	t.Helper()
+	rep, damage, err := s.CheckPacks(context.Background(), &CheckOptions{Full: full, Found: func(p Problem) {
+		if !errors.Is(p.Err, ErrCorrupt) {
+			t.Errorf("check: %v", p.Err)
+		}
+		problems = append(problems, p.What)
+	}})
 	if err != nil {
 		t.Errorf("check: %v", err)
 	}
-	checkNoTemp(t, s)
+	for _, err := range damage.chunks {
+		problems = append(problems, err.Error())
+	}
+	return rep, problems
 }
 
 func checkNoTemp(t testing.TB, s *Store) {

@@ -95,7 +95,7 @@ func (w *Writer) known(c *index.Cached, before *Tree) (*Result, error) {
 	if before != nil {
 		if e, ok := before.Single(); ok && e.Hash == c.Hash {
 			r.Tree = before.id
-			return r, nil
+			return w.unlessSpoilt(r, &e)
 		}
 	}
 	if c.Tree.IsZero() {
@@ -103,10 +103,26 @@ func (w *Writer) known(c *index.Cached, before *Tree) (*Result, error) {
 	}
 	// gc may have left the tree's root and removed what it needs.
 	err := w.s.CheckTree(w.ctx, c.Tree, &Marks{})
-	if errors.Is(err, ErrCorrupt) {
-		return nil, nil
+	if err != nil {
+		return nil, damageOnly(err)
 	}
-	return r, err
+	t, err := w.s.Tree(w.ctx, c.Tree)
+	if err != nil {
+		return nil, damageOnly(err)
+	}
+	if e, ok := t.Single(); ok {
+		return w.unlessSpoilt(r, &e)
+	}
+	return nil, nil
+}
+
+// unlessSpoilt returns r unless the file is known to be damaged.
+func (w *Writer) unlessSpoilt(r *Result, e *Entry) (*Result, error) {
+	ok, err := w.intact(e)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // walk is the walk over one directory on its way in.
@@ -148,11 +164,12 @@ func (w *Writer) dirPath(name, abs string, before *Tree) (*Result, error) {
 	return k.t.finish()
 }
 
-// advance goes on to the next entry of the earlier version.
+// advance goes on to the next entry of the earlier version, as far as that is not
+// damaged.
 func (k *walk) advance() error {
 	e, err, ok := k.earlier()
-	k.at, k.have = e, ok
-	return err
+	k.at, k.have = e, ok && err == nil
+	return damageOnly(err)
 }
 
 // unchanged returns the earlier version's entry at a path if it has one.
@@ -278,10 +295,16 @@ func (k *walk) file(rel string, fi fs.FileInfo, c *index.Cached) error {
 		return err
 	}
 	if old != nil && old.Kind.IsFile() && old.Hash == c.Hash && c.Fresh(index.StatOf(fi)) {
-		e := *old
-		e.Kind = kind
-		k.w.progress(e.Size)
-		return k.t.entry(e)
+		ok, err := k.w.intact(old)
+		if err != nil {
+			return err
+		}
+		if ok {
+			e := *old
+			e.Kind = kind
+			k.w.progress(e.Size)
+			return k.t.entry(e)
+		}
 	}
 	f, err := k.root.Open(rel)
 	if err != nil {

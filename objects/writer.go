@@ -43,6 +43,7 @@ type Writer struct {
 	hash    chan *batch // to the hasher, in order
 	order   chan *batch // to the packer, in order
 	packer  *packer
+	trust   trust
 	closed  bool
 }
 

@@ -424,7 +424,7 @@ func TestTwoWritersAtOnceInOneStore(t *testing.T) {
 		checkFile(t, s, results[3*i+1].Tree, random(uint64(10+i), 1<<20))
 		checkFile(t, s, results[3*i+2].Tree, common[:1<<20])
 	}
-	if _, err := s.GC(t.Context(), false, marks(s, results[0].Tree, results[1].Tree, results[4].Tree)); err != nil {
+	if _, err := gcNow(s, t.Context(), false, marks(s, results[0].Tree, results[1].Tree, results[4].Tree)); err != nil {
 		t.Fatal(err)
 	}
 	checkFile(t, s, results[0].Tree, common)

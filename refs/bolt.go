@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/datafs/datafs/index"
 )
@@ -16,7 +17,8 @@ const DefaultTable = "datafs"
 
 // BoltOptions say what a Bolt works on.
 type BoltOptions struct {
-	Table string // "" is DefaultTable
+	Table string           // "" is DefaultTable
+	Now   func() time.Time // says when a record was deleted; nil is time.Now
 }
 
 // Bolt is the embedded Manager: records in the repository's index, and a
@@ -32,6 +34,7 @@ type Bolt struct {
 	db    *index.DB
 	dir   string
 	table string
+	now   func() time.Time
 
 	// compactAt is the size in bytes above which a journal that is twice its
 	// live size is compacted.
@@ -49,7 +52,10 @@ func OpenBolt(db *index.DB, journalDir string, opts *BoltOptions) (*Bolt, error)
 	if opts == nil {
 		opts = &BoltOptions{}
 	}
-	b := &Bolt{db: db, dir: journalDir, table: opts.Table, compactAt: 8 << 20, termsStep: 20_000}
+	b := &Bolt{db: db, dir: journalDir, table: opts.Table, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
+	if b.now == nil {
+		b.now = time.Now
+	}
 	if b.table == "" {
 		b.table = DefaultTable
 	}
@@ -136,7 +142,10 @@ func (b *Bolt) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, erro
 	})
 }
 
-// view calls fn on an index that is in step with the journal.
+// View calls fn on the index, which is in step with the journal then.
+func (b *Bolt) View(ctx context.Context, fn func(*index.Tx) error) error { return b.view(ctx, fn) }
+
+// view is View.
 func (b *Bolt) view(ctx context.Context, fn func(*index.Tx) error) error {
 	for {
 		behind, usable := false, false

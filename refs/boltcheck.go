@@ -42,7 +42,11 @@ func (b *Bolt) Check(ctx context.Context) error {
 // compare checks that replaying the journal gives what the index has.
 func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position) error {
 	state := map[string]map[string]uint64{DefaultTable: {}}
+	kept := keptSums{}
 	err := j.replay(j.start(), end, func(o op) error {
+		if kept.apply(o) {
+			return ctx.Err()
+		}
 		if state[o.table] == nil {
 			state[o.table] = map[string]uint64{}
 		}
@@ -66,6 +70,9 @@ func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position)
 		if err := errors.Join(sameNames(tx, table), sameTerms(tx, table)); err != nil {
 			return err
 		}
+	}
+	if err := kept.same(tx); err != nil {
+		return fmt.Errorf("journal %s: %w", j.path, err)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type mark struct {
 	Seq        uint64 `json:"seq"`             // last sequence number
 	Live       int64  `json:"live"`            // bytes that the records and deletions would take in a snapshot
 	Terms      int    `json:"terms,omitempty"` // form of the lists of terms that are kept up; a program that keeps none leaves it out
+	Kept       int    `json:"kept,omitempty"`  // form of the kept buckets that the journal has all of; likewise
 }
 
 const (

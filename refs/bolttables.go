@@ -88,7 +88,13 @@ func (b *Bolt) DeleteTable(ctx context.Context, name string) error {
 
 // do makes a change in the index and the journal.
 func (t *boltTx) do(o op) error {
-	err := t.apply(o)
+	var err error
+	if o.kind == opDeleteTable {
+		err = t.buryTable(o.table)
+	}
+	if err == nil {
+		err = t.apply(o)
+	}
 	if err == nil {
 		err = t.write(o)
 	}
@@ -148,7 +154,7 @@ func (t *boltTx) compact(generation uint64) error {
 		return err
 	}
 	t.others = append(t.others, journalPath(t.b.dir, t.mark.Generation))
-	t.mark.Generation, t.compacted = generation, true
+	t.mark.Generation, t.mark.Kept, t.compacted = generation, keptForm, true
 	return t.setPosition(pos)
 }
 
@@ -172,6 +178,9 @@ func (t *boltTx) snapshot(w *journalWriter) error {
 				return err
 			}
 		}
+	}
+	if err := t.snapshotKept(w); err != nil {
+		return err
 	}
 	return w.end()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/datafs/datafs/index"
 )
@@ -17,8 +18,9 @@ type boltTx struct {
 	tx   *index.Tx
 	mark mark // as it will be
 
-	loaded mark // as the index had it
-	from   mark // as it was when fn began: the index is in step, nothing is written
+	loaded mark   // as the index had it
+	from   mark   // as it was when fn began: the index is in step, nothing is written
+	began  uint64 // last sequence number then
 
 	w         *journalWriter // nil until something is written
 	failed    error          // a change was made by half, so nothing may be committed
@@ -26,6 +28,9 @@ type boltTx struct {
 	durable   bool           // the transaction is in the journal for good
 	compacted bool
 	others    []string          // journals of lower generations
+	rewrite   bool              // the journal may lack what the index keeps
+	edited    map[string]bool   // table and key, with a zero between them, of records that were there before and were put
+	time      time.Time         // of the transaction, once it is asked for
 	named     map[string]bool   // tables whose names are complete
 	upTo      map[string]string // by table: up to which name the terms are complete
 }
@@ -36,7 +41,7 @@ func (t *boltTx) begin(rebuild bool) error {
 	if t.mark, err = loadMark(t.tx); err != nil {
 		return err
 	}
-	if err := t.freshTerms(); err != nil {
+	if err := errors.Join(t.freshTerms(), t.freshKept()); err != nil {
 		return err
 	}
 	generation, size, others, err := newestJournal(t.b.dir)
@@ -55,7 +60,7 @@ func (t *boltTx) begin(rebuild bool) error {
 			return err
 		}
 	}
-	t.from = t.mark
+	t.from, t.began = t.mark, t.mark.Seq
 	return nil
 }
 
@@ -102,7 +107,12 @@ func (t *boltTx) read(j *journalReader, known int64) error {
 			return err
 		}
 	}
-	t.caughtUp = t.caughtUp || end != from
+	if end != from {
+		t.caughtUp = true
+		if err := t.dropDerived(); err != nil {
+			return err
+		}
+	}
 	return t.setPosition(end)
 }
 
@@ -119,8 +129,8 @@ func (t *boltTx) reset(j *journalReader) error {
 		}
 	}
 	start := j.start()
-	t.mark = mark{Generation: j.head.generation, Offset: start.offset, Sum: start.sum[:], Terms: termsForm}
-	t.caughtUp = true
+	t.mark = mark{Generation: j.head.generation, Offset: start.offset, Sum: start.sum[:], Terms: termsForm, Kept: keptForm}
+	t.caughtUp, t.rewrite = true, false
 	return nil
 }
 
@@ -141,6 +151,9 @@ func (t *boltTx) apply(o op) error {
 		return t.tx.Put(tablesBucket, o.table, []byte{})
 	case opDeleteTable:
 		return t.dropTable(o.table)
+	case opKeep, opForget:
+		_, err := t.setKept(o)
+		return err
 	}
 	old, err := getStored(t.tx, o.table, o.key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -240,7 +253,7 @@ func (t *boltTx) commit() error {
 	if err := t.setPosition(t.w.pos); err != nil {
 		return err
 	}
-	if t.mark.Offset > t.b.compactAt && t.mark.Offset > 2*t.mark.Live {
+	if t.rewrite || t.mark.Offset > t.b.compactAt && t.mark.Offset > 2*t.mark.Live {
 		// Nothing is lost when it fails, for want of space say: the journal
 		// stays as it is, and the next change tries again.
 		_ = t.compact(t.mark.Generation + 1)
@@ -284,7 +297,10 @@ func (t *boltTx) delete(table, key string, prev Rev) error {
 
 // record makes a change of a record in the index and the journal.
 func (t *boltTx) record(o op, old stored, there bool) error {
-	err := t.replace(o, old, there)
+	err := t.buryBefore(o, old, there)
+	if err == nil {
+		err = t.replace(o, old, there)
+	}
 	if err == nil {
 		err = t.write(o)
 	}

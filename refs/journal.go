@@ -35,11 +35,21 @@ import (
 //	  24  4  CRC-32C of the frame's offset in the file (8 bytes) and of bytes 0
 //	         to 23: so a length is known to be right before the payload is there
 //	payload = uvarint: the last sequence number given out; then changes:
-//	  kind byte:   1 put, 2 delete, 3 create table, 4 delete table;
+//	  kind byte:   1 put, 2 delete, 3 create table, 4 delete table, 5 keep, 6 forget;
 //	               another kind is from a newer program, and nothing is read
-//	  table        uvarint length, bytes
+//	  table        uvarint length, bytes; of keep and forget the kept bucket
 //	  put, delete: key (uvarint length, bytes), uvarint sequence number
-//	  put:         value (uvarint length, bytes)
+//	  keep, forget: key (uvarint length, bytes)
+//	  put, keep:   value (uvarint length, bytes)
+//
+// Kept buckets (keep, forget) hold what only this repository knows and what is no
+// record: the bucket "graves" has deleted records, those of package remote what a
+// team had at the last pull. They came later than the rest. The version stays 1,
+// as journals without them read as before, and a program that does not know the
+// kinds 5 and 6 refuses a journal that has them by the rule above. Such a program
+// may still append, and compact, while its index is in step; then it leaves out
+// the number of their form in the index's mark, and the journal is written anew
+// with all that the index keeps.
 //
 // A frame is written, and fsynced, before what it says is acknowledged. So after
 // a crash the end of the file may be torn: the last transaction lacks its end,
@@ -160,14 +170,27 @@ const (
 	opDelete      = 2
 	opCreateTable = 3
 	opDeleteTable = 4
+	opKeep        = 5
+	opForget      = 6
 )
+
+// hasKey reports whether the encoded op has a key, hasValue whether it has a
+// value.
+func (o op) hasKey() bool   { return o.kind != opCreateTable && o.kind != opDeleteTable }
+func (o op) hasValue() bool { return o.kind == opPut || o.kind == opKeep }
+
+// hasSeq reports whether the encoded op has a sequence number.
+func (o op) hasSeq() bool { return o.kind == opPut || o.kind == opDelete }
 
 func (o op) append(b []byte) []byte {
 	b = appendBytes(append(b, o.kind), o.table)
-	if o.kind == opPut || o.kind == opDelete {
-		b = binary.AppendUvarint(appendBytes(b, o.key), o.seq)
+	if o.hasKey() {
+		b = appendBytes(b, o.key)
 	}
-	if o.kind == opPut {
+	if o.hasSeq() {
+		b = binary.AppendUvarint(b, o.seq)
+	}
+	if o.hasValue() {
 		b = appendBytes(b, o.value)
 	}
 	return b
@@ -181,8 +204,12 @@ func appendBytes[T string | []byte](b []byte, s T) []byte {
 func (o op) size() int64 { return opSize(o.table, o.key, o.seq, len(o.value), o.kind) }
 
 func opSize(table, key string, seq uint64, value int, kind byte) int64 {
-	n := 1 + bytesSize(len(table)) + bytesSize(len(key)) + uvarintSize(seq)
-	if kind == opPut {
+	o := op{kind: kind}
+	n := 1 + bytesSize(len(table)) + bytesSize(len(key))
+	if o.hasSeq() {
+		n += uvarintSize(seq)
+	}
+	if o.hasValue() {
 		n += bytesSize(value)
 	}
 	return int64(n)
@@ -238,16 +265,19 @@ func (p *payloadReader) next() (op, bool) {
 		return op{}, false
 	}
 	o := op{kind: p.rest[0]}
-	if o.kind < opPut || o.kind > opDeleteTable {
+	if o.kind < opPut || o.kind > opForget {
 		p.err = fmt.Errorf("change of unknown kind %d: use a newer program", o.kind)
 		return op{}, false
 	}
 	p.rest = p.rest[1:]
 	o.table = string(p.bytes())
-	if o.kind == opPut || o.kind == opDelete {
-		o.key, o.seq = string(p.bytes()), p.uvarint()
+	if o.hasKey() {
+		o.key = string(p.bytes())
 	}
-	if o.kind == opPut {
+	if o.hasSeq() {
+		o.seq = p.uvarint()
+	}
+	if o.hasValue() {
 		o.value = p.bytes()
 	}
 	return o, p.err == nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/datafs/datafs/index"
 )
@@ -21,7 +22,7 @@ func openAt(t testing.TB, dir string) *Bolt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenBolt(db, filepath.Join(dir, "journal"), nil)
+	b, err := OpenBolt(db, filepath.Join(dir, "journal"), &BoltOptions{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +64,12 @@ func tryDump(b *Bolt) (string, error) {
 			fmt.Fprintf(&s, " %s %s %v\n", r.Cursor, r.Key, r.Deleted)
 		}
 	}
+	for g, err := range b.Graves(ctx) {
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&s, "grave %s: %s %s %.40q %s, %d\n", g.Key, g.Table, g.Record.Key, g.Record.Value, g.Record.Rev, g.Time.Unix())
+	}
 	return s.String(), nil
 }
 
@@ -103,6 +110,12 @@ var script = []func(*Bolt) error{
 	},
 	func(b *Bolt) error { return put(b, `version/a\0.0.1`, `{"n":7}`) },
 	func(b *Bolt) error { return b.DeleteTable(context.Background(), "other") },
+	func(b *Bolt) error {
+		for g, err := range b.Graves(context.Background()) {
+			return errors.Join(err, b.ForgetGraves(context.Background(), []string{g.Key}))
+		}
+		return nil
+	},
 }
 
 // moment is a repository after some steps of the script.
@@ -532,6 +545,7 @@ func FuzzJournal(f *testing.F) {
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte{1})
 	f.Add(op{opPut, "t", "k", 7, []byte("v")}.append([]byte{7}))
+	f.Add(op{kind: opKeep, table: "b", key: "k", value: []byte("v")}.append(op{kind: opForget, table: "b", key: "k"}.append([]byte{1})))
 	f.Add(op{kind: opCreateTable, table: "t"}.append(op{kind: opDelete, table: "t", key: "k", seq: 300}.append([]byte{1})))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := payloadReader{rest: data}
@@ -542,7 +556,7 @@ func FuzzPayload(f *testing.F) {
 			if !ok || again.table != o.table || again.key != o.key || again.seq != o.seq || !bytes.Equal(again.value, o.value) {
 				t.Fatalf("%+v encoded and decoded is %+v", o, again)
 			}
-			if (o.kind == opPut || o.kind == opDelete) && int64(len(b)) != o.size() {
+			if o.hasKey() && int64(len(b)) != o.size() {
 				t.Fatalf("%+v takes %d bytes, and says %d", o, len(b), o.size())
 			}
 		}

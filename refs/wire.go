@@ -74,19 +74,37 @@ func EncodeVersion(v VersionRecord) ([]byte, error) { return encodeVersion(v) }
 // DecodeVersion reads a version's record. Errors are those of DecodeArchive.
 func DecodeVersion(r Record) (VersionRecord, error) { return decodeVersion(r) }
 
-// Together changes b, another table of the same index and journal, and the index
-// itself as one: fn's changes become visible all at once when it returns nil, and
-// none does when it returns an error. own and other are for fn only, which must
-// use neither managers nor index otherwise. A table that is not there is an empty
-// one for other, and is made when something is put into it.
+// Together changes b, another table of the same index and journal, kept buckets
+// and the index itself as one: fn's changes become visible all at once when it
+// returns nil, and none does when it returns an error. What it is given is for fn
+// only, which must use neither managers nor index otherwise. A table that is not
+// there is an empty one for Other, and is made when something is put into it.
 //
-// Only what is written to own and other is in the journal: it may come to pass
-// without the changes to the index when the machine fails in between.
-func (b *Bolt) Together(ctx context.Context, other *Bolt, fn func(tx *index.Tx, own, other Manager) error) error {
+// What is written to Index is not in the journal: all else may come to pass
+// without it when the machine fails in between. Then the buckets of DerivedBucket
+// are empty.
+func (b *Bolt) Together(ctx context.Context, other *Bolt, fn func(*Joint) error) error {
 	return b.update(ctx, func(t *boltTx) error {
 		t.caughtUp = true // the index is committed even if the journal gets nothing
-		return fn(t.tx, boltView{t, b.table}, lazyView{boltView{t, other.table}})
+		return fn(&Joint{Index: t.tx, Own: boltView{t, b.table}, Other: lazyView{boltView{t, other.table}}, t: t})
 	})
+}
+
+// Joint is what Together gives to its function.
+type Joint struct {
+	Index      *index.Tx
+	Own, Other Manager
+	t          *boltTx
+}
+
+// Keep sets a key of a kept bucket. It is read from Index by KeptBucket's name.
+func (j *Joint) Keep(bucket, key string, value []byte) error {
+	return j.t.keep(op{kind: opKeep, table: bucket, key: key, value: value})
+}
+
+// Forget removes a key of a kept bucket; that it is not there is no error.
+func (j *Joint) Forget(bucket, key string) error {
+	return j.t.keep(op{kind: opForget, table: bucket, key: key})
 }
 
 // lazyView is a boltView of a table that need not exist.

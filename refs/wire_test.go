@@ -52,7 +52,8 @@ func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 	own, other := open(""), open("other")
 	broken := errors.New("broken")
 	for _, want := range []error{broken, nil} {
-		err = own.Together(ctx, other, func(tx *index.Tx, a, b Manager) error {
+		err = own.Together(ctx, other, func(j *Joint) error {
+			tx, a, b := j.Index, j.Own, j.Other
 			for range b.List(ctx, "") {
 				t.Error("got a record of a table that is not there")
 			}
@@ -69,7 +70,7 @@ func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 			t.Errorf("after %v: got %v and %v", want, errA, errB)
 		}
 	}
-	if err := own.Together(ctx, other, func(tx *index.Tx, _, _ Manager) error { return tx.Put("bucket", "only", nil) }); err != nil {
+	if err := own.Together(ctx, other, func(j *Joint) error { return j.Index.Put("bucket", "only", nil) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.View(context.Background(), func(tx *index.Tx) error { _, err := tx.Get("bucket", "only"); return err }); err != nil {

@@ -228,7 +228,7 @@ func pullRecords(t *testing.T, team docdb.Store, dir string) (remote.PullReport,
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: docdb.New(team, nil), Index: db, Space: "team"})
+	s := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: docdb.New(team, nil), Space: "team"})
 	rep, err := s.Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

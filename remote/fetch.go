@@ -78,9 +78,9 @@ func (s *Site) fetchInto(ctx context.Context, im *objects.Importer, ids []object
 		}
 		// Packs have been moved, or removed. Their chunks may lie elsewhere.
 		if ids = f.missing; try == 2 {
-			return fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name)
+			return there(fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name))
 		}
-		if err := s.forget(ctx, f.gone); err != nil {
+		if err := s.doubt(ctx, ids); err != nil {
 			return err
 		}
 	}
@@ -92,17 +92,15 @@ func distinct(ids []objects.ID) []objects.ID {
 	return slices.Compact(ids)
 }
 
-func (s *Site) forget(ctx context.Context, packs []objects.ID) error {
+// doubt notes that chunks are not where they should be, so that the next table that
+// names another place counts. Until one does they keep theirs: a pack that is missing
+// now, for a mirror is under way, say, may be there the next time.
+func (s *Site) doubt(ctx context.Context, ids []objects.ID) error {
 	space, err := s.space(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range packs {
-		if err := s.index.RemovePack(ctx, space, id, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.index.MarkBad(ctx, space, ids...)
 }
 
 // places finds chunks at the authority. What is not known is looked for in the
@@ -120,7 +118,7 @@ func (s *Site) places(ctx context.Context, ids []objects.ID, again bool) ([]inde
 		return nil, err
 	}
 	if i := slices.IndexFunc(locs, unknown); i >= 0 {
-		return nil, fmt.Errorf("%w: chunk %s is neither here nor at authority %q", objects.ErrCorrupt, ids[i], s.opts.Name)
+		return nil, there(fmt.Errorf("%w: chunk %s is neither here nor at authority %q", objects.ErrCorrupt, ids[i], s.opts.Name))
 	}
 	return locs, nil
 }
@@ -216,7 +214,7 @@ func (f *fetching) span(ctx context.Context, sp span) error {
 		}
 		if err == nil || try > 0 || !errors.Is(err, objects.ErrCorrupt) {
 			if errors.Is(err, objects.ErrCorrupt) {
-				err = fmt.Errorf("pack %s at authority %q: %w", sp.pack, f.s.opts.Name, err)
+				err = there(fmt.Errorf("pack %s at authority %q: %w", sp.pack, f.s.opts.Name, err))
 			}
 			return err
 		}

@@ -104,9 +104,10 @@ func (s *Site) readTable(ctx context.Context, name string) ([]index.Pack, error)
 		return nil, err
 	}
 	if objects.Hash(data).String() != strings.TrimPrefix(name, tablesDir) {
-		return nil, fmt.Errorf("%w: %s at authority %q does not match its name", objects.ErrCorrupt, name, s.opts.Name)
+		return nil, there(fmt.Errorf("%w: %s at authority %q does not match its name", objects.ErrCorrupt, name, s.opts.Name))
 	}
-	return decodeTables(data)
+	packs, err := decodeTables(data)
+	return packs, there(err)
 }
 
 // learn remembers a table file, and that it has been read.
@@ -133,36 +134,73 @@ func (s *Site) locate(ctx context.Context, ids []objects.ID) ([]index.Loc, error
 	return s.index.Locate(ctx, space, ids)
 }
 
-// listPacks compares the packs that are known with those that are there, and
-// forgets those that are gone. It returns those that are there.
-func (s *Site) listPacks(ctx context.Context) (there map[objects.ID]bool, lost int, err error) {
+// listPacks compares the packs that are known with those that are there. It returns
+// those that are there, how many are not, and how many of these were at the last time.
+func (s *Site) listPacks(ctx context.Context) (there map[objects.ID]bool, gone, lost int, err error) {
 	space, err := s.space(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	known, err := s.index.Packs(ctx, space) // before the listing: one that is put meanwhile is no loss
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	there = map[objects.ID]bool{}
 	for f, err := range s.auth.List(ctx, packsDir) {
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, 0, err
 		}
 		if id, err := objects.ParseID(f.Name[strings.LastIndexByte(f.Name, '/')+1:]); err == nil && f.Name == packName(id) {
 			there[id] = true
 		}
 	}
+	missing := map[string]bool{}
 	for _, p := range known {
-		if there[p.ID] {
-			continue
-		}
-		lost++
-		if err := s.index.RemovePack(ctx, space, p.ID, nil); err != nil {
-			return nil, 0, err
+		if !there[p.ID] {
+			missing[p.ID.String()] = true
 		}
 	}
-	return there, lost, nil
+	lost, err = s.noteGone(ctx, missing)
+	return there, len(missing), lost, err
+}
+
+// noteGone remembers which packs are missing, and returns how many were not before.
+// What lies in them is not forgotten: they may come back.
+func (s *Site) noteGone(ctx context.Context, missing map[string]bool) (lost int, err error) {
+	id, _ := s.ID(ctx)
+	bucket := siteBucket(id, "gone")
+	var back []string
+	before := 0
+	err = s.index.View(ctx, func(tx *index.Tx) error {
+		back, before = nil, 0
+		for r, err := range tx.Scan(bucket, "", "") {
+			if err != nil {
+				return err
+			}
+			if missing[r.Key] {
+				before++
+			} else {
+				back = append(back, r.Key)
+			}
+		}
+		return nil
+	})
+	if lost = len(missing) - before; err != nil || lost == 0 && len(back) == 0 {
+		return lost, err
+	}
+	return lost, s.index.Update(ctx, func(tx *index.Tx) error {
+		for _, key := range back {
+			if err := tx.Delete(bucket, key); err != nil {
+				return err
+			}
+		}
+		for key := range missing {
+			if err := tx.Put(bucket, key, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Note remembers a fact about the authority.

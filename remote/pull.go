@@ -81,7 +81,7 @@ func (p *pull) nodes(ctx context.Context, ids []objects.ID) error {
 	}
 	var below []objects.ID
 	for i := range locs {
-		if _, _, err := p.from.Stored(ctx, &locs[i]); err != nil {
+		if err := p.read(ctx, &locs[i]); err != nil {
 			return err
 		}
 		children, err := objects.Children(p.from.Raw())
@@ -104,6 +104,25 @@ func (p *pull) nodes(ctx context.Context, ids []objects.ID) error {
 	return nil
 }
 
+// read reads a node. One that is damaged here is fetched again.
+func (p *pull) read(ctx context.Context, loc *index.Loc) error {
+	_, _, err := p.from.Stored(ctx, loc)
+	if !errors.Is(err, objects.ErrCorrupt) {
+		return err
+	}
+	if err := p.s.fetchInto(ctx, p.im, []objects.ID{loc.ID}); err != nil {
+		return err
+	}
+	if err := p.im.Commit(ctx); err != nil {
+		return err
+	}
+	locs, err := p.s.store.Locate(ctx, []objects.ID{loc.ID})
+	if err == nil {
+		_, _, err = p.from.Stored(ctx, &locs[0])
+	}
+	return err
+}
+
 func (p *pull) chunks(ctx context.Context, ids []objects.ID) error {
 	locs, err := p.s.store.Locate(ctx, ids)
 	if err != nil {
@@ -115,10 +134,11 @@ func (p *pull) chunks(ctx context.Context, ids []objects.ID) error {
 	return nil
 }
 
+// absent returns the chunks that are not here, or known to be damaged.
 func absent(locs []index.Loc) []objects.ID {
 	var ids []objects.ID
 	for _, l := range locs {
-		if !l.Found {
+		if !l.Found || l.Bad {
 			ids = append(ids, l.ID)
 		}
 	}

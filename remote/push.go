@@ -65,6 +65,7 @@ type push struct {
 	empty bool                // nothing has ever been pushed to the authority
 	lossy bool                // packs have been lost there: a node does not stand for what it names
 	there map[objects.ID]bool // packs at the authority
+	gone  int                 // packs that were there once, and are not
 
 	window []objects.ID        // chunks to be looked at
 	whole  map[objects.ID]bool // packs of the repository that have been considered to be sent as they are
@@ -96,7 +97,7 @@ func (p *push) look(ctx context.Context) error {
 		return err
 	}
 	var lost int
-	if p.there, lost, err = p.s.listPacks(ctx); err != nil {
+	if p.there, p.gone, lost, err = p.s.listPacks(ctx); err != nil {
 		return err
 	}
 	if lost > 0 && p.opts.Warn != nil {
@@ -138,6 +139,9 @@ func (p *push) run(ctx context.Context, trees []objects.ID) error {
 	if err := p.s.compact(ctx); err != nil && p.opts.Warn != nil {
 		p.opts.Warn(fmt.Sprintf("the tables of authority %q could not be merged: %v", p.s.opts.Name, err))
 	}
+	if err := p.s.store.Needed(ctx, &p.marks); err != nil {
+		return err
+	}
 	return p.roots(ctx, trees)
 }
 
@@ -155,6 +159,8 @@ func (p *push) known(ctx context.Context, ids []objects.ID) ([]index.Loc, error)
 	for i, id := range ids {
 		if l, ok := p.recent[id]; ok {
 			locs[i] = l
+		} else if p.gone > 0 && !p.there[locs[i].Pack] {
+			locs[i].Found = false
 		}
 	}
 	return locs, nil

@@ -153,6 +153,16 @@ func (p *push) land(ctx context.Context) error {
 	if err := <-f.done; err != nil {
 		return fmt.Errorf("push to authority %q: %w", p.s.opts.Name, err)
 	}
+	p.there[f.pack.ID] = true
+	if p.gone > 0 { // what is known of other places may be of packs that are gone
+		ids := make([]objects.ID, len(f.pack.Entries))
+		for i, e := range f.pack.Entries {
+			ids[i] = e.ID
+		}
+		if err := p.s.doubt(ctx, ids); err != nil {
+			return err
+		}
+	}
 	if err := p.s.note(ctx, f.pack); err != nil {
 		return err
 	}

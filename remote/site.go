@@ -174,14 +174,14 @@ func (s *Site) readFormat(ctx context.Context) (objects.Format, error) {
 	}
 	f, err := objects.ParseFormat(formatName+" at authority "+s.opts.Name, data)
 	if err != nil {
-		return f, err
+		return f, there(err)
 	}
 	if own := s.store.Format().Chunker; f.Chunker != own {
 		return f, fmt.Errorf("authority %q cuts files by %s (%d/%d/%d), this repository by %s (%d/%d/%d): they cannot share content",
 			s.opts.Name, f.Chunker.Algorithm, f.Chunker.Min, f.Chunker.Avg, f.Chunker.Max, own.Algorithm, own.Min, own.Avg, own.Max)
 	}
 	if len(f.ID) < 8 || len(f.ID) > 64 || CheckName(f.ID) != nil {
-		return f, fmt.Errorf("%w: %s at authority %q: id %.80q", objects.ErrCorrupt, formatName, s.opts.Name, f.ID)
+		return f, there(fmt.Errorf("%w: %s at authority %q: id %.80q", objects.ErrCorrupt, formatName, s.opts.Name, f.ID))
 	}
 	return f, nil
 }

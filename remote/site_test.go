@@ -33,7 +33,10 @@ func newStore(t testing.TB) *objects.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_, err := s.CheckPacks(context.Background(), true, func(p objects.Problem) { t.Errorf("check: %s", p.What) })
+		_, damage, err := s.CheckPacks(context.Background(), &objects.CheckOptions{Full: true, Found: func(p objects.Problem) { t.Errorf("check: %s", p.What) }})
+		if damage.Len() > 0 {
+			t.Errorf("check: %d chunks are damaged", damage.Len())
+		}
 		if err := errors.Join(err, s.Close(), db.Close()); err != nil {
 			t.Error(err)
 		}

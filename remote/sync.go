@@ -20,17 +20,17 @@ type SyncOptions struct {
 	Local *refs.Bolt   // the repository's records
 	Aside *refs.Bolt   // one's own versions whose numbers the team gave to others; a table in the same index
 	Team  refs.Manager // nil: offline, when only what needs no network works
-	Index *index.DB    // the one that Local is in
-	Space string       // names the team in the index
+	Space string       // names the team in the index and the journal
 	Now   func() time.Time
 	Rand  io.Reader // for the length of pauses; nil is crypto/rand.Reader
 	Warn  func(string)
 }
 
 // Sync keeps the records of a repository and those of a team's manager in step.
-// What both had in common at the last time, the base, is in the index; it says
-// what either side has changed since. Each step changes records and base
-// together, so a process may end anywhere and the next call goes on.
+// What both had in common at the last time, the base, is in the journal like the
+// records; it says what either side has changed since. Each step changes records
+// and base together, so a process may end anywhere and the next call goes on, also
+// with an index that was made anew.
 //
 // It is safe for concurrent use, by several processes too.
 type Sync struct {
@@ -56,8 +56,6 @@ func (s *Sync) warn(text string) {
 	}
 }
 
-func (s *Sync) bucket(what string) string { return "sync/" + s.opts.Space + "/" + what }
-
 // team gives the team's manager.
 func (s *Sync) team() (refs.Manager, error) {
 	if s.opts.Team == nil {
@@ -81,16 +79,15 @@ func kindText(text string, kind error) error { return &kindError{text, kind} }
 
 // In the bucket "meta".
 const (
-	teamCursor  = "team"  // as far as the team's changes are merged
-	localCursor = "local" // as far as the repository's changes are marked
-	lastPull    = "pulled"
-	teamID      = "id" // of the place where the team's records are
+	teamCursor = "team" // as far as the team's changes are merged
+	lastPull   = "pulled"
+	teamID     = "id" // of the place where the team's records are
 )
 
 // LastPull says when the team was asked last; zero: never.
 func (s *Sync) LastPull(ctx context.Context) (at time.Time, err error) {
-	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
-		text, err := tx.Get(s.bucket("meta"), lastPull)
+	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
+		text, err := tx.Get(bucket("meta"), lastPull)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -105,8 +102,8 @@ func (s *Sync) LastPull(ctx context.Context) (at time.Time, err error) {
 // Floor gives the highest number of an archive that the team is known to ever
 // have had, deleted versions included; nil: none.
 func (s *Sync) Floor(ctx context.Context, archive string) (floor *refs.Version, err error) {
-	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
-		v, _, any, err := s.floor(tx, archive)
+	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
+		v, _, any, err := floorIn(tx, bucket("base"), archive)
 		if any && !v.IsZero() {
 			floor = &v
 		}
@@ -115,9 +112,9 @@ func (s *Sync) Floor(ctx context.Context, archive string) (floor *refs.Version, 
 	return floor, err
 }
 
-// floor gives the highest version and the highest number.
-func (s *Sync) floor(tx *index.Tx, archive string) (top refs.Version, number int, any bool, err error) {
-	for r, err := range tx.Scan(s.bucket("base"), refs.VersionsPrefix(archive), "") {
+// floorIn gives the highest version and the highest number in a base.
+func floorIn(tx *index.Tx, bucket, archive string) (top refs.Version, number int, any bool, err error) {
+	for r, err := range tx.Scan(bucket, refs.VersionsPrefix(archive), "") {
 		if err != nil {
 			return top, number, any, err
 		}
@@ -139,8 +136,8 @@ func (s *Sync) Published(ctx context.Context, v refs.VersionRecord) (published b
 	if err != nil {
 		return false, err
 	}
-	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
-		b, err := s.base(tx, v.Key())
+	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
+		b, err := baseIn(tx, bucket("base"), v.Key())
 		published = b.there && b.sum == blake3.Sum256(value)
 		return err
 	})
@@ -150,16 +147,17 @@ func (s *Sync) Published(ctx context.Context, v refs.VersionRecord) (published b
 // Known says whether the team is known to have an archive of that name, also
 // when it is deleted here.
 func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error) {
-	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
-		b, err := s.base(tx, refs.ArchiveKey(archive))
+	err = s.step(ctx, func(t *syncTx) error {
+		b, err := t.base(refs.ArchiveKey(archive))
 		if known = b.there; known || err != nil {
 			return err
 		}
-		for r, err := range tx.Scan(s.bucket("dirty"), refs.VersionsPrefix(archive), "") {
-			known = err == nil && r.Key != ""
+		if err := t.scanAll(ctx); err != nil {
 			return err
 		}
-		return nil
+		keys, err := t.dirtyKeys(refs.VersionsPrefix(archive))
+		known = len(keys) > 0
+		return err
 	})
 	return known, err
 }
@@ -170,8 +168,8 @@ func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error
 // that of a place without records; then nothing is forgotten.
 func (s *Sync) Meet(ctx context.Context, id string) (other bool, err error) {
 	before := ""
-	err = s.opts.Index.View(ctx, func(tx *index.Tx) error {
-		v, err := tx.Get(s.bucket("meta"), teamID)
+	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
+		v, err := tx.Get(bucket("meta"), teamID)
 		if before = string(v); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -185,20 +183,19 @@ func (s *Sync) Meet(ctx context.Context, id string) (other bool, err error) {
 			return true, err
 		}
 	}
-	return other, s.opts.Index.Update(ctx, func(tx *index.Tx) error {
-		return tx.Put(s.bucket("meta"), teamID, []byte(id))
-	})
+	return other, s.step(ctx, func(t *syncTx) error { return t.setMeta(teamID, id) })
 }
 
 // Forget forgets what the team had, when it turns out to be another one: the
 // next Pull compares everything anew. Conflicts stay.
 func (s *Sync) Forget(ctx context.Context) error {
-	return s.opts.Index.Update(ctx, func(tx *index.Tx) error {
-		for _, what := range []string{"base", "dirty", "meta"} {
-			if err := tx.Drop(s.bucket(what)); err != nil {
+	return s.step(ctx, func(t *syncTx) error {
+		for _, what := range []string{"base", "intent", "meta"} {
+			if err := t.forgetAll(what); err != nil {
 				return err
 			}
 		}
-		return nil
+		t.wrote = true
+		return t.tx.Drop(t.s.dirty())
 	})
 }

@@ -55,7 +55,7 @@ func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
 			t.Error(err)
 		}
 	})
-	s := NewSync(&SyncOptions{Local: bolt, Aside: aside, Team: team, Index: db, Space: "team", Now: clock.now})
+	s := NewSync(&SyncOptions{Local: bolt, Aside: aside, Team: team, Space: "team", Now: clock.now})
 	return &syncRepo{s, t, refs.New(bolt, &refs.Options{Now: clock.now}), bolt, db, filepath.Join(dir, "index")}
 }
 

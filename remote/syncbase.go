@@ -54,8 +54,8 @@ func decodeBase(key string, p []byte) (b baseEntry, err error) {
 	return baseEntry{}, fmt.Errorf("what the team had of record %q, in the index: %w", key, index.ErrCorrupt)
 }
 
-func (s *Sync) base(tx *index.Tx, key string) (baseEntry, error) {
-	p, err := tx.Get(s.bucket("base"), key)
+func baseIn(tx *index.Tx, bucket, key string) (baseEntry, error) {
+	p, err := tx.Get(bucket, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return baseEntry{}, nil
 	}
@@ -84,6 +84,7 @@ func (h here) same(b baseEntry) bool {
 type syncTx struct {
 	s            *Sync
 	tx           *index.Tx
+	joint        *refs.Joint
 	local, aside refs.Manager
 	wrote        bool
 	changed      map[string]bool // keys of the repository that this step has changed
@@ -91,14 +92,17 @@ type syncTx struct {
 	edited map[string]bool // archives: whether something of them was changed here, when the step began to look
 }
 
-// errNothing ends a step that has nothing to keep.
+// errUnwritten ends a step that has nothing to keep.
 var errUnwritten = errors.New("nothing written")
 
 // step calls fn in a transaction.
 func (s *Sync) step(ctx context.Context, fn func(*syncTx) error) error {
-	err := s.opts.Local.Together(ctx, s.opts.Aside, func(tx *index.Tx, local, aside refs.Manager) error {
-		t := &syncTx{s: s, tx: tx, local: local, aside: aside, changed: map[string]bool{}, edited: map[string]bool{}}
-		err := fn(t)
+	err := s.opts.Local.Together(ctx, s.opts.Aside, func(j *refs.Joint) error {
+		t := &syncTx{s: s, tx: j.Index, joint: j, local: j.Own, aside: j.Other, changed: map[string]bool{}, edited: map[string]bool{}}
+		err := t.takeOver()
+		if err == nil {
+			err = fn(t)
+		}
 		if err == nil && !t.wrote {
 			return errUnwritten
 		}
@@ -110,18 +114,9 @@ func (s *Sync) step(ctx context.Context, fn func(*syncTx) error) error {
 	return err
 }
 
-func (t *syncTx) meta(key string) (string, error) {
-	v, err := t.tx.Get(t.s.bucket("meta"), key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return string(v), err
-}
+func (t *syncTx) meta(key string) (string, error) { return textIn(t.tx, t.s.bucket("meta"), key) }
 
-func (t *syncTx) setMeta(key, value string) error {
-	t.wrote = true
-	return t.tx.Put(t.s.bucket("meta"), key, []byte(value))
-}
+func (t *syncTx) setMeta(key, value string) error { return t.keep("meta", key, []byte(value)) }
 
 // get reads a record of the repository. An archive that is being deleted is gone.
 func (t *syncTx) get(ctx context.Context, key string) (here, error) {
@@ -161,20 +156,27 @@ func (t *syncTx) put(ctx context.Context, key string, value []byte) error {
 	return t.local.Delete(ctx, key, r.Rev)
 }
 
-func (t *syncTx) base(key string) (baseEntry, error) { return t.s.base(t.tx, key) }
+func (t *syncTx) base(key string) (baseEntry, error) {
+	return baseIn(t.tx, t.s.bucket("base"), key)
+}
 
 // setBase notes what the team has of a record.
 func (t *syncTx) setBase(r refs.Record) error {
-	b := baseEntry{gone: r.Deleted}
-	if !r.Deleted {
-		b.there, b.rev, b.sum = true, r.Rev, blake3.Sum256(r.Value)
-		var err error
-		if b.value, err = keptValue(r); err != nil {
-			return err
-		}
+	b, err := baseOf(r)
+	if err != nil {
+		return err
 	}
-	t.wrote = true
-	return t.tx.Put(t.s.bucket("base"), r.Key, b.encode())
+	return t.keep("base", r.Key, b.encode())
+}
+
+// baseOf is the entry of a record that both sides have in common.
+func baseOf(r refs.Record) (b baseEntry, err error) {
+	if r.Deleted {
+		return baseEntry{gone: true}, nil
+	}
+	b = baseEntry{there: true, rev: r.Rev, sum: blake3.Sum256(r.Value)}
+	b.value, err = keptValue(r)
+	return b, err
 }
 
 // keptValue is what is kept of a record's value.
@@ -224,13 +226,13 @@ func (t *syncTx) setDirty(key string, dirty bool) error {
 	}
 	t.wrote = true
 	if dirty {
-		return t.tx.Put(t.s.bucket("dirty"), key, []byte{1})
+		return t.tx.Put(t.s.dirty(), dirtyKey+key, nil)
 	}
-	return t.tx.Delete(t.s.bucket("dirty"), key)
+	return t.tx.Delete(t.s.dirty(), dirtyKey+key)
 }
 
 func (t *syncTx) isDirty(key string) (bool, error) {
-	_, err := t.tx.Get(t.s.bucket("dirty"), key)
+	_, err := t.tx.Get(t.s.dirty(), dirtyKey+key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -240,11 +242,11 @@ func (t *syncTx) isDirty(key string) (bool, error) {
 // dirtyKeys lists the keys that begin with prefix and differ from the team's.
 func (t *syncTx) dirtyKeys(prefix string) ([]string, error) {
 	var keys []string
-	for r, err := range t.tx.Scan(t.s.bucket("dirty"), prefix, "") {
+	for r, err := range t.tx.Scan(t.s.dirty(), dirtyKey+prefix, "") {
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, r.Key)
+		keys = append(keys, r.Key[len(dirtyKey):])
 	}
 	return keys, nil
 }
@@ -266,7 +268,7 @@ func (s *Sync) scan(ctx context.Context) error {
 }
 
 func (t *syncTx) scan(ctx context.Context) (more bool, err error) {
-	since, err := t.meta(localCursor)
+	since, err := textIn(t.tx, t.s.dirty(), localCursor)
 	if err != nil {
 		return false, err
 	}
@@ -285,7 +287,8 @@ func (t *syncTx) scan(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if last != since {
-		err = t.setMeta(localCursor, last)
+		t.wrote = true
+		err = t.tx.Put(t.s.dirty(), localCursor, []byte(last))
 	}
 	return more, err
 }
@@ -300,11 +303,11 @@ func (t *syncTx) isEdited(archive string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for r, err := range t.tx.Scan(t.s.bucket("dirty"), refs.VersionsPrefix(archive), "") {
+	for _, err := range t.tx.Scan(t.s.dirty(), dirtyKey+refs.VersionsPrefix(archive), "") {
 		if err != nil {
 			return false, err
 		}
-		edited = edited || r.Key != ""
+		edited = true
 		break
 	}
 	t.edited[archive] = edited

@@ -121,13 +121,11 @@ func (t *syncTx) setConflict(c Conflict) error {
 	if err != nil {
 		return err
 	}
-	t.wrote = true
-	return t.tx.Put(t.s.bucket("conflict"), c.key(), value)
+	return t.keep("conflict", c.key(), value)
 }
 
 func (t *syncTx) dropConflict(c Conflict) error {
-	t.wrote = true
-	return t.tx.Delete(t.s.bucket("conflict"), c.key())
+	return t.forget("conflict", c.key())
 }
 
 // conflicts lists those of one archive, or all with "".

@@ -23,6 +23,9 @@ func (m *merging) record(ctx context.Context, r refs.Record) error {
 		return err
 	}
 	b, err := m.base(r.Key)
+	if err == nil {
+		b, err = m.withIntent(l, b, r)
+	}
 	if err != nil {
 		return err
 	}

@@ -78,8 +78,8 @@ type pulling struct {
 
 func (p *pulling) run(ctx context.Context) error {
 	var cursor string
-	err := p.s.opts.Index.View(ctx, func(tx *index.Tx) (err error) {
-		cursor, err = (&syncTx{s: p.s, tx: tx}).meta(teamCursor)
+	err := p.s.view(ctx, func(tx *index.Tx, bucket naming) (err error) {
+		cursor, err = textIn(tx, bucket("meta"), teamCursor)
 		return err
 	})
 	if err != nil {
@@ -195,7 +195,8 @@ func writeRank(r refs.Record) int {
 	return 3
 }
 
-// done notes when the team was asked.
+// done notes when the team was asked. What is noted of one's own writes by now did
+// not come to pass.
 func (p *pulling) done(ctx context.Context) error {
 	if p.dry {
 		return nil
@@ -204,7 +205,9 @@ func (p *pulling) done(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.s.step(ctx, func(t *syncTx) error { return t.setMeta(lastPull, string(now)) })
+	return p.s.step(ctx, func(t *syncTx) error {
+		return cmp.Or(t.forgetAll("intent"), t.setMeta(lastPull, string(now)))
+	})
 }
 
 func (r *PullReport) add(o PullReport) {

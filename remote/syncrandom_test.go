@@ -74,8 +74,7 @@ func (m *syncModel) act() {
 		err = r.db.Delete(ctx, name)
 		m.logf("%d deletes %s: %v", i, name, err)
 	case n < 84:
-		m.logf("%d pulls", i)
-		r.pull()
+		m.logf("%d pulls %s", i, asJSON(m.t, r.pull()))
 	default:
 		m.logf("%d pushes", i)
 		m.push(r)

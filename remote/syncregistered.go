@@ -37,7 +37,7 @@ func (r *registering) writeBatch(ctx context.Context, batch []refs.Change, lost 
 	if len(batch) == 0 {
 		return nil
 	}
-	errs, err := putAll(ctx, r.team, batch)
+	errs, err := r.s.write(ctx, r.team, batch)
 	if err != nil {
 		return fmt.Errorf("registering %d records: %w", len(batch), err)
 	}

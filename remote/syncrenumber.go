@@ -51,7 +51,7 @@ func (t *syncTx) renumber(ctx context.Context, archive string) ([]Renumbered, er
 	if err != nil {
 		return nil, err
 	}
-	top, number, _, err := t.s.floor(t.tx, archive)
+	top, number, _, err := floorIn(t.tx, t.s.bucket("base"), archive)
 	if err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (t *syncTx) restore(ctx context.Context, archive string) error {
 			}
 			continue
 		}
-		if err := t.tx.Delete(t.s.bucket("base"), key); err != nil {
+		if err := t.forget("base", key); err != nil {
 			return err
 		}
 		if err := t.mark(ctx, key); err != nil {

@@ -29,7 +29,7 @@ func (s *Sync) RegisterSpec(ctx context.Context) (written bool, err error) {
 		if err != nil || len(changes) == 0 {
 			return written, err
 		}
-		errs, err := putAll(ctx, team, changes)
+		errs, err := s.write(ctx, team, changes)
 		if err != nil {
 			return written, fmt.Errorf("registering what is required: %w", err)
 		}
@@ -50,6 +50,9 @@ func (s *Sync) SpecChanged(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	err = s.step(ctx, func(t *syncTx) error {
+		if err := t.scanAll(ctx); err != nil {
+			return err
+		}
 		changes, err := t.specChanges(ctx)
 		changed = len(changes) > 0
 		return err

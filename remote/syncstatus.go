@@ -37,6 +37,9 @@ func (s *Sync) Status(ctx context.Context, names []string) (list []Pending, err 
 		return nil, err
 	}
 	err = s.step(ctx, func(t *syncTx) error {
+		if err := t.scanAll(ctx); err != nil {
+			return err
+		}
 		list, err = t.status(ctx, names)
 		return err
 	})

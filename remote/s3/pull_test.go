@@ -102,7 +102,7 @@ func pulled(t *testing.T, a remote.Authority, dir string) remote.PullReport {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: catalog, Index: db, Space: "team"}).Pull(t.Context(), nil)
+	rep, err := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: catalog, Space: "team"}).Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,146 @@
+package objects
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/datafs/datafs/index"
+)
+
+// mark finds out what stays. The index knows all packs before anything is marked.
+func (c *collector) mark(ctx context.Context) error {
+	if err := c.tidyIndex(ctx); err != nil {
+		return err
+	}
+	live, waiting, dead := &Marks{}, &Marks{}, &Marks{}
+	for _, m := range []struct {
+		fn    func(*Marks) error
+		marks *Marks
+	}{{c.opts.Live, live}, {c.opts.Waiting, waiting}, {c.opts.Dead, dead}} {
+		if m.fn == nil {
+			continue
+		}
+		if err := m.fn(m.marks); err != nil {
+			return err
+		}
+	}
+	c.live = &live.set
+	pending, err := c.s.index.Pending(ctx, localSpace)
+	if err != nil {
+		return err
+	}
+	k := &keeper{c: c, waiting: &waiting.set, dead: &dead.set, pending: pending, partial: live.partial || waiting.partial}
+	err = k.run(ctx)
+	c.rep.Live = int64(c.live.len())
+	return err
+}
+
+// tidyIndex makes the index know the packs that there are, and, unless it is a dry
+// run, no others.
+func (c *collector) tidyIndex(ctx context.Context) error {
+	refuse := func(_ ID, err error) error { return err }
+	if _, err := c.s.takeIn(ctx, refuse); err != nil || c.dry {
+		return err
+	}
+	known, err := c.s.index.Packs(ctx, localSpace)
+	if err != nil {
+		return err
+	}
+	there := map[ID]bool{}
+	for id, err := range c.s.packIDs() {
+		if err != nil {
+			return err
+		}
+		there[id] = true
+	}
+	for _, p := range known {
+		if there[p.ID] {
+			continue
+		}
+		if err := c.s.index.ForgetPack(ctx, localSpace, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Needed notes that versions need what m has marked, so that no pack that holds some
+// of it is taken for the leftover of an interrupted write.
+func (s *Store) Needed(ctx context.Context, m *Marks) error {
+	pending, err := s.index.Pending(ctx, localSpace)
+	if err != nil {
+		return err
+	}
+	var needed []ID
+	for id := range pending {
+		_, entries, err := s.packTable(id)
+		if err == nil && slices.ContainsFunc(entries, func(e index.Entry) bool { return m.Has(e.ID) }) {
+			needed = append(needed, id)
+		}
+	}
+	return s.index.ClearPending(ctx, localSpace, needed)
+}
+
+// keeper decides which of the chunks that no live tree reaches stay all the same.
+type keeper struct {
+	c             *collector
+	waiting, dead *idSet
+	pending       map[ID]bool // packs of writers that did not come to their end, unless something of them is live
+	partial       bool        // parts of trees are not here
+	needed        []ID        // pending packs of which something is live
+}
+
+func (k *keeper) run(ctx context.Context) error {
+	for id, err := range k.c.s.packIDs() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		_, entries, err := k.c.s.packTable(id)
+		if err != nil {
+			return err // a broken pack may hold what is needed: fsck first
+		}
+		fi, err := os.Stat(packPath(k.c.s.dir, id))
+		if err != nil {
+			return err
+		}
+		k.pack(id, entries, fi.ModTime())
+	}
+	if k.c.dry {
+		return nil
+	}
+	return k.c.s.index.ClearPending(ctx, localSpace, k.needed)
+}
+
+// pack adds to what is live the chunks of a pack that stay.
+func (k *keeper) pack(id ID, entries []index.Entry, written time.Time) {
+	live, rep, opts := k.c.live, k.c.rep, k.c.opts
+	if k.pending[id] && slices.ContainsFunc(entries, func(e index.Entry) bool { return live.has(e.ID) }) {
+		k.needed = append(k.needed, id)
+	}
+	until := written.Add(opts.Grace)
+	for _, e := range entries {
+		switch {
+		case live.has(e.ID):
+			continue
+		case k.waiting.has(e.ID):
+			rep.Waiting += int64(e.Stored)
+		case k.dead.has(e.ID) || k.pending[id]:
+			continue
+		case k.partial:
+			rep.Unsure += int64(e.Stored)
+		case opts.Grace > 0 && opts.Now.Before(until):
+			rep.Waiting += int64(e.Stored)
+			if rep.Until.IsZero() || until.Before(rep.Until) {
+				rep.Until = until
+			}
+		default:
+			continue
+		}
+		live.add(e.ID)
+	}
+}

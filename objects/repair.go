@@ -1,0 +1,398 @@
+package objects
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/datafs/datafs/index"
+)
+
+// quarantineDir is where damaged packs are put, in a repository.
+const quarantineDir = "quarantine"
+
+// RepairOptions say what RepairPacks looks at.
+type RepairOptions struct {
+	Read  func(Pack) bool // packs whose chunks are read and verified; nil: all
+	Found func(Problem)   // told of every damaged pack and chunk
+}
+
+// RepairReport says what RepairPacks did.
+type RepairReport struct {
+	Packs       int64
+	Salvaged    int64 // chunks of damaged packs that are good
+	Quarantined []ID  // damaged packs
+	Missing     []ID  // packs that are not there, of which the index knew
+	Verified    []ID  // packs whose chunks were read and are all sound
+
+	// Lost are the chunks of which there is no good copy here. Some may be differences
+	// from others of them: Recheck tells when those are back.
+	Lost []ID
+}
+
+// RepairPacks makes of every damaged pack a new one with its good chunks, and moves
+// the damaged one to the directory quarantine: nothing is deleted. It forgets packs
+// that are not there. Where a pack's table is damaged, the index and what can be read
+// of the table say where its chunks may lie, and their hashes whether they do. It
+// takes the store for itself. When it is broken off, each pack is repaired or as it
+// was.
+func (s *Store) RepairPacks(ctx context.Context, opts *RepairOptions) (RepairReport, error) {
+	r := &repair{s: s, opts: opts, lost: map[ID]index.Loc{}, buf: bufio.NewWriterSize(nil, 256<<10)}
+	lock, err := s.lock(ctx, true)
+	if err != nil {
+		return r.rep, err
+	}
+	err = r.run(ctx)
+	lock.Unlock() // closing the file gives the lock back in any case
+	if err == nil {
+		err = r.findTwins(ctx)
+	}
+	return r.rep, err
+}
+
+// repair is one RepairPacks under way.
+type repair struct {
+	s    *Store
+	opts *RepairOptions
+	rep  RepairReport
+	lost map[ID]index.Loc // where they were
+	buf  *bufio.Writer
+}
+
+func (r *repair) run(ctx context.Context) error {
+	if _, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }); err != nil { // it is looked at below
+		return err
+	}
+	if err := r.forgetMissing(ctx); err != nil {
+		return err
+	}
+	var packs []ID // listed before new ones are made
+	for id, err := range r.s.packIDs() {
+		if err != nil {
+			return err
+		}
+		packs = append(packs, id)
+	}
+	for _, id := range packs {
+		if err := r.pack(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *repair) found(err error) { r.opts.Found(Problem{What: err.Error(), Err: err}) }
+
+func (r *repair) forgetMissing(ctx context.Context) error {
+	known, err := r.s.knownPacks(ctx)
+	if err != nil {
+		return err
+	}
+	for id, err := range r.s.packIDs() {
+		if err != nil {
+			return err
+		}
+		delete(known, id)
+	}
+	for id := range known {
+		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
+		r.rep.Missing = append(r.rep.Missing, id)
+		if err := r.s.index.ForgetPack(ctx, localSpace, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pack repairs one pack if it is damaged.
+func (r *repair) pack(ctx context.Context, id ID) error {
+	r.rep.Packs++
+	size, entries, err := r.s.packTable(id)
+	switch {
+	case unreadable(err):
+		r.found(err)
+		return nil // for now
+	case errors.Is(err, ErrCorrupt):
+		r.found(err)
+		entries, sure, err := r.guess(ctx, id, size)
+		if err != nil {
+			return err
+		}
+		good, err := r.good(ctx, id, entries, sure)
+		if err != nil {
+			return err
+		}
+		return r.salvage(ctx, index.Pack{ID: id, Size: size, Entries: entries}, good)
+	case err != nil:
+		return err
+	}
+	if r.opts.Read != nil && !r.opts.Read(Pack{id, size}) {
+		return nil
+	}
+	good, err := r.good(ctx, id, entries, len(entries))
+	if err != nil {
+		return err
+	}
+	if len(good) == len(entries) {
+		r.rep.Verified = append(r.rep.Verified, id)
+		return nil
+	}
+	return r.salvage(ctx, index.Pack{ID: id, Size: size, Entries: entries}, good)
+}
+
+// guess returns where the chunks of a pack may lie whose table is damaged: the
+// places that the index knows, which are sure, and behind them the rows that can be
+// read.
+func (r *repair) guess(ctx context.Context, id ID, size int64) (list []index.Entry, sure int, err error) {
+	list, err = r.s.index.InPack(ctx, localSpace, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := os.Open(packPath(r.s.dir, id))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	known := idsOf(list)
+	sure = len(list)
+	for _, e := range rows(f, size) {
+		if !known[e.ID] {
+			known[e.ID] = true
+			list = append(list, e)
+		}
+	}
+	return list, sure, nil
+}
+
+func idsOf(list []index.Entry) map[ID]bool {
+	ids := make(map[ID]bool, len(list))
+	for _, e := range list {
+		ids[e.ID] = true
+	}
+	return ids
+}
+
+// rows reads the rows of a damaged table, from the trailer back, as long as they
+// could be rows. Their contents are to be verified.
+func rows(r io.ReaderAt, size int64) (list []index.Entry) {
+	end := size - packTrailerLen
+	b := make([]byte, packEntryLen)
+	for at := end - packEntryLen; at >= int64(len(packHeader)) && len(list) < maxPackTable; at -= packEntryLen {
+		if _, err := r.ReadAt(b, at); err != nil {
+			return list
+		}
+		e := index.Entry{Offset: le64(b[32:]), Stored: le32(b[40:]), Raw: le32(b[44:]), Codec: b[48], Filter: b[49]}
+		copy(e.ID[:], b)
+		if e.Offset >= uint64(at) || e.Raw > maxChunkSize || e.Stored > 2*maxChunkSize {
+			continue // one damaged row
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// good returns the chunks of a pack that are what they must be. A delta whose base
+// is damaged counts as good, if its place is sure: it will be again when its base is.
+func (r *repair) good(ctx context.Context, id ID, entries []index.Entry, sure int) (good []index.Entry, err error) {
+	f := fetcher{s: r.s, still: true}
+	var buf []byte
+	for i, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		loc := index.Loc{Entry: e, Pack: id, Found: true}
+		if buf, err = f.fetch(ctx, buf[:0], &loc); err == nil {
+			good = append(good, e)
+			continue
+		}
+		if i >= sure {
+			continue // it need not be a chunk
+		}
+		if base := (baseError{}); errors.As(err, &base) {
+			good = append(good, e)
+			r.lost[e.ID] = loc
+		}
+		r.found(err)
+	}
+	return good, nil
+}
+
+// salvage puts the good chunks of a pack into a new one, and the pack aside.
+func (r *repair) salvage(ctx context.Context, old index.Pack, good []index.Entry) error {
+	if err := r.s.keepAside(old.ID); err != nil {
+		return err
+	}
+	pack, err := r.copy(old.ID, good)
+	if err != nil {
+		return err
+	}
+	if err := r.s.index.ReplacePacks(ctx, localSpace, []index.Pack{old}, pack); err != nil {
+		return err
+	}
+	r.s.packs.forget(old.ID)
+	r.rep.Quarantined = append(r.rep.Quarantined, old.ID)
+	r.rep.Salvaged += int64(len(good))
+	saved := idsOf(good)
+	for _, e := range old.Entries {
+		if !saved[e.ID] {
+			r.lost[e.ID] = index.Loc{Entry: e, Pack: old.ID, Found: true}
+		}
+	}
+	if pack.ID == old.ID {
+		return nil // the new one has taken its name
+	}
+	return os.Remove(packPath(r.s.dir, old.ID)) // it has another name by now
+}
+
+// copy makes a pack of chunks of another one, the zero pack if there are none.
+func (r *repair) copy(from ID, list []index.Entry) (pack index.Pack, err error) {
+	if len(list) == 0 {
+		return pack, nil
+	}
+	w, err := newPackWriter(r.s.dir, r.buf)
+	if err != nil {
+		return pack, err
+	}
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b index.Entry) int { return cmp.Compare(a.Offset, b.Offset) })
+	var stored []byte
+	for _, e := range list {
+		loc := index.Loc{Entry: e, Pack: from, Found: true}
+		if stored, err = r.s.storedBytes(stored[:0], &loc); err == nil {
+			err = w.add(e, stored)
+		}
+		if err != nil {
+			w.discard()
+			return pack, err
+		}
+	}
+	return w.commit()
+}
+
+// keepAside gives the file of a pack another name, in the directory quarantine.
+func (s *Store) keepAside(id ID) error {
+	dir := filepath.Join(s.dir, quarantineDir)
+	made := os.Mkdir(dir, 0o700)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return fmt.Errorf("quarantine: %w", made)
+	}
+	at := filepath.Join(dir, id.String())
+	err := os.Link(packPath(s.dir, id), at)
+	for n := 1; errors.Is(err, fs.ErrExist); n++ { // it was damaged before, and is again
+		at = filepath.Join(dir, fmt.Sprintf("%s.%d", id, n))
+		err = os.Link(packPath(s.dir, id), at)
+	}
+	if err != nil {
+		err = copyFile(packPath(s.dir, id), at) // there are filesystems without links
+	}
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return errors.Join(syncDir(dir), syncDir(s.dir))
+}
+
+func copyFile(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Sync(), dst.Close())
+}
+
+// findTwins looks for the lost chunks in other packs.
+func (r *repair) findTwins(ctx context.Context) error {
+	for id, was := range r.lost {
+		_, err := r.s.healHere(ctx, was, ErrCorrupt)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrCorrupt) {
+			return err
+		}
+		r.rep.Lost = append(r.rep.Lost, id)
+	}
+	slices.SortFunc(r.rep.Lost, func(a, b ID) int { return cmp.Compare(a.String(), b.String()) })
+	return nil
+}
+
+// Recheck returns those of some chunks that are not here, or damaged. It forgets what
+// was known against the others.
+func (s *Store) Recheck(ctx context.Context, ids []ID) (lost []ID, err error) {
+	locs, err := s.index.Locate(ctx, localSpace, ids)
+	if err != nil {
+		return nil, err
+	}
+	f := fetcher{s: s.From(nil), still: true}
+	var buf []byte
+	var good []ID
+	for i := range locs {
+		if locs[i].Found {
+			if buf, err = f.fetch(ctx, buf[:0], &locs[i]); err == nil {
+				good = append(good, ids[i])
+				continue
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		lost = append(lost, ids[i])
+	}
+	return lost, s.index.ClearBad(ctx, localSpace, good...)
+}
+
+// Leftover returns how many packs a writer has left that did not come to its end:
+// of which reached has nothing.
+func (s *Store) Leftover(ctx context.Context, reached *Marks) (n int64, err error) {
+	pending, err := s.index.Pending(ctx, localSpace)
+	if err != nil {
+		return 0, err
+	}
+	for id := range pending {
+		_, entries, err := s.packTable(id)
+		if err == nil && !slices.ContainsFunc(entries, func(e index.Entry) bool { return reached.Has(e.ID) }) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Add makes it known that chunks are lost.
+func (d *Damage) Add(lost []ID) {
+	for _, id := range lost {
+		d.chunks[id] = fmt.Errorf("%w: no good copy of chunk %s was found", ErrCorrupt, id)
+	}
+}
+
+// Packs lists the packs that are on disk, with their sizes.
+func (s *Store) Packs(ctx context.Context) (list []Pack, err error) {
+	for id, err := range s.packIDs() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		fi, err := os.Stat(packPath(s.dir, id))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Pack{id, fi.Size()})
+	}
+	return list, nil
+}

@@ -1,0 +1,167 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"github.com/datafs/datafs/index"
+)
+
+// taken remembers whether a Store has looked for packs that the index does not
+// know.
+type taken struct {
+	mu   sync.Mutex // guards done; held while packs are taken in
+	done bool
+}
+
+// takeInOnce takes in the packs that the index does not know, the first time that
+// it is called, and reports whether there were any. Packs that cannot be read stay
+// out. While gc runs it does nothing: gc takes packs in by itself.
+func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
+	s.taken.mu.Lock()
+	defer s.taken.mu.Unlock()
+	if s.taken.done {
+		return false, nil
+	}
+	lock := flock.New(filepath.Join(s.dir, "store.lock"))
+	if ok, err := lock.TryRLock(); err != nil || !ok {
+		return false, nil
+	}
+	defer lock.Unlock()
+	n, err := s.takeIn(ctx, func(ID, error) error { return nil })
+	if readOnly(err) {
+		return false, nil // who may not write the index cannot correct it
+	}
+	s.taken.done = err == nil
+	return n > 0, err
+}
+
+// takeIn registers the packs that the index does not know, and returns how many.
+// unread decides what becomes of one whose table cannot be read. The caller holds
+// the store's lock.
+//
+// Where the index has all records of the journal, such a pack is what a killed
+// writer left. Otherwise the index was lost or is an older copy, and versions may
+// need the pack.
+func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (n int, err error) {
+	known, err := s.knownPacks(ctx)
+	if err != nil {
+		return 0, err
+	}
+	behind, err := s.index.Behind(ctx)
+	if err != nil {
+		return 0, err
+	}
+	all := true
+	for id, err := range s.packIDs() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return n, err
+		}
+		if known[id] {
+			continue
+		}
+		size, entries, err := s.packTable(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			if err := unread(id, err); err != nil {
+				return n, err
+			}
+			all = false
+			continue
+		}
+		pack := index.Pack{ID: id, Size: size, Entries: entries}
+		if behind {
+			err = s.index.AddPacks(ctx, localSpace, pack)
+		} else {
+			err = s.index.AddPending(ctx, localSpace, nil, pack)
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	if behind && all {
+		err = s.index.ClearBehind(ctx)
+	}
+	return n, err
+}
+
+// knownPacks returns the packs that the index knows.
+func (s *Store) knownPacks(ctx context.Context) (map[ID]bool, error) {
+	packs, err := s.index.Packs(ctx, localSpace)
+	known := make(map[ID]bool, len(packs))
+	for _, p := range packs {
+		known[p.ID] = true
+	}
+	return known, err
+}
+
+// packIDs lists the packs that are on disk.
+func (s *Store) packIDs() iter.Seq2[ID, error] { return s.packFiles(nil) }
+
+// packFiles is packIDs, and calls stray, where it is not nil, with the name below
+// the repository of everything else that is there.
+func (s *Store) packFiles(stray func(name string)) iter.Seq2[ID, error] {
+	if stray == nil {
+		stray = func(string) {}
+	}
+	return func(yield func(ID, error) bool) {
+		root := filepath.Join(s.dir, "packs")
+		subs, err := os.ReadDir(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root)
+		}
+		if err != nil {
+			yield(ID{}, err)
+			return
+		}
+		for _, sub := range subs {
+			if !sub.IsDir() || !isPackDir(sub.Name()) {
+				stray(filepath.Join("packs", sub.Name()))
+				continue
+			}
+			files, err := os.ReadDir(filepath.Join(root, sub.Name()))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				yield(ID{}, err)
+				return
+			}
+			for _, f := range files {
+				id, err := ParseID(f.Name())
+				if err != nil || f.Name() != id.String() || f.Name()[:2] != sub.Name() || !f.Type().IsRegular() {
+					stray(filepath.Join("packs", sub.Name(), f.Name()))
+					continue
+				}
+				if !yield(id, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isPackDir reports whether a directory of packs may have the name.
+func isPackDir(name string) bool {
+	hex := func(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' }
+	return len(name) == 2 && hex(name[0]) && hex(name[1])
+}
+
+// HasPacks reports whether there is any pack.
+func (s *Store) HasPacks() (bool, error) {
+	for _, err := range s.packIDs() {
+		return err == nil, err
+	}
+	return false, nil
+}

@@ -1,0 +1,144 @@
+package refs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// Deleted is an archive as it was when it was deleted.
+type Deleted struct {
+	Archive  Archive
+	Versions []VersionRecord // in order
+	Time     time.Time       // of the deletion
+
+	graves map[string]string // record's key -> grave's key
+}
+
+// LastDeleted finds what the last deletion of an archive took from the table. The
+// error wraps fs.ErrNotExist when nothing is kept of one, and says why.
+func (b *Bolt) LastDeleted(ctx context.Context, archive string) (Deleted, error) {
+	var found deletions
+	for g, err := range b.Graves(ctx) {
+		if err != nil {
+			return Deleted{}, err
+		}
+		if _, name := ParseKey(g.Record.Key); g.Table == b.table && name == archive {
+			found.add(g)
+		}
+	}
+	if found.archive.Key == "" {
+		return Deleted{}, b.whyNothing(ctx, archive)
+	}
+	return found.last()
+}
+
+// whyNothing is the error for an archive of which no deletion is kept.
+func (b *Bolt) whyNothing(ctx context.Context, archive string) error {
+	for r, err := range b.Changes(ctx, "") {
+		switch {
+		case err != nil:
+			return err
+		case r.Key != archiveKey(archive):
+		case r.Deleted:
+			return notFound(`Archive "%s" was deleted too long ago: gc has let it go`, archive)
+		default:
+			return notFound(`Archive "%s" is here, and there is no earlier one of that name to bring back`, archive)
+		}
+	}
+	return notFound(`Archive "%s" was never here`, printable(archive))
+}
+
+// deletions are the graves of one archive, from the last deletion of its record
+// on. A pull may take a deletion over in several transactions: versions whose
+// archive was gone belong to the deletion before them, others to the one behind.
+type deletions struct {
+	archive  Grave
+	versions []Grave // of the same deletion
+	next     []Grave // since
+}
+
+func (d *deletions) add(g Grave) {
+	kind, _ := ParseKey(g.Record.Key)
+	switch {
+	case kind == KindArchive:
+		d.archive, d.versions, d.next = g, d.next, nil
+	case g.late:
+		d.versions = append(d.versions, g)
+	default:
+		d.next = append(d.next, g)
+	}
+}
+
+// last decodes the last deletion. Of each version the last record counts. One that
+// had got another number before is there under that.
+func (d *deletions) last() (Deleted, error) {
+	a, _, err := decodeArchive(d.archive.Record)
+	if err != nil {
+		return Deleted{}, err
+	}
+	out := Deleted{Archive: a, Time: d.archive.Time, graves: map[string]string{d.archive.Record.Key: d.archive.Key}}
+	for _, g := range slices.Backward(d.versions) {
+		v, _, err := g.Version()
+		if err != nil {
+			return Deleted{}, err
+		}
+		if out.graves[v.key()] == "" && !slices.ContainsFunc(out.Versions, v.sameWrite) {
+			out.graves[v.key()] = g.Key
+			out.Versions = append(out.Versions, v)
+		}
+	}
+	slices.SortFunc(out.Versions, VersionRecord.Compare)
+	return out, nil
+}
+
+// sameWrite reports whether two records are of one write, perhaps under different
+// numbers.
+func (v VersionRecord) sameWrite(w VersionRecord) bool {
+	return v.Tree == w.Tree && len(v.Updates) > 0 && len(w.Updates) > 0 && v.Updates[0].Time.Equal(w.Updates[0].Time)
+}
+
+// Undelete writes a deleted archive and the versions of it that are in d again, by
+// the name as, and forgets their graves. The error wraps fs.ErrExist when there is
+// an archive of that name, and fs.ErrNotExist when a grave was forgotten meanwhile.
+func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
+	return b.update(ctx, func(t *boltTx) error {
+		if _, err := get(t.tx, b.table, archiveKey(as)); !errors.Is(err, fs.ErrNotExist) {
+			if err == nil {
+				err = exists(`Archive "%s" already exists`, as)
+			}
+			return err
+		}
+		a := d.Archive
+		a.Name = as
+		value, err := encodeArchive(a, false)
+		if err == nil {
+			err = t.undelete(d.graves[archiveKey(d.Archive.Name)], archiveKey(as), value)
+		}
+		for _, v := range d.Versions {
+			if err != nil {
+				return err
+			}
+			grave := d.graves[v.key()]
+			v.Archive = as
+			if value, err = encodeVersion(v); err == nil {
+				err = t.undelete(grave, v.key(), value)
+			}
+		}
+		return err
+	})
+}
+
+func (t *boltTx) undelete(grave, key string, value []byte) error {
+	if _, err := t.tx.Get(KeptBucket(gravesBucket), grave); err != nil {
+		return fmt.Errorf("bringing back %q: %w", key, err)
+	}
+	if err := t.forgetGraves([]string{grave}); err != nil {
+		return err
+	}
+	_, err := t.put(t.b.table, key, value, Absent)
+	return err
+}

@@ -1,0 +1,25 @@
+package remote
+
+import (
+	"errors"
+
+	"github.com/datafs/datafs/objects"
+)
+
+// damageThere is an error about what is damaged, or missing, at an authority.
+type damageThere struct{ error }
+
+func (e damageThere) Unwrap() error { return e.error }
+
+// Hint returns what can be done about it.
+func (damageThere) Hint() string {
+	return "the damage is at the authority, not here: its operator may have a copy; whoever still has the content can store and push it again"
+}
+
+// there says of an error about damage that it is at the authority.
+func there(err error) error {
+	if errors.Is(err, objects.ErrCorrupt) {
+		return damageThere{err}
+	}
+	return err
+}

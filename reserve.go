@@ -1,0 +1,48 @@
+package datafs
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// The reserve is a file of bytes that do not shrink. On a full disk it is given up,
+// so that index and journal have room for a delete, and for gc.
+const (
+	reserveName = "reserve"
+	reserveSize = 512 << 10 // bytes
+)
+
+// withReserve calls fn, and once more without the reserve when the disk was full.
+func (a *API) withReserve(fn func() error) error {
+	err := fn()
+	if errors.Is(err, syscall.ENOSPC) && os.Remove(a.reserve()) == nil {
+		err = fn()
+	}
+	return err
+}
+
+func (a *API) reserve() string { return filepath.Join(a.where.Repo, reserveName) }
+
+// keepReserve makes the reserve where there is none. Where there is no room it does
+// without.
+func (a *API) keepReserve() {
+	if _, err := os.Lstat(a.reserve()); err == nil {
+		return
+	}
+	f, err := os.CreateTemp(filepath.Join(a.where.Repo, "tmp"), "reserve-*")
+	if err != nil {
+		return
+	}
+	filler := make([]byte, reserveSize)
+	rand.NewChaCha8([32]byte{}).Read(filler)
+	_, err = f.Write(filler)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), a.reserve())
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+}
