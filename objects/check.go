@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/datafs/datafs/index"
@@ -99,11 +101,18 @@ type check struct {
 }
 
 func (c *check) run(ctx context.Context) error {
-	n, err := c.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below
-	if err != nil && !readOnly(err) {
-		return err
+	root := filepath.Join(c.s.dir, "packs")
+	_, err := os.Stat(root)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if gone {
+		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
+	} else {
+		n, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // it is looked at below
+		if err != nil && !readOnly(err) {
+			return err
+		}
+		c.rep.TakenIn = int64(n)
 	}
-	c.rep.TakenIn = int64(n)
 	known, err := c.s.index.Packs(ctx, localSpace)
 	if err != nil {
 		return err
@@ -113,6 +122,9 @@ func (c *check) run(ctx context.Context) error {
 		sizes[p.ID] = p.Size
 	}
 	for id, err := range c.s.packFiles(c.opts.Stray) {
+		if gone {
+			break
+		}
 		if err == nil {
 			err = ctx.Err()
 		}

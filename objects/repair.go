@@ -67,6 +67,9 @@ type repair struct {
 }
 
 func (r *repair) run(ctx context.Context) error {
+	if err := os.Mkdir(filepath.Join(r.s.dir, "packs"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
 	if _, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }); err != nil { // it is looked at below
 		return err
 	}
