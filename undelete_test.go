@@ -119,7 +119,7 @@ func TestUndeleteOfNothingSaysWhy(t *testing.T) {
 	noError(t, api.bolt.ForgetGraves(t.Context(), keys))
 	for name, want := range map[string]string{
 		"none": `Archive "none" was never here`,
-		"old":  `Archive "old" was deleted too long ago: gc has let it go`,
+		"old":  `Archive "old" was deleted, and gc has let it go`,
 		"here": `Archive "here" is here, and there is no earlier one of that name to bring back`,
 	} {
 		_, err := api.Undelete(t.Context(), name, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,15 +17,28 @@ func undeleteCommand(s *session) *cli.Command {
 		&cli.StringFlag{Name: "as", Usage: "`NAME` that it gets, where there is a new archive by the old one"})
 }
 
-// deletedFor is how long a deleted archive can be brought back, as it is told: how
-// long gc keeps what became unreachable.
-const deletedFor = "14 days"
-
 // sayUndelete tells how to take a deletion back.
 func (s *session) sayUndelete(c *cli.Context, name string) {
-	if !c.Bool("quiet") {
-		fmt.Fprintf(s.stderr, "hint: datafs undelete %s brings it back until gc's grace ends (%s)\n", oneLine(quoteArgument(name)), deletedFor)
+	if c.Bool("quiet") {
+		return
 	}
+	until := "the next gc"
+	if grace := s.api.Grace(); grace > 0 {
+		until = "gc's grace ends (" + graceText(grace) + ")"
+	}
+	fmt.Fprintf(s.stderr, "hint: datafs undelete %s brings it back until %s\n", oneLine(quoteArgument(name)), until)
+}
+
+// graceText writes a duration in days or hours, where it is one of these.
+func graceText(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d%day == 0:
+		return plural(int64(d/day), "day")
+	case d%time.Hour == 0:
+		return plural(int64(d/time.Hour), "hour")
+	}
+	return d.String()
 }
 
 // quoteArgument quotes a name for a shell, where it needs that.
@@ -54,10 +68,7 @@ type undeletedJSON struct {
 
 func (s *session) undelete(c *cli.Context) error {
 	names := c.Args().Slice()
-	switch {
-	case len(names) == 0:
-		return usagef("", "undelete needs the NAME of an archive")
-	case len(names) > 1 && c.IsSet("as"):
+	if len(names) > 1 && c.IsSet("as") {
 		return usagef("", "--as is for one archive")
 	}
 	api, err := s.open(c)

@@ -226,12 +226,8 @@ func (c *check) read(ctx context.Context, id ID, entries []index.Entry) (sound b
 
 // chunk notes a bad chunk, if it is the copy that is read; else nobody needs it.
 func (c *check) chunk(ctx context.Context, loc *index.Loc, why error) error {
-	locs, err := c.s.index.Locate(ctx, localSpace, []ID{loc.ID})
-	if err != nil {
+	if is, err := c.s.isPlace(ctx, loc); !is || err != nil {
 		return err
-	}
-	if locs[0].Found && locs[0].Pack != loc.Pack {
-		return nil
 	}
 	c.damage.chunks[loc.ID] = why
 	if err := c.s.index.MarkBad(ctx, localSpace, loc.ID); err != nil && !readOnly(err) {
@@ -249,10 +245,10 @@ func (c *check) bases(ctx context.Context, id ID, entries []index.Entry) error {
 		}
 	}
 	return c.s.eachBase(ctx, deltas, func(delta, _ *index.Loc, err error) error {
-		if err != nil {
-			c.damage.chunks[delta.ID] = err
+		if err == nil || errors.Is(err, errGone) {
+			return nil
 		}
-		return nil
+		return c.chunk(ctx, delta, err)
 	})
 }
 

@@ -274,13 +274,21 @@ func (c *collector) hold(ctx context.Context) (dead map[ID]bool, err error) {
 func (c *collector) holdFor(ctx context.Context, deltas []index.Loc) error {
 	return c.s.eachBase(ctx, deltas, func(delta, base *index.Loc, err error) error {
 		if err != nil && c.live.has(delta.ID) && !c.dry {
-			return err
+			if is, e := c.s.isPlace(ctx, delta); is || e != nil {
+				return errors.Join(err, e)
+			}
 		}
 		if base != nil && !c.live.has(base.ID) {
 			c.held.add(base.ID)
 		}
 		return nil
 	})
+}
+
+// isPlace reports whether a copy of a chunk is the one that is read.
+func (s *Store) isPlace(ctx context.Context, loc *index.Loc) (bool, error) {
+	locs, err := s.index.Locate(ctx, localSpace, []ID{loc.ID})
+	return err == nil && (!locs[0].Found || locs[0].Pack == loc.Pack), err
 }
 
 // exists says whether the file of a pack that holds a double is there.

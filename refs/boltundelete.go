@@ -44,7 +44,7 @@ func (b *Bolt) whyNothing(ctx context.Context, archive string) error {
 			return err
 		case r.Key != archiveKey(archive):
 		case r.Deleted:
-			return notFound(`Archive "%s" was deleted too long ago: gc has let it go`, archive)
+			return notFound(`Archive "%s" was deleted, and gc has let it go`, archive)
 		default:
 			return notFound(`Archive "%s" is here, and there is no earlier one of that name to bring back`, archive)
 		}
@@ -102,7 +102,8 @@ func (v VersionRecord) sameWrite(w VersionRecord) bool {
 }
 
 // Undelete writes a deleted archive and the versions of it that are in d again, by
-// the name as, and forgets their graves. The error wraps fs.ErrExist when there is
+// the name as. Their graves are forgotten, but not where the name is another one:
+// the archive is still deleted then. The error wraps fs.ErrExist when there is
 // an archive of that name, and fs.ErrNotExist when a grave was forgotten meanwhile.
 func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
 	return b.update(ctx, func(t *boltTx) error {
@@ -116,7 +117,7 @@ func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
 		a.Name = as
 		value, err := encodeArchive(a, false)
 		if err == nil {
-			err = t.undelete(d.graves[archiveKey(d.Archive.Name)], archiveKey(as), value)
+			err = t.undelete(d.graves[archiveKey(d.Archive.Name)], archiveKey(as), value, as != d.Archive.Name)
 		}
 		for _, v := range d.Versions {
 			if err != nil {
@@ -125,20 +126,24 @@ func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
 			grave := d.graves[v.key()]
 			v.Archive = as
 			if value, err = encodeVersion(v); err == nil {
-				err = t.undelete(grave, v.key(), value)
+				err = t.undelete(grave, v.key(), value, as != d.Archive.Name)
 			}
 		}
 		return err
 	})
 }
 
-func (t *boltTx) undelete(grave, key string, value []byte) error {
-	if _, err := t.tx.Get(KeptBucket(gravesBucket), grave); err != nil {
+func (t *boltTx) undelete(grave, key string, value []byte, stays bool) error {
+	_, err := t.tx.Get(KeptBucket(gravesBucket), grave)
+	if err != nil {
 		return fmt.Errorf("bringing back %q: %w", key, err)
 	}
-	if err := t.forgetGraves([]string{grave}); err != nil {
+	if !stays {
+		err = t.forgetGraves([]string{grave})
+	}
+	if err != nil {
 		return err
 	}
-	_, err := t.put(t.b.table, key, value, Absent)
+	_, err = t.put(t.b.table, key, value, Absent)
 	return err
 }

@@ -334,3 +334,44 @@ func testAtomicRace(t *testing.T, m refs.Manager) {
 		t.Errorf("the end is %s, %v", r.Value, err)
 	}
 }
+
+// testBatchAgain deletes an archive and brings it back, twice.
+func testBatchAgain(t *testing.T, m refs.Manager) {
+	b, ok := m.(refs.Batcher)
+	if !ok {
+		t.Skip("this manager is no Batcher")
+	}
+	list := []string{"archive/a", `version/a\0.0.1`, `version/a\0.0.2`}
+	var cursor refs.Cursor
+	for range 2 {
+		for _, deleted := range []bool{false, true, false, true} {
+			changes := make([]refs.Change, len(list))
+			for i, key := range list {
+				changes[i] = refs.Change{Key: key, Value: value(i)}
+				if deleted {
+					r, err := m.Get(t.Context(), key)
+					if err != nil {
+						t.Fatal(err)
+					}
+					changes[i].Value, changes[i].Prev = nil, r.Rev
+				}
+			}
+			errs, err := b.PutAll(t.Context(), changes)
+			if err = errors.Join(err, errors.Join(errs...)); err != nil {
+				t.Fatalf("deleted %v: %v", deleted, err)
+			}
+			last := map[string]bool{}
+			for _, r := range collect(t, m.Changes(t.Context(), cursor)) {
+				last[r.Key], cursor = r.Deleted, r.Cursor
+			}
+			for i, key := range list {
+				if was, ok := last[key]; !ok || was != deleted {
+					t.Errorf("deleted %v: the changes of %q say %v, %v", deleted, key, was, ok)
+				}
+				if r, err := m.Get(t.Context(), key); deleted != errors.Is(err, fs.ErrNotExist) || !deleted && string(r.Value) != string(value(i)) {
+					t.Errorf("deleted %v: got %q, %v of %q", deleted, r.Value, err, key)
+				}
+			}
+		}
+	}
+}

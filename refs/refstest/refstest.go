@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) refs.Manager) {
 		{"no increment is lost between writers", testCounterRace},
 		{"a cancelled context is an error and changes nothing", testCancelled},
 		{"a batch makes each change on its own terms", testBatch},
+		{"what a batch deleted can be put again as it was", testBatchAgain},
 		{"an atomic change is made wholly or not at all", testAtomic},
 		{"atomic changes do not see each other halfway", testAtomicRace},
 	}
