@@ -6,7 +6,7 @@ BIN := bin/datafs
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all demo test race lint check servers servers-test fuzz bench bench-guard bench-bounds bench-stages bench-remote install clean
+.PHONY: all demo test race lint check servers servers-test fuzz bench bench-guard bench-bounds bench-stages bench-remote torture vuln install clean
 
 all: $(BIN)
 
@@ -72,6 +72,22 @@ bench-stages:
 bench-remote: $(BIN)
 	@sh fixtures/bench-remote.sh $(BIN)
 	DATAFS_TEST_LARGE=1 DATAFS_TEST_REQUIRE=s3 $(GO) test -count 1 -v -run "TestServerReadsAndPushes|TestServerPullCosts" ./remote/s3
+
+# Kills, faults, power losses, flipped bits, gc beside everything and a model of a
+# team, for MINUTES; see docs/guarantees.md. TORTURE takes options:
+# make torture TORTURE='-seed 7 -only kills -event 123'.
+MINUTES ?= 10
+TORTURE ?=
+torture: $(BIN) bin/torture
+	@bin/torture -bin $(BIN) -minutes $(MINUTES) $(TORTURE)
+
+bin/torture: $(SOURCES)
+	$(GO) build -trimpath -o $@ ./fixtures/torture
+
+# Known vulnerabilities of what is used, where their database can be reached.
+GOVULNCHECK := v1.9.0
+vuln:
+	@GO=$(GO) sh fixtures/vuln.sh $(GOVULNCHECK)
 
 install:
 	$(GO) install ./cli/datafs

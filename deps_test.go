@@ -40,6 +40,7 @@ var direct = []string{
 	"golang.org/x/term",
 	"golang.org/x/text",
 	"golang.org/x/time",
+	"lukechampine.com/blake3",
 }
 
 func goList(t *testing.T, args ...string) []string {

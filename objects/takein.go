@@ -82,6 +82,9 @@ func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (n int
 			all = false
 			continue
 		}
+		if err := syncName(filepath.Dir(packPath(s.dir, id)), true); err != nil { // whoever wrote it may not have come to that
+			return n, err
+		}
 		pack := index.Pack{ID: id, Size: size, Entries: entries}
 		if behind {
 			err = s.index.AddPacks(ctx, localSpace, pack)

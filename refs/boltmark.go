@@ -37,7 +37,11 @@ func loadMark(tx *index.Tx) (m mark, err error) {
 	if err != nil {
 		return mark{}, err
 	}
-	if err := json.Unmarshal(value, &m); err != nil || len(m.Sum) != sumSize {
+	return decodeMark(value)
+}
+
+func decodeMark(value []byte) (m mark, err error) {
+	if err := json.Unmarshal(value, &m); err != nil || len(m.Sum) != sumSize || m.Offset < 0 || m.Live < 0 {
 		return mark{}, fmt.Errorf("index of the journal: %w", ErrCorrupt)
 	}
 	return m, nil

@@ -111,7 +111,7 @@ func (t *boltTx) read(j *journalReader, known int64) error {
 	}
 	if end != from {
 		t.caughtUp = true
-		if err := t.dropDerived(); err != nil {
+		if err := errors.Join(t.dropDerived(), t.tx.NoteBehind()); err != nil {
 			return err
 		}
 	}
