@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/datafs/datafs/index"
@@ -91,14 +92,25 @@ type checking struct {
 }
 
 func (c *checking) found(err error) {
-	c.rep.Problems = append(c.rep.Problems, plainDamage(err))
+	text := plainDamage(err)
+	if slices.Contains(c.rep.Problems, text) {
+		return
+	}
+	c.rep.Problems = append(c.rep.Problems, text)
 	if !errors.Is(err, ErrCorrupt) {
 		c.rep.unreadable = append(c.rep.unreadable, err)
 	}
 }
 
 func (c *checking) run(ctx context.Context) error {
-	for _, check := range []func(context.Context) error{c.api.index.Check, c.api.bolt.Check, func(context.Context) error { return c.api.journalGone() }} {
+	if err := c.api.index.Check(ctx); err != nil {
+		if errors.Is(err, ErrCorrupt) {
+			c.found(err) // without an index there is nothing to compare with
+			return nil
+		}
+		return err
+	}
+	for _, check := range []func(context.Context) error{c.api.bolt.Check, func(context.Context) error { return c.api.journalGone() }} {
 		if err := check(ctx); errors.Is(err, ErrCorrupt) {
 			c.found(err)
 		} else if err != nil {
@@ -106,10 +118,6 @@ func (c *checking) run(ctx context.Context) error {
 		}
 	}
 	damage, err := c.packs(ctx)
-	if errors.Is(err, ErrCorrupt) {
-		c.found(err)
-		return nil // without an index there is nothing to compare with
-	}
 	if err != nil {
 		return err
 	}
@@ -138,6 +146,7 @@ func (c *checking) packs(ctx context.Context) (*objects.Damage, error) {
 func (c *checking) versions(ctx context.Context, damage *objects.Damage) error {
 	damage.Add(c.lost)
 	done := &objects.Marks{Damage: damage}
+	var deleted []objects.ID // trees of what was replaced
 	for rec, err := range c.api.everything(ctx) {
 		if errors.Is(err, ErrCorrupt) {
 			c.found(err)
@@ -149,11 +158,38 @@ func (c *checking) versions(ctx context.Context, damage *objects.Damage) error {
 		switch {
 		case rec.version == nil:
 			c.rep.Archives++
-		case rec.replaced.IsZero():
+		case !rec.replaced.IsZero():
+			deleted = append(deleted, rec.version.Tree)
+		default:
 			c.rep.Versions++
 			if err := c.version(ctx, &rec, done); err != nil {
 				return err
 			}
+		}
+	}
+	if len(c.rep.Problems) > 0 {
+		return nil // what is damaged may be what needs a pack
+	}
+	return c.leftover(ctx, done, deleted)
+}
+
+// leftover counts the packs that nothing needs, neither versions nor what was deleted.
+func (c *checking) leftover(ctx context.Context, done *objects.Marks, deleted []objects.ID) error {
+	for g, err := range c.api.bolt.Graves(ctx) {
+		if err != nil {
+			return err
+		}
+		v, is, err := g.Version()
+		if err != nil {
+			return err
+		}
+		if is {
+			deleted = append(deleted, v.Tree)
+		}
+	}
+	for _, tree := range deleted {
+		if err := done.MarkLeft(ctx, c.api.store, tree); err != nil {
+			return err
 		}
 	}
 	var err error

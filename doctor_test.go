@@ -124,8 +124,9 @@ func TestDoctorCountsPacks(t *testing.T) {
 	put(t, newArchive(t, api, "x"), "text")
 	wantCheck(t, examined(t, api), "index and journal", CheckOK)
 	pack := must(filepath.Glob(filepath.Join(api.Repo(), "packs/*/*")))(t)[0]
-	noError(t, os.Rename(pack, pack+"0"))
-	noError(t, os.WriteFile(pack, nil, 0o600))
+	noError(t, os.MkdirAll(filepath.Join(api.Repo(), "packs/00"), 0o700))
+	noError(t, os.WriteFile(filepath.Join(api.Repo(), "packs/00", strings.Repeat("00", 32)), nil, 0o600))
+	noError(t, os.WriteFile(filepath.Join(api.Repo(), "packs/.DS_Store"), nil, 0o600))
 	wantCheck(t, examined(t, api), "index and journal", CheckWarning, "knows: 1, that are there: 2")
 	noError(t, os.RemoveAll(filepath.Dir(pack)))
 	wantCheck(t, examined(t, api), "index and journal", CheckProblem, "knows: 1, that are there: 0", "fsck")

@@ -148,6 +148,9 @@ func (a *API) settleLost(ctx context.Context, lost []objects.ID, rep *RepairRepo
 	}
 	err := c.run(ctx)
 	rep.CheckReport, rep.Lost = c.rep, c.rep.Damaged
+	if rep.Whole == rep.Versions {
+		rep.Unknown = 0 // no version needs them
+	}
 	return err
 }
 

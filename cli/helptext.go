@@ -172,15 +172,23 @@ archives      3
 versions      4
 ...`,
 
-	"fsck": `Checks the index, the journal, and that all that the versions need is there; with --full also every stored byte. It ends with exit code 5 when something is damaged, and changes nothing but with --rebuild-index.
+	"fsck": `Checks the index, the journal, and that all that the versions need is here, or was pushed. With --full it reads and verifies every stored byte, too; --read-data-subset and --since do so for some of the packs. It names each version and file that is damaged, ends with exit code 5 when there is one, and changes nothing but the index, which takes in packs that it did not know.
+
+With --repair it first makes good what it can: of damaged packs it saves the good chunks and moves the rest to the directory quarantine, where nothing is deleted; it makes the index anew where that is damaged, and fetches from the authorities what was pushed. What no copy is found of is listed; only then the exit code is 5. It reads everything, unless --read-data-subset or --since say otherwise.
+
+With --rebuild-index the index is made anew beside the old one, from packs and journal, and takes its place at the end. Nothing is lost by that.
 
 $ datafs fsck --full
-checked 3 archives, 4 versions, ...: all is well`,
+checked 3 archives, 4 versions, ...: all is well
+versions that are whole here: 4`,
 
-	"gc": `Also gathers small packs into large ones. Updates wait for it, reads do not.
+	"gc": `What was deleted or replaced stays for a grace period, 14 days unless the profile says otherwise (gc: {grace: 30d}) or --grace does: until then "datafs undelete" brings archives back. gc says how much waits, and until when. What an interrupted write left goes at once. It changes nothing while a pack cannot be read: "datafs fsck --repair" comes first then. On a full disk it frees what needs no room.
+
+It also gathers small packs into large ones. Updates wait for it, reads do not.
 
 $ datafs gc --dry-run
-would have removed ...`,
+would have removed ...
+...`,
 
 	"push": `Sends contents to the archives' authorities, and then versions, metadata and tags to the team's catalogue; first of all it brings the team's news. With names, only of those archives. What the team has already is not sent again, and a push that was broken off goes on with the next one.
 

@@ -73,5 +73,6 @@ datafs: uploaded last.csv to <DataArchive local://climate/last.csv>. new version
 $ datafs get_dependencies climate/last.csv
 {'climate/tas.csv': '0.0.1'}
 $ datafs delete climate/last.csv --yes
+hint: datafs undelete climate/last.csv brings it back until gc's grace ends (14 days)
 deleted archive <DataArchive local://climate/last.csv>`,
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/datafs/datafs/index"
@@ -99,11 +101,18 @@ type check struct {
 }
 
 func (c *check) run(ctx context.Context) error {
-	n, err := c.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below
-	if err != nil && !readOnly(err) {
-		return err
+	root := filepath.Join(c.s.dir, "packs")
+	_, err := os.Stat(root)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if gone {
+		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
+	} else {
+		n, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // it is looked at below
+		if err != nil && !readOnly(err) {
+			return err
+		}
+		c.rep.TakenIn = int64(n)
 	}
-	c.rep.TakenIn = int64(n)
 	known, err := c.s.index.Packs(ctx, localSpace)
 	if err != nil {
 		return err
@@ -113,6 +122,9 @@ func (c *check) run(ctx context.Context) error {
 		sizes[p.ID] = p.Size
 	}
 	for id, err := range c.s.packFiles(c.opts.Stray) {
+		if gone {
+			break
+		}
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -214,12 +226,8 @@ func (c *check) read(ctx context.Context, id ID, entries []index.Entry) (sound b
 
 // chunk notes a bad chunk, if it is the copy that is read; else nobody needs it.
 func (c *check) chunk(ctx context.Context, loc *index.Loc, why error) error {
-	locs, err := c.s.index.Locate(ctx, localSpace, []ID{loc.ID})
-	if err != nil {
+	if is, err := c.s.isPlace(ctx, loc); !is || err != nil {
 		return err
-	}
-	if locs[0].Found && locs[0].Pack != loc.Pack {
-		return nil
 	}
 	c.damage.chunks[loc.ID] = why
 	if err := c.s.index.MarkBad(ctx, localSpace, loc.ID); err != nil && !readOnly(err) {
@@ -237,10 +245,10 @@ func (c *check) bases(ctx context.Context, id ID, entries []index.Entry) error {
 		}
 	}
 	return c.s.eachBase(ctx, deltas, func(delta, _ *index.Loc, err error) error {
-		if err != nil {
-			c.damage.chunks[delta.ID] = err
+		if err == nil || errors.Is(err, errGone) {
+			return nil
 		}
-		return nil
+		return c.chunk(ctx, delta, err)
 	})
 }
 

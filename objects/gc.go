@@ -63,7 +63,7 @@ func (s *Store) GC(ctx context.Context, opts *GCOptions) (rep GCReport, err erro
 			return rep, err
 		}
 	}
-	c := &collector{s: s, dry: opts.Dry, opts: opts, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10)}
+	c := &collector{s: s, dry: opts.Dry, opts: opts, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10), aging: map[ID]bool{}}
 	if err := c.mark(ctx); err != nil {
 		return rep, err
 	}
@@ -85,6 +85,7 @@ type collector struct {
 	out  *packWriter
 	old  []index.Pack // whose live chunks are in out
 
+	aging map[ID]bool // packs with content that stays for now, because they are young
 	there map[ID]bool // packs with doubles, and whether they exist
 	gone  map[ID]bool // packs whose dead deltas have been taken care of
 	step  func()      // of a test: called before each pack
@@ -198,6 +199,9 @@ func (c *collector) pack(ctx context.Context, id ID, gather bool) (rewrite bool,
 		c.rep.Freed += size
 		return false, c.replace(ctx, []index.Pack{{ID: id, Size: size, Entries: entries}}, index.Pack{})
 	}
+	if c.aging[id] {
+		return false, nil // a new pack would be young again
+	}
 	return garbage+holding > size/4 || gather && size < smallPack, nil
 }
 
@@ -270,13 +274,21 @@ func (c *collector) hold(ctx context.Context) (dead map[ID]bool, err error) {
 func (c *collector) holdFor(ctx context.Context, deltas []index.Loc) error {
 	return c.s.eachBase(ctx, deltas, func(delta, base *index.Loc, err error) error {
 		if err != nil && c.live.has(delta.ID) && !c.dry {
-			return err
+			if is, e := c.s.isPlace(ctx, delta); is || e != nil {
+				return errors.Join(err, e)
+			}
 		}
 		if base != nil && !c.live.has(base.ID) {
 			c.held.add(base.ID)
 		}
 		return nil
 	})
+}
+
+// isPlace reports whether a copy of a chunk is the one that is read.
+func (s *Store) isPlace(ctx context.Context, loc *index.Loc) (bool, error) {
+	locs, err := s.index.Locate(ctx, localSpace, []ID{loc.ID})
+	return err == nil && (!locs[0].Found || locs[0].Pack == loc.Pack), err
 }
 
 // exists says whether the file of a pack that holds a double is there.

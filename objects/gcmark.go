@@ -138,6 +138,7 @@ func (k *keeper) pack(id ID, entries []index.Entry, written time.Time) {
 			if rep.Until.IsZero() || until.Before(rep.Until) {
 				rep.Until = until
 			}
+			k.c.aging[id] = true
 		default:
 			continue
 		}

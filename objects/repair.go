@@ -2,12 +2,14 @@ package objects
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +69,9 @@ type repair struct {
 }
 
 func (r *repair) run(ctx context.Context) error {
+	if err := os.Mkdir(filepath.Join(r.s.dir, "packs"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
 	if _, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }); err != nil { // it is looked at below
 		return err
 	}
@@ -233,18 +238,23 @@ func (r *repair) salvage(ctx context.Context, old index.Pack, good []index.Entry
 	if err != nil {
 		return err
 	}
+	saved := idsOf(good)
+	var lost []ID
+	for _, e := range old.Entries {
+		if !saved[e.ID] {
+			lost = append(lost, e.ID)
+			r.lost[e.ID] = index.Loc{Entry: e, Pack: old.ID, Found: true}
+		}
+	}
+	if err := r.s.noteLost(ctx, lost); err != nil { // for a repair that goes on where this one is broken off
+		return err
+	}
 	if err := r.s.index.ReplacePacks(ctx, localSpace, []index.Pack{old}, pack); err != nil {
 		return err
 	}
 	r.s.packs.forget(old.ID)
 	r.rep.Quarantined = append(r.rep.Quarantined, old.ID)
 	r.rep.Salvaged += int64(len(good))
-	saved := idsOf(good)
-	for _, e := range old.Entries {
-		if !saved[e.ID] {
-			r.lost[e.ID] = index.Loc{Entry: e, Pack: old.ID, Found: true}
-		}
-	}
 	if pack.ID == old.ID {
 		return nil // the new one has taken its name
 	}
@@ -312,10 +322,50 @@ func copyFile(from, to string) (err error) {
 	return errors.Join(err, dst.Sync(), dst.Close())
 }
 
+// lostBucket of the index names the chunks that repairs have lost sight of.
+const lostBucket = "lost"
+
+func (s *Store) noteLost(ctx context.Context, ids []ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.index.Update(ctx, func(tx *index.Tx) error {
+		for _, id := range ids {
+			if err := tx.Put(lostBucket, id.String(), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// addLost adds what earlier repairs have lost sight of.
+func (r *repair) addLost(ctx context.Context) error {
+	return r.s.index.View(ctx, func(tx *index.Tx) error {
+		for rec, err := range tx.Scan(lostBucket, "", "") {
+			if err != nil {
+				return err
+			}
+			id, err := ParseID(rec.Key)
+			if _, known := r.lost[id]; err == nil && !known {
+				r.lost[id] = index.Loc{Entry: index.Entry{ID: id}}
+			}
+		}
+		return nil
+	})
+}
+
 // findTwins looks for the lost chunks in other packs.
 func (r *repair) findTwins(ctx context.Context) error {
-	for id, was := range r.lost {
-		_, err := r.s.healHere(ctx, was, ErrCorrupt)
+	if err := r.addLost(ctx); err != nil {
+		return err
+	}
+	lost, err := r.s.Recheck(ctx, slices.Collect(maps.Keys(r.lost)))
+	if err != nil {
+		return err
+	}
+	for _, id := range lost {
+		_, err := r.s.healHere(ctx, r.lost[id], ErrCorrupt)
 		if err == nil {
 			continue
 		}
@@ -324,7 +374,7 @@ func (r *repair) findTwins(ctx context.Context) error {
 		}
 		r.rep.Lost = append(r.rep.Lost, id)
 	}
-	slices.SortFunc(r.rep.Lost, func(a, b ID) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(r.rep.Lost, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 	return nil
 }
 
@@ -350,7 +400,22 @@ func (s *Store) Recheck(ctx context.Context, ids []ID) (lost []ID, err error) {
 		}
 		lost = append(lost, ids[i])
 	}
-	return lost, s.index.ClearBad(ctx, localSpace, good...)
+	return lost, errors.Join(s.index.ClearBad(ctx, localSpace, good...), s.forgetLost(ctx, good))
+}
+
+// forgetLost notes that chunks are here again.
+func (s *Store) forgetLost(ctx context.Context, ids []ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.index.Update(ctx, func(tx *index.Tx) error {
+		for _, id := range ids {
+			if err := tx.Delete(lostBucket, id.String()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Leftover returns how many packs a writer has left that did not come to its end:
