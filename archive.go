@@ -58,8 +58,15 @@ func (a *API) Create(ctx context.Context, name string, opts *CreateOptions) (*Ar
 	if err := a.ask(ctx, refs.RequiredMetadata, &rec.Metadata, opts.Helper); err != nil {
 		return nil, err
 	}
+	fault, err := a.windowsFault(ctx, normal)
+	if err != nil {
+		return nil, err
+	}
 	if rec, err = a.refs.Create(ctx, rec, &refs.CreateOptions{ExistOK: opts.ExistOK}); err != nil {
 		return nil, err
+	}
+	if fault != "" {
+		a.opts.Warn(fmt.Sprintf("archive %q cannot be checked out on Windows: %s", normal, fault))
 	}
 	a.warnSimilar(ctx, normal)
 	return a.handle(rec), a.tellTeam(ctx, normal)

@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -92,9 +93,13 @@ func (a *API) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) (
 	if err := co.open(ctx); err != nil {
 		return rep, err
 	}
-	err = co.run(ctx)
-	if err == nil {
+	if err = co.run(ctx); err != nil {
+		co.removeEmpty()
+	} else {
 		err = co.inTheWay()
+	}
+	if err != nil {
+		co.cleanUp()
 	}
 	return rep, errors.Join(err, co.close())
 }
@@ -159,6 +164,7 @@ type checkout struct {
 	rep  *CheckoutReport
 
 	root    *os.Root // nil: the directory is not there, and this is a dry run
+	made    string   // the topmost directory that was made for dir; "": all were there
 	lock    *flock.Flock
 	old     *manifest
 	targets []*target           // by name
@@ -183,6 +189,7 @@ type target struct {
 	entries []objects.Entry // by slot of next.files; nil: not read
 	acts    []act           // by slot of next.files
 	here    bool            // its content has been brought
+	unfit   []string        // paths that are not written, by their names
 	out     *CheckedOut
 }
 
@@ -205,27 +212,30 @@ func (co *checkout) aim() error {
 	if rel, err := filepath.Rel(co.api.Repo(), co.dir); err == nil && filepath.IsLocal(rel) {
 		return errorf(fs.ErrInvalid, "%s belongs to the repository: check out into another directory", co.dir)
 	}
+	if err := co.api.checkDestination(co.dir); err != nil {
+		return err
+	}
 	list := co.rep.Chosen
 	co.rep.Archives = make([]CheckedOut, len(list))
-	names := make([]string, len(list))
+	all := make([]string, len(list))
 	for i := range list {
 		rec := &list[i].Record
-		names[i] = list[i].Archive.name
+		all[i] = list[i].Archive.name
 		out := &co.rep.Archives[i]
-		*out = CheckedOut{Archive: names[i], Size: rec.Size, Files: rec.Files}
+		*out = CheckedOut{Archive: all[i], Size: rec.Size, Files: rec.Files}
 		if rec.Number == 0 {
 			out.Version = rec.Label()
 		}
-		if err := co.allowed(names[i]); err != nil {
+		if err := co.allowed(all[i]); err != nil {
 			return err
 		}
 		co.targets = append(co.targets, &target{
 			chosen: &list[i], out: out,
-			next: checkedArchive{name: names[i], version: out.Version, tree: rec.Tree, dir: rec.Dir},
+			next: checkedArchive{name: all[i], version: out.Version, tree: rec.Tree, dir: rec.Dir},
 		})
 	}
 	slices.SortFunc(co.targets, func(x, y *target) int { return strings.Compare(x.next.name, y.next.name) })
-	return apart(names)
+	return apart(all)
 }
 
 // apart refuses names of which one is a directory of another.
@@ -246,10 +256,11 @@ func below(path, dir string) bool {
 
 // allowed refuses an archive whose place is taken.
 func (co *checkout) allowed(name string) error {
-	first, _, _ := strings.Cut(name, "/")
+	if why := names.Unwritable(name, onWindows); why != "" {
+		return errorf(fs.ErrInvalid, "archive %q cannot be checked out: %s", name, why)
+	}
 	repo, err := filepath.Rel(co.dir, co.api.Repo())
-	own := strings.EqualFold(first, repoDirName) || (len(first) >= len(manifestName) && strings.EqualFold(first[:len(manifestName)], manifestName))
-	if own || (err == nil && filepath.IsLocal(repo) && (below(name, filepath.ToSlash(repo)) || below(filepath.ToSlash(repo), name))) {
+	if err == nil && filepath.IsLocal(repo) && (below(name, filepath.ToSlash(repo)) || below(filepath.ToSlash(repo), name)) {
 		return errorf(fs.ErrInvalid, "archive %q cannot be checked out here: its place belongs to datafs itself", name)
 	}
 	if !validPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
@@ -261,7 +272,9 @@ func (co *checkout) allowed(name string) error {
 // open makes the directory and takes its lock.
 func (co *checkout) open(ctx context.Context) (err error) {
 	if !co.opts.DryRun {
+		co.made = topMissing(co.dir)
 		if err := os.MkdirAll(co.dir, 0o777); err != nil {
+			co.unmake()
 			return fmt.Errorf("make directory: %w", err)
 		}
 	}
@@ -274,27 +287,38 @@ func (co *checkout) open(ctx context.Context) (err error) {
 		return fmt.Errorf("check out: %w", err)
 	}
 	if !co.opts.DryRun {
-		if err := co.take(ctx); err != nil {
-			return errors.Join(err, co.close())
-		}
+		err = co.take(ctx)
 	}
-	if co.old, err = readManifest(co.root, co.dir); err != nil {
+	if err == nil {
+		co.old, err = readManifest(co.root, co.dir)
+	}
+	if err != nil {
+		co.cleanUp()
 		return errors.Join(err, co.close())
 	}
 	return nil
 }
 
 // take locks the directory against other checkouts.
-func (co *checkout) take(ctx context.Context) (err error) {
-	const name = manifestName + ".lock"
-	if fi, err := co.root.Lstat(name); err == nil && !fi.Mode().IsRegular() {
-		return errorf(fs.ErrExist, "%s is not a file", filepath.Join(co.dir, name))
+func (co *checkout) take(ctx context.Context) error {
+	path := filepath.Join(co.dir, checkoutLock)
+	for {
+		if fi, err := co.root.Lstat(checkoutLock); err == nil && !fi.Mode().IsRegular() {
+			return errorf(fs.ErrExist, "%s is not a file", path)
+		}
+		lock, err := co.api.waitLock(ctx, path, true)
+		if errors.Is(err, ErrBusy) {
+			return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
+		}
+		if err != nil {
+			return err
+		}
+		if isLockOf(lock, path) {
+			co.lock = lock
+			return nil
+		}
+		lock.Unlock() // a checkout that failed has taken it away
 	}
-	co.lock, err = co.api.waitLock(ctx, filepath.Join(co.dir, name), true)
-	if errors.Is(err, ErrBusy) {
-		return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
-	}
-	return err
 }
 
 func (co *checkout) close() (err error) {

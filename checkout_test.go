@@ -198,14 +198,14 @@ d/sub/b of d: it is not wanted any more, but was edited`
 func TestCheckoutRefusesPlaces(t *testing.T) {
 	api, out := shelf(t)
 	put(t, newArchive(t, api, "d/inside"), "x")
-	put(t, newArchive(t, api, ".datafs/x"), "x")
+	put(t, olderArchive(t, api, ".datafs/x"), "x")
 	put(t, newArchive(t, api, "repo/x"), "x")
 	for _, test := range []struct {
 		name, dir, pins, want string
 		kind                  error
 	}{
 		{"two archives of which one is inside the other", out, "d\nd/inside\n", `archives "d" and "d/inside" would share a place: check them out into directories of their own`, fs.ErrExist},
-		{"the name of a repository", out, ".datafs/x\n", `archive ".datafs/x" cannot be checked out here: its place belongs to datafs itself`, fs.ErrInvalid},
+		{"the name of a repository", out, ".datafs/x\n", `archive ".datafs/x" cannot be checked out: ".datafs" belongs to version control systems or datafs itself`, fs.ErrInvalid},
 		{"into the repository", api.Repo(), "data/f\n", api.Repo() + " belongs to the repository: check out into another directory", fs.ErrInvalid},
 		{"the repository itself", filepath.Dir(api.Repo()), "repo/x\n", `archive "repo/x" cannot be checked out here: its place belongs to datafs itself`, fs.ErrInvalid},
 	} {

@@ -42,6 +42,9 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 }
 
 func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
+	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
+		return nil, errorf(ErrCorrupt, "it is a %s, not a file", kindOfFile(fi.Mode())) // a pipe would be waited for
+	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,9 @@ func TestCheckoutByReflink(t *testing.T) {
 	defer func() { clone = cloneFile }()
 	_, err := api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins, Link: "reflink"})
 	wantError(t, err, "files cannot be shared by reflink between "+api.Repo()+" and "+out+": unsupported operation", nil)
-	equal(t, "nothing is written", shown(t, out), "")
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is written: %v", err)
+	}
 	rep := must(api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins}))(t)
 	equal(t, "auto", rep.Way, "copy")
 	equal(t, "no copies are kept", must(api.Stats(t.Context()))(t).Copies, int64(0))

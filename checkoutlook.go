@@ -87,6 +87,12 @@ func (co *checkout) lookAt(t *target, i int) error {
 		t.acts[i] = actNew // it went meanwhile
 		return nil
 	}
+	if errors.Is(err, fs.ErrPermission) && !co.opts.Force {
+		f.remember(old)
+		co.keep(full, t.next.name, "it cannot be read")
+		t.acts[i] = actKeep
+		return nil
+	}
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}

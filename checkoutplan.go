@@ -105,6 +105,7 @@ func (co *checkout) list(ctx context.Context) error {
 	for _, t := range co.targets {
 		if t.old != nil && t.old.tree == t.next.tree && t.old.dir == t.next.dir {
 			t.listOld()
+			co.api.warnUnwritten(t.next.name, t.unfit)
 			continue
 		}
 		co.changed = true
@@ -121,6 +122,10 @@ func (co *checkout) list(ctx context.Context) error {
 func (t *target) listOld() {
 	t.next.files = make([]checkedFile, 0, len(t.old.files))
 	for _, f := range t.old.files {
+		e := objects.Entry{Path: f.path, Kind: f.kind, Link: f.link}
+		if !f.left && !e.Writable() { // an older program wrote it
+			t.unfit, f.left = append(t.unfit, f.path), true
+		}
 		if f.left {
 			t.left = append(t.left, f)
 			continue
@@ -190,6 +195,7 @@ func (co *checkout) listTree(ctx context.Context, t *target, tree *objects.Tree)
 		if err := t.listEntries(ctx, tree); err != nil {
 			return err
 		}
+		co.api.warnUnwritten(t.next.name, t.unfit)
 		if !rec.Dir {
 			t.entries = nil // there may be very many: they are read again together
 		}
@@ -208,6 +214,10 @@ func (t *target) listEntries(ctx context.Context, tree *objects.Tree) error {
 	for e, err := range tree.Entries(ctx) {
 		if err != nil {
 			return err
+		}
+		if !e.Writable() {
+			t.unfit = append(t.unfit, e.Path)
+			continue
 		}
 		t.next.files = append(t.next.files, checkedFile{path: e.Path, size: e.Size, identity: identity{e.Kind, e.Hash, e.Link}})
 		t.entries = append(t.entries, e)

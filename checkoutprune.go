@@ -84,12 +84,12 @@ func (co *checkout) forgoFile(archive string, f *checkedFile, out *CheckedOut) (
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && fi.IsDir()) {
 		return false, nil // it is gone
 	}
-	if err != nil {
-		return true, err
-	}
 	if !co.opts.Prune {
 		co.rep.Left++
 		return true, nil
+	}
+	if err != nil {
+		return true, err
 	}
 	if why := co.notOurs(full, fi, f); why != "" && !co.opts.Force {
 		co.keep(full, archive, "it is not wanted any more, but "+why)
@@ -120,8 +120,12 @@ func (co *checkout) notOurs(full string, fi fs.FileInfo, f *checkedFile) string 
 // not written by a checkout.
 func (co *checkout) lstatBelow(name string) (fs.FileInfo, error) {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if fi, err := co.lstat(dir); err != nil || !fi.IsDir() {
+		fi, err := co.lstat(dir)
+		if err == nil && !fi.IsDir() || errors.Is(err, fs.ErrNotExist) {
 			return nil, fs.ErrNotExist
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return co.lstat(name)

@@ -32,8 +32,11 @@ type CheckedState struct {
 // FileState is a file that is not as it was written.
 type FileState struct {
 	Path, Archive string
-	State         string // "edited", "missing", or "incomplete": the checkout was interrupted, or the file was in its way
+	State         string // "edited", "missing", "unreadable", or "incomplete": the checkout was interrupted, or the file was in its way
 }
+
+// StateUnreadable is the state of a file that could not be looked at.
+const StateUnreadable = "unreadable"
 
 // CheckoutState compares a directory with what checkouts wrote to it. Files that
 // no checkout wrote are not listed. It changes nothing. Where there is no
@@ -101,6 +104,8 @@ func (co *checkout) fileState(full string, f *checkedFile) string {
 	switch {
 	case err == nil && have == f.identity:
 		return ""
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return StateUnreadable
 	case incomplete && (f.was == nil || have == *f.was || errors.Is(err, fs.ErrNotExist)):
 		return "incomplete"
 	}

@@ -25,7 +25,7 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 	if err != nil {
 		return err
 	}
-	old, err := os.ReadFile(file)
+	old, err := readConfigFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -303,7 +303,7 @@ func flowText(n *yaml.Node) string {
 // readConfigFile reads a configuration file. The error of a file that is not
 // there is of the kind fs.ErrNotExist.
 func readConfigFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
+	f, err := openRegular(file)
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}

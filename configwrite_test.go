@@ -196,7 +196,7 @@ func TestWriteProfileRefusals(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, c := range []struct{ name, file, want string }{
-		{"a directory", dir, "config file: read " + dir},
+		{"a directory", dir, "config file: " + dir + " is a directory, not a file"},
 		{"a link to itself", loop, "config file: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -102,6 +102,8 @@ type API struct {
 
 	lockCache pinCache
 
+	piped sync.Map // requirements that came through a pipe, by its name
+
 	mu               sync.Mutex // guards what follows
 	authorities      []NamedService
 	defaultAuthority string
@@ -121,7 +123,8 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	}
 	a.opts.fill()
 	var err error
-	if a.opts.Dir, err = filepath.Abs(a.opts.Dir); err != nil {
+	// The working directory may be gone: absolute paths do without it.
+	if a.opts.Dir, err = filepath.Abs(a.opts.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
 	if a.where, err = locate(a.opts.places()); err != nil {
@@ -222,7 +225,7 @@ func (o *Options) makeRepo(dir string) error {
 	if _, err := io.ReadFull(o.Rand, id); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDirs(dir, 0o700); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
 	err := objects.Create(dir, &objects.CreateOptions{ID: hex.EncodeToString(id)})

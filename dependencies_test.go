@@ -73,7 +73,7 @@ func TestRequirementsMustBeSound(t *testing.T) {
 		kind         error
 	}{
 		{"a file that is missing", "none.txt", "", "read requirements: open @/none.txt: no such file or directory", fs.ErrNotExist},
-		{"a directory", ".", "", "read requirements: read @: is a directory", nil},
+		{"a directory", ".", "", "read requirements: @ is a directory, not a file", fs.ErrInvalid},
 		{"a version that is none", "pins.txt", "a==1.0\nb==x\n", "pins.txt:2: invalid version number 'x'", fs.ErrInvalid},
 		{"a name that is none", "pins.txt", "# comment\n\n../b==1.0", "pins.txt:3: Too many backrefs in '../b'", fs.ErrInvalid},
 		{"a range that is none", "pins.txt", "a>=one", "pins.txt:1: invalid version number 'one'", fs.ErrInvalid},

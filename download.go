@@ -17,12 +17,14 @@ import (
 type DownloadOptions struct {
 	Version string // "": the default version
 	Path    string // a file inside a directory archive, alone
-	Force   bool   // write into a directory that is not empty; nothing in it is removed
+	Force   bool   // replace a file that is stored nowhere; write into a directory that is not empty, nothing in it is removed
 }
 
 // Download writes a version to a path and returns its number ("" for an
 // unversioned archive). A file is written under a temporary name and renamed,
-// so that an old file stays as it was on any failure. A directory archive wants
+// so that an old file stays as it was on any failure; where the bytes of the old
+// one are in no version here, and Force is not set, the error wraps ErrUnstored.
+// A stream, such as /dev/stdout or a pipe, is written to. A directory archive wants
 // a directory that is not there or is empty; it appears whole or not at all,
 // but for Force.
 func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOptions) (string, error) {
@@ -34,6 +36,9 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 		return "", err
 	}
 	target = h.api.opts.places().expandHome(target)
+	if err := h.api.checkDestination(target); err != nil {
+		return "", err
+	}
 	whole := rec.Dir && opts.Path == ""
 	if whole {
 		target = filepath.Clean(target)
@@ -44,7 +49,7 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 	if whole {
 		err = h.downloadDir(ctx, rec, target, opts.Force)
 	} else {
-		err = h.downloadFile(ctx, rec, target, opts.Path)
+		err = h.downloadOne(ctx, rec, target, opts)
 	}
 	if err != nil || !h.versioned {
 		return "", err
@@ -52,61 +57,13 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 	return rec.Version.String(), nil
 }
 
-func (h *Archive) downloadFile(ctx context.Context, rec *refs.VersionRecord, target, inner string) error {
-	f, err := h.open(ctx, rec, inner)
+func (h *Archive) downloadOne(ctx context.Context, rec *refs.VersionRecord, target string, opts *DownloadOptions) error {
+	f, err := h.open(ctx, rec, opts.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return h.writeFile(f, target, f.Entry().Kind == objects.KindExec)
-}
-
-// writeFile writes contents to a file, by a temporary name beside it.
-func (h *Archive) writeFile(f *File, target string, exec bool) (err error) {
-	mode := fs.FileMode(0o666)
-	if exec {
-		mode = 0o777
-	}
-	old, err := os.Stat(target)
-	switch {
-	case err == nil && old.IsDir():
-		return errorf(fs.ErrInvalid, "%s is a directory", target)
-	case err == nil && !old.Mode().IsRegular():
-		return errorf(fs.ErrInvalid, "%s is not a regular file", target)
-	case err == nil:
-		if target, err = filepath.EvalSymlinks(target); err != nil {
-			return err
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	tmp, err := tempBeside(target, mode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	err = objects.WriteSparse(tmp, func(w io.Writer) error {
-		_, err := f.WriteTo(h.api.counted(w, h.name, f.Size()))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", target, err)
-	}
-	if old != nil {
-		// The old file is gone with the rename: the new one must be there first.
-		if err := errors.Join(tmp.Chmod(old.Mode().Perm()), tmp.Sync()); err != nil {
-			return fmt.Errorf("write %s: %w", target, err)
-		}
-	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", target, err)
-	}
-	return os.Rename(tmp.Name(), target)
+	return h.downloadFile(ctx, f, target, opts.Force)
 }
 
 // tempBeside makes a new file beside another one, with the mode that the
@@ -218,11 +175,14 @@ func moveAll(from, to string) error {
 }
 
 func (h *Archive) extract(ctx context.Context, t *objects.Tree, dir string, replace bool) error {
-	opts := &objects.ExtractOptions{Replace: replace}
+	var left []string
+	opts := &objects.ExtractOptions{Replace: replace, Left: func(path string) { left = append(left, path) }}
 	if h.api.opts.Progress != nil {
 		opts.Progress = func(n int64) {
 			h.api.opts.Progress(Progress{Label: h.name, Bytes: n, Total: t.Size()})
 		}
 	}
-	return t.Extract(ctx, dir, opts)
+	err := t.Extract(ctx, dir, opts)
+	h.api.warnUnwritten(h.name, left)
+	return err
 }

@@ -56,7 +56,7 @@ func TestDownloadOfAFile(t *testing.T) {
 			if !filepath.IsAbs(to) && to[0] != '~' {
 				to = dir + "/" + to
 			}
-			got, err := h.Download(t.Context(), to, &DownloadOptions{Version: c.version})
+			got, err := h.Download(t.Context(), to, &DownloadOptions{Version: c.version, Force: true})
 			if c.err != "" {
 				wantError(t, err, c.err, nil)
 				equal(t, "files after it", readTree(t, dir), before)
@@ -116,7 +116,7 @@ func TestAFailedDownloadLeavesTheOldFile(t *testing.T) {
 		to      string
 		opts    DownloadOptions
 	}{
-		{"over a file", h, "there", DownloadOptions{}},
+		{"over a file", h, "there", DownloadOptions{Force: true}},
 		{"a new file", h, "new", DownloadOptions{}},
 		{"a new directory", tree, "newdir", DownloadOptions{}},
 		{"into an empty directory", tree, "empty", DownloadOptions{}},
@@ -212,7 +212,7 @@ func TestDownloadOfADirectoryOverAFile(t *testing.T) {
 	}
 	equal(t, "the file in the way", readTree(t, dir)["clash/a"], "a file")
 
-	version := must(h.Download(t.Context(), dir+"/file", &DownloadOptions{Path: "a/b"}))(t)
+	version := must(h.Download(t.Context(), dir+"/file", &DownloadOptions{Path: "a/b", Force: true}))(t)
 	equal(t, "version", version, "0.0.1")
 	equal(t, "a file of it alone", readTree(t, dir)["file"], "text")
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -60,7 +61,7 @@ var importBatch = 4096
 
 // Import makes an archive of each file below a directory, named like the file,
 // or a new version where there is an archive of that name. Links, empty and
-// special files are skipped. What was registered before an error stays; running
+// special files are skipped, and so is what cannot be the name of an archive. What was registered before an error stays; running
 // it again goes on.
 func (a *API) Import(ctx context.Context, dir string, opts *ImportOptions) (ImportSummary, error) {
 	if opts == nil {
@@ -106,7 +107,10 @@ type importer struct {
 func (im *importer) prepare(ctx context.Context) (err error) {
 	named, prefix := "", ""
 	if im.opts.Prefix != "" {
-		if named, prefix, err = refs.ParseName(im.opts.Prefix); err != nil {
+		if named, prefix, err = refs.ParseName(im.opts.Prefix); err == nil {
+			err = refs.CheckNewName(prefix)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -142,10 +146,17 @@ func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if d.IsDir() {
-		if d.Name() == repoDirName || im.isRepo(d) {
+	if d.IsDir() && im.isRepo(d) {
+		return fs.SkipDir
+	}
+	if name != dir && names.Reserved(d.Name()) {
+		im.skip(ImportItem{Path: name}, whyReserved)
+		if d.IsDir() {
 			return fs.SkipDir
 		}
+		return nil
+	}
+	if d.IsDir() {
 		return nil
 	}
 	rel, err := filepath.Rel(dir, name)
@@ -157,14 +168,28 @@ func (im *importer) visit(ctx context.Context, dir, name string, d fs.DirEntry) 
 		im.skip(item, "not a regular file")
 		return nil
 	}
-	if _, item.Archive, err = refs.ParseName(path.Join(im.prefix, filepath.ToSlash(rel))); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if item.Archive, err = newName(path.Join(im.prefix, filepath.ToSlash(rel))); err != nil {
+		im.skip(item, err.Error())
+		return nil
+	}
+	if why := names.WindowsFault(item.Archive); why != "" && onWindows {
+		im.skip(item, why)
+		return nil
 	}
 	im.batch = append(im.batch, item)
 	if len(im.batch) == importBatch {
 		return im.flush(ctx)
 	}
 	return nil
+}
+
+// newName normalises a name, and refuses one that no archive may be given.
+func newName(s string) (string, error) {
+	_, name, err := refs.ParseName(s)
+	if err == nil {
+		err = refs.CheckNewName(name)
+	}
+	return name, err
 }
 
 // isRepo tells the repository itself, which may have any name.

@@ -86,6 +86,9 @@ func (a *API) requirementsFile(fileOrText string) string {
 	if fileOrText == "" || refs.LooksLikeRequirements(fileOrText) && !fileThere(file) {
 		return ""
 	}
+	if _, ok := Descriptor(file); ok || file == os.DevNull {
+		return "" // there is nothing beside a pipe or a device
+	}
 	return file
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/datafs/datafs/objects"
@@ -28,7 +27,7 @@ const (
 func ReadLock(path string) (*Lock, error) { return readLock(path, withFiles) }
 
 func readLock(path string, files bool) (*Lock, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("read lock: %w", err)
 	}

@@ -6,11 +6,11 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/datafs/datafs/objects/names"
 )
 
 // logWidth is how many columns of a message stand behind its four spaces.
@@ -44,10 +44,10 @@ func logText(e HistoryEntry) string {
 	}
 	fmt.Fprintf(&s, "%s %s (blake3 %s)\n%-10s %s\n", what, e.Label(), e.Hash, "Date:", e.Time.UTC().Format(time.RFC1123Z))
 	if y := e.Yanked(); y != nil {
-		fmt.Fprintf(&s, "%-10s %s\n", "Yanked:", visible(y.Reason))
+		fmt.Fprintf(&s, "%-10s %s\n", "Yanked:", names.Visible(y.Reason))
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.UserConfig)) {
-		fmt.Fprintf(&s, "%-10s %s\n", visible(key)+":", visible(e.UserConfig[key]))
+		fmt.Fprintf(&s, "%-10s %s\n", names.Visible(key)+":", names.Visible(e.UserConfig[key]))
 	}
 	if e.Message == nil || strings.TrimSpace(*e.Message) == "" {
 		return s.String()
@@ -64,7 +64,7 @@ func logText(e HistoryEntry) string {
 func wrap(text string, width int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.Trim(text, "\r\n"), "\n") {
-		line = visible(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
+		line = names.Visible(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
 		for utf8.RuneCountInString(line) > width {
 			head, tail := breakLine(line, width)
 			if tail == "" {
@@ -96,21 +96,4 @@ func breakLine(line string, width int) (head, tail string) {
 		return line, ""
 	}
 	return strings.TrimRight(line[:cut], " "), strings.TrimLeft(line[cut:], " ")
-}
-
-// visible replaces what would move a terminal's cursor or change its colours:
-// the texts of a log were written by other people.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

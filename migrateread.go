@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -97,6 +98,9 @@ func (r *seedReader) name(doc map[string]any) {
 		return
 	}
 	_, name, err := refs.ParseName(id)
+	if err == nil {
+		err = refs.CheckNewName(name)
+	}
 	if err != nil {
 		r.broken("", err.Error())
 		return
@@ -149,6 +153,10 @@ func (r *seedReader) tags(v any) {
 		text, exact := seedText(t)
 		if !exact {
 			r.changed("", fmt.Sprintf("its tag %.40q was no text", text))
+		}
+		if names.HasControl(text) {
+			r.changed("", fmt.Sprintf("its tag %.40q has control characters, and is left out", text))
+			continue
 		}
 		r.Tags = append(r.Tags, text)
 	}

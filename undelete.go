@@ -38,7 +38,7 @@ func (a *API) Undelete(ctx context.Context, name string, opts *UndeleteOptions) 
 	}
 	as := name
 	if opts != nil && opts.As != "" {
-		if _, as, err = refs.ParseName(opts.As); err != nil {
+		if as, err = newName(opts.As); err != nil {
 			return Undeleted{}, err
 		}
 	}

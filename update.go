@@ -55,6 +55,10 @@ type Result struct {
 	New      int64 // raw bytes that were not in the repository
 	Stored   int64 // bytes that they take there
 	Cached   bool  // recognised as unchanged without reading it
+
+	// Left are paths below a directory that are not in the version, as version
+	// control systems and DataFS keep their own files there. Options.Warn was told.
+	Left []string
 }
 
 // Update makes a new version of the file or directory at a path, unless its
@@ -65,10 +69,13 @@ func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) 
 	res, err := h.update(ctx, opts, path, func(w *objects.Writer, before *objects.Tree) (*objects.Result, error) {
 		return w.Path(path, before)
 	})
-	if err == nil && opts != nil && opts.Remove {
-		err = os.RemoveAll(path)
+	if err != nil || opts == nil || !opts.Remove {
+		return res, err
 	}
-	return res, err
+	if len(res.Left) > 0 {
+		return res, errorf(fs.ErrExist, "%s is not removed: %s below it is in no version", path, res.Left[0])
+	}
+	return res, os.RemoveAll(path)
 }
 
 // UpdateFrom is Update with the contents read from r.
@@ -116,6 +123,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	if err != nil {
 		return Result{}, fmt.Errorf("update %s: %w", h, err)
 	}
+	h.warnLeft(w.Left())
 	res, err := h.register(ctx, nv, content)
 	if err != nil {
 		return Result{}, err
@@ -123,6 +131,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	if res.New, res.Stored = w.Added(); res.Stored > reserveSize {
 		h.api.keepReserve()
 	}
+	res.Left = w.Left()
 	return res, nil
 }
 

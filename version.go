@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"strings"
 
 	"github.com/datafs/datafs/refs"
@@ -85,14 +85,34 @@ func (a *API) readRequirements(fileOrText string) ([]refs.Requirement, error) {
 	if fileOrText == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(joinPath(a.opts.Dir, fileOrText))
+	data, err := a.requirementsText(joinPath(a.opts.Dir, fileOrText))
 	switch {
 	case err == nil:
-		return refs.ParseRequirements(string(data), fileOrText)
+		return refs.ParseRequirements(data, fileOrText)
 	case refs.LooksLikeRequirements(fileOrText):
 		return refs.ParseRequirements(fileOrText, "")
 	}
 	return nil, fmt.Errorf("read requirements: %w", err)
+}
+
+// requirementsText reads a file of requirements, a pipe only once.
+func (a *API) requirementsText(path string) (string, error) {
+	if text, ok := a.piped.Load(path); ok {
+		return text.(string), nil
+	}
+	f, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := Descriptor(path); ok {
+		a.piped.Store(path, string(data))
+	}
+	return string(data), nil
 }
 
 // Requirements returns the requirements in use, in the order of their file.

@@ -154,7 +154,7 @@ func TestLocateErrors(t *testing.T) {
 	}{
 		{"a named file that is not there", "", whereOptions{ConfigFile: "@no.yml"}, nil, "config file: open @no.yml: "},
 		{"a file named by the environment", "", whereOptions{}, env{"DATAFS_CONFIG_FILE": "@no.yml"}, "config file: open @no.yml: "},
-		{"a directory", "", whereOptions{ConfigFile: "@work"}, nil, "config file: read @work: "},
+		{"a directory", "", whereOptions{ConfigFile: "@work"}, nil, "config file: @work is a directory, not a file"},
 		{"a broken file", "a: [", whereOptions{}, nil, "@home/.config/datafs/config.yml:1: not sound YAML"},
 		{"a broken reader", "", whereOptions{Config: strings.NewReader("a: [")}, nil, "configuration:1: not sound YAML"},
 		{"a profile without a file", "", whereOptions{Profile: "x"}, nil, `Profile "x" not found`},

@@ -53,6 +53,9 @@ func (s *session) createTable(c *cli.Context) error {
 }
 
 func (s *session) deleteTable(c *cli.Context) error {
+	if !c.Bool("yes") && !isTerminal(s.stdin) {
+		return usagef("use --yes if that is meant", "a table cannot be brought back, and there is no terminal to ask on: nothing is deleted")
+	}
 	api, name, err := s.table(c)
 	if err != nil {
 		return err
@@ -147,13 +150,13 @@ func (s *session) showRequired(c *cli.Context) error {
 	v := specJSON{spec.UserConfig, spec.Metadata, append([]string{}, spec.Patterns...)}
 	return s.emit(c, v, func(w io.Writer) {
 		for _, key := range sortedKeys(v.UserConfig) {
-			fmt.Fprintf(w, "user config  %s=%s\n", key, v.UserConfig[key])
+			fmt.Fprintf(w, "user config  %s=%s\n", visible(key), visible(v.UserConfig[key]))
 		}
 		for _, key := range sortedKeys(v.Metadata) {
-			fmt.Fprintf(w, "metadata     %s=%s\n", key, v.Metadata[key])
+			fmt.Fprintf(w, "metadata     %s=%s\n", visible(key), visible(v.Metadata[key]))
 		}
 		for _, p := range v.Patterns {
-			fmt.Fprintf(w, "pattern      %s\n", p)
+			fmt.Fprintf(w, "pattern      %s\n", visible(p))
 		}
 	})
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"io/fs"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -54,7 +56,7 @@ func (s *session) checkoutStatus(c *cli.Context) error {
 	for _, f := range st.Files {
 		v.Files = append(v.Files, fileStateJSON(f))
 	}
-	return s.emit(c, v, func(w io.Writer) {
+	err = s.emit(c, v, func(w io.Writer) {
 		some := limited(w, c)
 		for _, a := range st.Archives {
 			some.line("%s", checkedText(a, st.Err == nil))
@@ -68,6 +70,11 @@ func (s *session) checkoutStatus(c *cli.Context) error {
 			fmt.Fprintln(w, "all files are as they were checked out")
 		}
 	})
+	unreadable := func(f datafs.FileState) bool { return f.State == datafs.StateUnreadable }
+	if err == nil && slices.ContainsFunc(st.Files, unreadable) {
+		err = &silentError{fs.ErrPermission}
+	}
+	return err
 }
 
 func checkedText(a datafs.CheckedState, known bool) string {

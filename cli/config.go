@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,12 +36,17 @@ func (s *session) edit(opts *datafs.Options) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	editor := strings.Fields(firstSet("VISUAL", "EDITOR"))
+	editor, err := words(firstSet("VISUAL", "EDITOR"))
+	if err != nil {
+		return fmt.Errorf("edit %s: VISUAL or EDITOR: %w", file, err)
+	}
 	if len(editor) == 0 {
 		editor = []string{"vi"}
 	}
 	cmd := exec.Command(editor[0], append(editor[1:], file)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
+	lent.Add(1)
+	defer lent.Add(-1)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("edit %s with %s: %w", file, editor[0], err)
 	}

@@ -36,7 +36,7 @@ func (s *session) doctor(c *cli.Context) error {
 	each := func(check datafs.Check) {
 		v.add(check)
 		if !c.Bool("json") && (!c.Bool("quiet") || check.Status == datafs.CheckWarning || check.Status == datafs.CheckProblem) {
-			printCheck(s.stdout, check) // at once: some checks take their time
+			printCheck(s.text, check) // at once: some checks take their time
 		}
 	}
 	if err := s.examine(c, each); err != nil {

@@ -65,6 +65,6 @@ func (s *session) list(c *cli.Context, seq func(yield func(string, error) bool))
 
 func printLines(w io.Writer, lines []string) {
 	for _, l := range lines {
-		fmt.Fprintln(w, l)
+		fmt.Fprintln(w, visible(l))
 	}
 }

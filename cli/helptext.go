@@ -9,7 +9,7 @@ var descriptions = map[string]string{
 $ datafs create climate/tas.csv --description 'surface temperature' --tag cmip5
 created versioned archive <DataArchive local://climate/tas.csv>`,
 
-	"update": `FILE is a file or a directory; "-" is standard input, and without FILE the path is asked for. FILE itself stays as it is. If the contents are those of the latest version, no version is made.
+	"update": `FILE is a file or a directory; "-" is standard input, and without FILE the path is asked for. FILE itself stays as it is. Of a directory, what belongs to version control systems or to DataFS (.git, .hg, .svn, .datafs) is left out and named. If the contents are those of the latest version, no version is made.
 
 Without --bumpversion and --prerelease the third number of the version is raised; --prerelease alone goes on with the prerelease. Any other --KEY VALUE becomes metadata of the archive.
 
@@ -20,7 +20,7 @@ $ echo '2016,15.0' >> tas.csv
 $ datafs update climate/tas.csv tas.csv --bumpversion minor
 uploaded data to <DataArchive local://climate/tas.csv>. version bumped 0.0.1 --> 0.1.`,
 
-	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty files and special files are skipped and named. Any other --KEY VALUE becomes metadata of the archives that are made.
+	"import": `The archives are named like the files, with the prefix and a slash in front. A file whose archive is there already becomes a new version of it, if it has changed. Links, empty and special files, and what cannot be the name of an archive, are skipped and named. Any other --KEY VALUE becomes metadata of the archives that are made.
 
 The directory itself as one archive is what update makes.
 
@@ -30,7 +30,11 @@ $ echo 0.36 > runs/b.csv
 $ datafs import runs --prefix project/runs --tag draft
 imported 2 files: 2 created, 0 updated, 0 unchanged, 0 skipped`,
 
-	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A directory archive wants a directory that is not there or is empty. Long runs of zeros become holes, which take no room on the disk.
+	"download": `The file at PATH appears whole or stays as it was; its directory must be there. A file that is there is replaced if a version here has its bytes. Else this asks on a terminal, unless --yes is given, and is refused elsewhere (exit code 4); --force replaces it.
+
+With - or /dev/stdout as PATH the contents go to standard output; a pipe or a terminal is written to as well.
+
+A directory archive wants a directory that is not there or is empty. Long runs of zeros become holes, which take no room on the disk.
 
 $ datafs download climate/tas.csv tas-2015.csv --version 0.0.1
 downloaded v0.0.1 to tas-2015.csv`,
@@ -248,7 +252,7 @@ datafs`,
 $ datafs admin create-table trial
 created table trial`,
 
-	"delete-table": `Asks first on a terminal, unless --yes is given. NAME is the profile's table unless it is given.
+	"delete-table": `Asks first on a terminal, unless --yes is given; without a terminal it wants --yes. NAME is the profile's table unless it is given.
 
 $ datafs admin delete-table trial --yes
 deleted table trial`,

@@ -4,7 +4,7 @@ package cli
 var reproduceHelp = map[string]string{
 	"checkout": `Writes the archives that are named, else what is required, to a directory: an archive climate/tas.csv is the file DIR/climate/tas.csv, a directory archive lies below its name. Names take the versions that the requirements, or the lock beside them, pin. Only what changed is written, and running it again completes what was interrupted.
 
-What an earlier checkout wrote is replaced. Files that were edited since, or that no checkout wrote, are kept and named (exit code 4), but for --force. --prune removes what was written before and is not wanted any more. With --locked the lock decides alone, and a byte that differs is an error. "datafs status --checkout DIR" says what was edited.
+What an earlier checkout wrote is replaced. Files that were edited since, or that no checkout wrote, are kept and named (exit code 4), but for --force. --prune removes what was written before and is not wanted any more. With --locked the lock decides alone, and a byte that differs is an error. "datafs status --checkout DIR" says what was edited, and with exit code 7 what could not be read.
 
 $ datafs checkout -r paper.txt --dir paper --link copy
 checked out climate/tas.csv 0.0.1 (1 file, 10 B)

@@ -100,7 +100,7 @@ func (s *session) getTags(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.emit(c, append([]string{}, tags...), func(w io.Writer) { fmt.Fprintln(w, strings.Join(tags, " ")) })
+	return s.emit(c, append([]string{}, tags...), func(w io.Writer) { fmt.Fprintln(w, visible(strings.Join(tags, " "))) })
 }
 
 func (s *session) addTags(c *cli.Context) error {

@@ -84,7 +84,7 @@ func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
 	name := visible(strings.TrimSpace(i.Archive + " " + i.Version))
 	switch i.Status {
 	case datafs.MigrateChanged, datafs.MigrateBroken:
-		fmt.Fprintf(s.stdout, "%s: %s: %s\n", i.Status, name, oneLine(i.Why))
+		fmt.Fprintf(s.text, "%s: %s: %s\n", i.Status, name, oneLine(i.Why))
 		return
 	}
 	if c.Bool("quiet") {
@@ -100,7 +100,7 @@ func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
 	if i.Unchanged > 0 {
 		text += fmt.Sprintf(", %d unchanged", i.Unchanged)
 	}
-	fmt.Fprintln(s.stdout, text)
+	fmt.Fprintln(s.text, text)
 }
 
 func (v migrateJSON) text(w io.Writer, quiet bool) {

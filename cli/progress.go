@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -112,7 +111,7 @@ func (p *progress) clear() {
 func (p *progress) write(now time.Time) {
 	switch p.Mode {
 	case "json":
-		_ = json.NewEncoder(p.w).Encode(p.state)
+		_ = writeJSON(p.w, p.state, "")
 	case "bar":
 		p.bar(now)
 	default:

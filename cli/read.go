@@ -19,7 +19,7 @@ import (
 func readCommands(s *session) []*cli.Command {
 	return []*cli.Command{
 		command(catData, "download", "NAME PATH", "write a version to a file or a directory", s.download, versionFlag(), pathFlag(),
-			&cli.BoolFlag{Name: "force", Usage: "write into a directory that is not empty; nothing in it is removed"}),
+			&cli.BoolFlag{Name: "force", Usage: "replace a file that is stored nowhere; write into a directory that is not empty, nothing in it is removed"}),
 		command(catData, "cat", "NAME", "write the contents of a version to standard output", s.cat,
 			versionFlag(), pathFlag()),
 		command(catData, "files", "NAME", "list the files of a version", s.files, versionFlag()),
@@ -32,11 +32,23 @@ func (s *session) download(c *cli.Context) error {
 		return err
 	}
 	target := c.Args().Get(1)
-	v, err := a.Download(c.Context, target, &datafs.DownloadOptions{
-		Version: c.String("version"), Path: c.String("path"), Force: c.Bool("force"),
-	})
-	if err != nil {
-		return err
+	opts := &datafs.DownloadOptions{Version: c.String("version"), Path: c.String("path"), Force: c.Bool("force")}
+	if target == "-" {
+		return a.Cat(c.Context, s.stdout, &datafs.OpenOptions{Version: opts.Version, Path: opts.Path})
+	}
+	v, err := a.Download(c.Context, target, opts)
+	if errors.Is(err, datafs.ErrUnstored) && (c.Bool("yes") || isTerminal(s.stdin)) {
+		if s.bar != nil {
+			s.bar.Clear()
+		}
+		if err = s.confirm(c, fmt.Sprintf("%s is in no version here: replace it?", target)); err != nil {
+			return err
+		}
+		opts.Force = true
+		v, err = a.Download(c.Context, target, opts)
+	}
+	if fd, ok := datafs.Descriptor(target); err != nil || ok && fd == 1 {
+		return err // what was written there is the result
 	}
 	what := a.Name()
 	if a.Versioned() {
@@ -71,7 +83,7 @@ func (s *session) files(c *cli.Context) error {
 		return err
 	}
 	list := []fileJSON{}
-	w := bufio.NewWriter(s.stdout)
+	w := bufio.NewWriter(s.text)
 	for e, err := range a.Entries(c.Context, c.String("version")) {
 		if err != nil {
 			return err
@@ -86,7 +98,7 @@ func (s *session) files(c *cli.Context) error {
 	if c.Bool("json") {
 		return s.emit(c, list, nil)
 	}
-	return w.Flush()
+	return s.unprinted(c, "", w.Flush())
 }
 
 func describe(e datafs.Entry) fileJSON {
@@ -114,16 +126,16 @@ func fileLine(f fileJSON) string {
 
 // page lets a pager show what write writes, when a person reads it.
 func (s *session) page(write func(io.Writer) error) error {
-	pager := strings.Fields(os.Getenv("PAGER"))
 	if !isTerminal(s.stdout) || os.Getenv("PAGER") == "cat" {
-		return write(s.stdout)
+		return write(s.text)
 	}
-	if len(pager) == 0 {
+	pager, err := words(os.Getenv("PAGER"))
+	if err != nil || len(pager) == 0 {
 		pager = []string{"less"}
 	}
 	path, err := exec.LookPath(pager[0])
 	if err != nil {
-		return write(s.stdout)
+		return write(s.text)
 	}
 	cmd := exec.Command(path, pager[1:]...)
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
@@ -135,12 +147,15 @@ func (s *session) page(write func(io.Writer) error) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return write(s.stdout)
+		return write(s.text)
 	}
+	lent.Add(1)
+	defer lent.Add(-1)
 	// An interrupt is the pager's; it must not be left alone on the terminal.
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
-	err = write(in)
+	text := &visibleWriter{w: in}
+	err = errors.Join(write(text), text.Flush())
 	in.Close()
 	_ = cmd.Wait() // how it ends is its own business
 	if errors.Is(err, syscall.EPIPE) {

@@ -59,7 +59,7 @@ func (s *session) stats(c *cli.Context) error {
 		ratio(st.Logical, st.Unique), ratio(st.Unique, st.Stored), st.Copies, st.CopyBytes,
 	}
 	return s.emit(c, v, func(w io.Writer) {
-		fmt.Fprintf(w, "repository    %s\n", v.Repository)
+		fmt.Fprintf(w, "repository    %s\n", visible(v.Repository))
 		fmt.Fprintf(w, "archives      %d\n", v.Archives)
 		fmt.Fprintf(w, "versions      %d\n", v.Versions)
 		fmt.Fprintf(w, "logical size  %s\n", formatBytes(v.Logical))

@@ -35,7 +35,8 @@ const (
 // Run executes the command line args, without the program's name, and returns
 // the exit code. It may be called several times, not at once.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	s := &session{stdin: stdin, stdout: stdout, stderr: stderr}
+	s := &session{stdin: stdin, stdout: stdout, stderr: stderr, direct: sticky{w: stdout}}
+	s.text = &visibleWriter{w: &s.direct}
 	defer func() {
 		if p := recover(); p != nil {
 			code = s.fail(fmt.Errorf("internal error: %v", p))
@@ -50,9 +51,13 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return s.fail(err)
 	}
 	s.line = line
-	app.Writer, app.ErrWriter = stdout, stderr
+	app.Writer, app.ErrWriter = s.text, &visibleWriter{w: stderr}
 	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
 		err = nil
+	}
+	s.text.Flush() // its error stays in direct
+	if lost := s.direct.err; lost != nil && err == nil {
+		err = &outputError{err: lost}
 	}
 	if closed := s.close(); err == nil {
 		err = closed
@@ -81,9 +86,9 @@ func (s *session) fail(err error) int {
 	if errors.As(err, &silent) {
 		return code
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(err.Error())))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(hint))
+		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(shortened(hint)))
 	}
 	return code
 }

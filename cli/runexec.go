@@ -52,8 +52,10 @@ func (s *session) execute(c *cli.Context, program string, argv []string, dir str
 		cmd.Stdout = s.stderr // the result is alone on stdout
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
+	signal.Notify(signals, heard(passedOn)...)
 	defer signal.Stop(signals)
+	lent.Add(1)
+	defer lent.Add(-1)
 	ran := ranProgram{argv: argv, began: time.Now()}
 	if err := c.Context.Err(); err != nil {
 		return ran, err

@@ -7,14 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/gofrs/flock"
@@ -28,11 +26,7 @@ const scripts = "../fixtures/script"
 // the tools that damage files.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"datafs": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop)
-			os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-		},
+		"datafs":   func() { os.Exit(Main()) },
 		"fillfile": fillFile,
 		"flipbit":  flipBit,
 		"cutfile":  cutFile,

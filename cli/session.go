@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,12 +18,15 @@ import (
 	"golang.org/x/term"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/objects/names"
 )
 
 // session is one run of the command.
 type session struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer      // for contents and for programs; text is written to text and by note
+	text           *visibleWriter // to stdout
+	direct         sticky         // stdout, for text
 	line           parsed
 	lines          *bufio.Reader // of stdin, for questions
 	profiles       profiles
@@ -49,7 +54,7 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv), OpenDatabase: openDatabase,
 		// A slip, or a disk that is not mounted, must not look like an empty repository.
 		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
-		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " "))),
+		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(shortened(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " ")))),
 	}
 	o.LimitRate, _ = parseRate(c.String("limit-rate")) // its flag has been checked
 	if !c.Bool("quiet") {
@@ -93,24 +98,40 @@ func (s *session) note(format string, args ...any) {
 	if s.bar != nil {
 		s.bar.Clear()
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(fmt.Sprintf(format, args...))))
 }
 
 // emit writes a result: as JSON where it is wanted, else as text.
 func (s *session) emit(c *cli.Context, v any, text func(w io.Writer)) error {
+	return s.emitAs(c, "its report", v, text)
+}
+
+// emitAs is emit, and says what the result is where it cannot be printed.
+func (s *session) emitAs(c *cli.Context, what string, v any, text func(w io.Writer)) error {
 	s.endProgress()
-	w := bufio.NewWriter(s.stdout)
+	w := bufio.NewWriter(s.text)
 	if c.Bool("json") {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
-			return err
+		if err := writeJSON(w, v, "  "); err != nil {
+			return s.unprinted(c, what, err)
 		}
 	} else {
 		text(w)
 	}
-	return w.Flush()
+	return s.unprinted(c, what, w.Flush())
+}
+
+// writeJSON writes a value as JSON, in which no character is one that a terminal
+// obeys.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(names.VisibleJSON(b.Bytes()))
+	return err
 }
 
 // say writes a result that is one sentence, which --quiet leaves out.
@@ -118,7 +139,8 @@ func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
 	if c.Bool("quiet") && !c.Bool("json") {
 		return nil
 	}
-	return s.emit(c, v, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+	text := fmt.Sprintf(format, args...)
+	return s.emitAs(c, strconv.Quote(text), v, func(w io.Writer) { fmt.Fprintln(w, visible(text)) })
 }
 
 func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {

@@ -211,7 +211,7 @@ func depChanges(from, to datafs.Dependencies) []depChangeJSON {
 }
 
 func diffText(w io.Writer, v diffJSON) {
-	fmt.Fprintf(w, "%s: %s (%s) --> %s (%s)\n", v.Archive, v.Old, formatBytes(v.OldSize), v.New, formatBytes(v.NewSize))
+	fmt.Fprintf(w, "%s: %s (%s) --> %s (%s)\n", visible(v.Archive), v.Old, formatBytes(v.OldSize), v.New, formatBytes(v.NewSize))
 	for _, f := range v.Files {
 		if f.Path == "" {
 			continue // the one file of the archive: the first line says it
@@ -219,7 +219,7 @@ func diffText(w io.Writer, v diffJSON) {
 		fmt.Fprintf(w, "  %-8s %s (%s)\n", f.Change, visible(f.Path), sizes(f))
 	}
 	for _, d := range v.Dependencies {
-		fmt.Fprintf(w, "  %-8s dependency %s\n", d.Kind, depText(d))
+		fmt.Fprintf(w, "  %-8s dependency %s\n", d.Kind, visible(depText(d)))
 	}
 	fmt.Fprintf(w, "shared %s in %s, new %s in %s\n",
 		formatBytes(v.Shared), plural(v.SharedChunks, "chunk"), formatBytes(v.Added), plural(v.AddedChunks, "chunk"))

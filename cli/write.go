@@ -152,6 +152,13 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 	if source == "" {
 		return datafs.Result{}, usagef(`use "-" for standard input`, "no file was named")
 	}
+	if in, err := s.openInput(c.Context, source); in != nil || err != nil {
+		if err != nil {
+			return datafs.Result{}, fmt.Errorf("update %s: %w", a, err)
+		}
+		defer in.Close()
+		return a.UpdateFrom(c.Context, in, opts)
+	}
 	if fi, err := os.Stat(source); err == nil && fi.Mode().IsRegular() {
 		s.total = fi.Size()
 	}
@@ -217,7 +224,7 @@ func (s *session) importDir(c *cli.Context) error {
 func importText(c *cli.Context, w io.Writer, v importJSON) {
 	for _, f := range v.Files {
 		if f.Status != string(datafs.ImportSkipped) {
-			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " "))
+			fmt.Fprintln(w, visible(strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " ")))
 		}
 	}
 	if c.Bool("quiet") {

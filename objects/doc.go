@@ -18,7 +18,10 @@
 //	tmp/          files being written; may be removed when nobody writes
 //
 // A reader refuses a format number that it does not know, and a datafs.json of
-// more than 64 KiB. Two repositories that share storage must agree in the
+// more than 64 KiB. The line ends in "blake3": "SUM"}, the BLAKE3 in lower-case
+// hex of all that stands before the comma in front of it, white space between
+// JSON's tokens left out; a line whose checksum is another one is refused. Old
+// lines have none: they say nothing but the three fields. Two repositories that share storage must agree in the
 // chunker's algorithm and sizes.
 //
 // # Chunker "gear-v1"

@@ -25,10 +25,15 @@ const (
 type ExtractOptions struct {
 	Replace  bool          // replace files that are there already
 	Progress func(n int64) // told of every n bytes written, from several goroutines
+
+	// Left is told of each entry that is not written, because its name, or that of
+	// the target of a link, is one of those that names.Unwritable finds.
+	Left func(path string)
 }
 
 // Extract writes the tree, which must not be a single file, into a directory
-// that exists. Nothing is ever written outside it, whatever links it holds.
+// that exists. Nothing is ever written outside it, nor through a link to a
+// directory with a reserved name, whatever links it holds.
 // A file that is there already is an error, unless it may be replaced; nothing
 // is removed. When Extract fails, what it wrote so far stays.
 func (t *Tree) Extract(ctx context.Context, dir string, opts *ExtractOptions) error {
@@ -37,7 +42,7 @@ func (t *Tree) Extract(ctx context.Context, dir string, opts *ExtractOptions) er
 		return err
 	}
 	defer root.Close()
-	x := &extraction{t: t, root: root, opts: opts, groups: make(chan []Entry)}
+	x := &extraction{t: t, dir: dir, root: root, opts: opts, groups: make(chan []Entry)}
 	g, gctx := errgroup.WithContext(ctx)
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error { return x.work(gctx) })
@@ -51,6 +56,7 @@ func (t *Tree) Extract(ctx context.Context, dir string, opts *ExtractOptions) er
 
 type extraction struct {
 	t      *Tree
+	dir    string
 	root   *os.Root
 	opts   *ExtractOptions
 	groups chan []Entry
@@ -66,12 +72,16 @@ func (x *extraction) distribute(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if !e.Writable() {
+			x.leave(e.Path)
+			continue
+		}
 		dir := path.Dir(e.Path)
 		if e.Kind == KindDir {
 			dir = e.Path
 		}
 		if dir != made && dir != "." {
-			if err := x.root.MkdirAll(dir, 0o777); err != nil {
+			if err := x.makeDir(dir); err != nil {
 				return err
 			}
 			made = dir
@@ -94,6 +104,12 @@ func (x *extraction) distribute(ctx context.Context) error {
 		}
 	}
 	return x.send(ctx, group)
+}
+
+func (x *extraction) leave(path string) {
+	if x.opts.Left != nil {
+		x.opts.Left(path)
+	}
 }
 
 func (x *extraction) send(ctx context.Context, group []Entry) error {
@@ -221,7 +237,7 @@ func (x *extraction) linkAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if e.Kind != KindSymlink {
+		if e.Kind != KindSymlink || !e.Writable() {
 			continue
 		}
 		if x.opts.Replace {

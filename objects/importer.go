@@ -224,7 +224,13 @@ func (p *PackFile) Full() bool { return p.w.full() }
 func (p *PackFile) Size() int64 { return int64(p.w.offset) }
 
 // Finish completes the pack and returns its table. Its file can then be read.
-func (p *PackFile) Finish() (index.Pack, error) { return p.w.seal() }
+func (p *PackFile) Finish() (index.Pack, error) {
+	pack, err := p.w.seal()
+	if err == nil {
+		err = p.w.readBack()
+	}
+	return pack, err
+}
 
 // File returns the finished pack's file, to be read from its beginning.
 func (p *PackFile) File() *os.File { return p.w.f }

@@ -2,11 +2,13 @@ package objects
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/datafs/datafs/index"
 )
@@ -18,6 +20,7 @@ type packWriter struct {
 	w       *bufio.Writer
 	offset  uint64
 	entries []index.Entry
+	end     []byte // table and trailer, once they are written
 }
 
 func newPackWriter(dir string, buf *bufio.Writer) (*packWriter, error) {
@@ -60,32 +63,73 @@ func (p *packWriter) seal() (index.Pack, error) {
 	table := encodeTable(p.entries)
 	t := packTrailer{table: p.offset, count: uint32(len(p.entries)), id: Hash(table)}
 	pack := index.Pack{ID: t.id, Size: int64(p.offset) + int64(len(table)) + packTrailerLen, Entries: p.entries}
-	p.w.Write(table) // a bufio.Writer keeps its first error for Flush
-	p.w.Write(t.encode())
+	p.end = append(table, t.encode()...)
+	p.w.Write(p.end) // a bufio.Writer keeps its first error for Flush
 	return pack, p.w.Flush()
+}
+
+// readBack compares what seal wrote with what is in the file now: without its
+// table all of a pack would be lost.
+func (p *packWriter) readBack() error {
+	header, end := make([]byte, len(packHeader)), make([]byte, len(p.end))
+	_, err := p.f.ReadAt(header, 0)
+	if err == nil {
+		_, err = p.f.ReadAt(end, int64(p.offset))
+	}
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if string(header) != packHeader || !bytes.Equal(end, p.end) {
+		return fmt.Errorf("%w: its table reads back otherwise than it was written: the disk or its driver is at fault", ErrCorrupt)
+	}
+	return nil
 }
 
 func (p *packWriter) finish() (index.Pack, error) {
 	pack, err := p.seal()
-	if err := errors.Join(err, p.f.Sync(), p.f.Close()); err != nil {
+	if err == nil {
+		err = p.f.Sync()
+	}
+	if err == nil {
+		err = p.readBack()
+	}
+	if err := errors.Join(err, p.f.Close()); err != nil {
 		return pack, err
 	}
-	name := packPath(p.dir, pack.ID)
+	return pack, p.publish(packPath(p.dir, pack.ID))
+}
+
+// publish gives the file its name, and makes that last.
+func (p *packWriter) publish(name string) error {
 	sub := filepath.Dir(name)
 	made := os.Mkdir(sub, 0o700)
 	if errors.Is(made, fs.ErrNotExist) {
 		made = os.MkdirAll(sub, 0o700) // the directory of packs was removed
 	}
 	if err := os.Rename(p.f.Name(), name); err != nil {
-		return pack, err
+		return err
 	}
 	if err := syncDir(sub); err != nil {
-		return pack, err
+		return err
 	}
-	if made == nil {
-		return pack, syncDir(filepath.Dir(sub))
+	return syncName(sub, made == nil)
+}
+
+// lasting holds the directories whose names this process has made last.
+var lasting sync.Map
+
+// syncName makes the name of a directory last. One that was there already may
+// have been made by a process that was killed before it came to that, so it is
+// synced once.
+func syncName(dir string, isNew bool) error {
+	if _, done := lasting.Load(dir); done && !isNew {
+		return nil
 	}
-	return pack, nil
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	lasting.Store(dir, true)
+	return nil
 }
 
 // discard removes what was written.

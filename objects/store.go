@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,7 +97,8 @@ func (s *Store) named(path string, err error) error {
 }
 
 // Create makes the directories and the format file of a new repository in dir.
-// Where there is one already it returns fs.ErrExist and changes nothing.
+// Where there is one already it returns fs.ErrExist and changes nothing. The
+// format file comes last: where it is, the names of the directories last.
 func Create(dir string, opts *CreateOptions) error {
 	f := Format{Format: formatNumber, ID: opts.ID, Chunker: opts.Chunker}
 	if f.Chunker == (Params{}) {
@@ -110,11 +112,14 @@ func Create(dir string, opts *CreateOptions) error {
 			return fmt.Errorf("make repository: %w", err)
 		}
 	}
-	data, err := json.Marshal(f)
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return fmt.Errorf("make repository: %w", err)
+	}
+	data, err := f.Encode()
 	if err != nil {
 		return err
 	}
-	return writeNew(dir, formatFile, append(data, '\n'))
+	return writeNew(dir, formatFile, data)
 }
 
 // writeNew makes a small file whole or not at all; it fails with fs.ErrExist
@@ -146,20 +151,28 @@ func ReadFormat(dir string) (Format, error) {
 	return ParseFormat(name, data)
 }
 
-// ParseFormat reads what the format file of that name says.
+// ParseFormat reads what the format file of that name says. The error of one
+// that does not match its checksum wraps ErrCorrupt; an old one may have none.
 func ParseFormat(name string, data []byte) (f Format, err error) {
+	summed, err := checkFormatSum(data)
+	if err != nil {
+		return f, &formatError{name, err}
+	}
 	var version struct {
 		Format int `json:"format"`
 	}
 	// The number comes first: another format's other fields may look otherwise.
 	if err := json.Unmarshal(data, &version); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
+		return f, &formatError{name, err}
 	}
 	if version.Format != formatNumber {
 		return f, fmt.Errorf("%s: repository format %d is not known to this program (it knows %d): use a newer datafs", name, version.Format, formatNumber)
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
+	if !summed {
+		err = checkOldFormat(data)
+	}
+	if err = cmp.Or(err, json.Unmarshal(data, &f)); err != nil {
+		return f, &formatError{name, err}
 	}
 	if err := f.Chunker.Validate(); err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
@@ -168,8 +181,12 @@ func ParseFormat(name string, data []byte) (f Format, err error) {
 }
 
 // readSmall reads a file of at most maxFormatFile bytes; of a longer one it
-// returns so many, which are no JSON.
+// returns so many, which are no JSON. What is no file is refused unopened: a
+// pipe would be waited for.
 func readSmall(name string) ([]byte, error) {
+	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
+		return nil, &formatError{name, errors.New("it is not a regular file")}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -277,7 +277,12 @@ func TestAFormatFileIsReadOrRefusedByName(t *testing.T) {
 		corrupt          bool
 	}{
 		{"what Create writes", `{"format":1,"id":"x",` + sizes + `}`, "", false},
-		{"a field that is not known", `{"format":1,"id":"x","more":[1],` + sizes + `}`, "", false},
+		{"a checksum", summed(`{"format":1,"id":"x",` + sizes), "", false},
+		{"a checksum, written by a person", strings.ReplaceAll(summed(`{"format":1,"id":"x",`+sizes), ":", " :\n\t"), "", false},
+		{"a field that is not known, in front of a checksum", summed(`{"format":1,"id":"x","more":[1],` + sizes), "", false},
+		{"a field that is not known", `{"format":1,"id":"x","more":[1],` + sizes + `}`, `says "more", which is not known`, true},
+		{"the checksum of another id", strings.Replace(summed(`{"format":1,"id":"x",`+sizes), `"x"`, `"y"`, 1), "does not match its checksum", true},
+		{"a later format with a checksum", summed(`{"format":2,"id":7`), "format 2 is not known", false},
 		{"nothing", ``, "datafs.json", true},
 		{"cut off", `{"format":1,"id":"x",`, "datafs.json", true},
 		{"a later format", `{"format":2,"id":"x",` + sizes + `}`, "format 2 is not known", false},
@@ -309,5 +314,49 @@ func TestAFormatFileIsReadOrRefusedByName(t *testing.T) {
 	}
 	if _, err := ReadFormat(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no repository: %v", err)
+	}
+}
+
+// summed ends a format file with its checksum.
+func summed(said string) string {
+	return said + `,"blake3":"` + Hash([]byte(said)).String() + `"}`
+}
+
+func TestNoByteOfAFormatFileMayBeAnother(t *testing.T) {
+	good, err := Format{Format: formatNumber, ID: "x", Chunker: DefaultParams}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := ParseFormat("good", good); err != nil || f.ID != "x" || f.Chunker != DefaultParams {
+		t.Fatalf("got %v, %v", f, err)
+	}
+	if len(good) > 250 || bytes.Count(good, []byte("\n")) != 1 {
+		t.Errorf("no line for people: %q", good)
+	}
+	for i := range good {
+		for bit := range 8 {
+			bad := bytes.Clone(good)
+			bad[i] ^= 1 << bit
+			f, err := ParseFormat("bad", bad)
+			if err == nil && bytes.Equal(bytes.TrimSpace(bad), bytes.TrimSpace(good)) {
+				continue // white space behind the line
+			}
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("bit %d of byte %d, %q, is another: got %v, %v", bit, i, bad, f, err)
+			}
+			if hint, ok := err.(interface{ Hint() string }); !ok || hint.Hint() == "" {
+				t.Errorf("no hint with %v", err)
+			}
+		}
+	}
+}
+
+func TestAFormatFileThatIsNoFileIsNotOpened(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, formatFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFormat(dir); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "it is not a regular file") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/names"
 )
 
 // ErrChanged says that a file changed while it was read.
@@ -23,8 +24,8 @@ var ErrChanged = errors.New("changed while it was read")
 // place, the file is not read.
 //
 // Links below a directory are stored as links if they cannot lead out of it;
-// other links, and what is neither file nor directory, are refused by name. A
-// repository below the directory is left out.
+// other links, and what is neither file nor directory, are refused by name. The
+// store itself is left out, and so is what has a reserved name (Left).
 func (w *Writer) Path(name string, before *Tree) (*Result, error) {
 	fi, err := os.Stat(name)
 	if err != nil {
@@ -223,22 +224,20 @@ func (k *walk) list(rel string) ([]fs.FileInfo, error) {
 		if err != nil {
 			return nil, k.named(err)
 		}
-		if !k.isStore(fi) {
+		switch {
+		case k.isStore(fi):
+		case names.Reserved(fi.Name()):
+			k.w.left = append(k.w.left, path.Join(rel, fi.Name()))
+		default:
 			infos = append(infos, fi)
 		}
 	}
 	return infos, nil
 }
 
-// isStore tells a repository, which must not swallow itself: by the name that
-// one in a working directory has, or as this very store.
-func (k *walk) isStore(fi fs.FileInfo) bool {
-	if !fi.IsDir() {
-		return false
-	}
-	own, err := os.Stat(k.w.s.dir)
-	return fi.Name() == ".datafs" || err == nil && os.SameFile(fi, own)
-}
+// isStore recognises this very store, which must not swallow itself, whatever its
+// name is.
+func (k *walk) isStore(fi fs.FileInfo) bool { return fi.IsDir() && os.SameFile(fi, k.own) }
 
 func (k *walk) cached(rel string, infos []fs.FileInfo) ([]index.Cached, error) {
 	if k.earlier == nil {
@@ -260,8 +259,6 @@ func (k *walk) one(rel string, fi fs.FileInfo, c *index.Cached) error {
 		return context.Cause(k.w.ctx)
 	}
 	switch mode := fi.Mode(); {
-	case mode.IsDir() && os.SameFile(fi, k.own):
-		return nil
 	case mode.IsDir():
 		return k.dir(rel)
 	case mode&fs.ModeSymlink != 0:
@@ -281,6 +278,10 @@ func (k *walk) link(rel string) error {
 	target = filepath.ToSlash(target)
 	if err := CheckLink(rel, target); err != nil {
 		return k.named(err)
+	}
+	if names.ReservedIn(target) != "" {
+		k.w.left = append(k.w.left, rel)
+		return nil
 	}
 	return k.t.entry(Entry{Path: rel, Kind: KindSymlink, Link: target})
 }

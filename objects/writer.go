@@ -45,7 +45,12 @@ type Writer struct {
 	packer  *packer
 	trust   trust
 	closed  bool
+	left    []string
 }
+
+// Left returns the paths below directories, with slashes, that were left out
+// because version control systems and DataFS keep their own files there.
+func (w *Writer) Left() []string { return w.left }
 
 // Result is what became of a file or a tree. It is valid after Finish.
 type Result struct {

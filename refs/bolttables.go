@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -219,8 +218,8 @@ func (b *Bolt) Repair(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(b.dir, 0o777); err != nil {
-			return fmt.Errorf("repairing the journal: %w", err)
+		if err := makeJournalDir(b.dir); err != nil {
+			return err
 		}
 		t = &boltTx{b: b, tx: tx, mark: m, others: others}
 		if newest > 0 {

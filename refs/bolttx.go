@@ -82,6 +82,9 @@ func (t *boltTx) catchUp(path string, rebuild bool) error {
 	known := t.mark.Offset
 	if t.mark.Generation != j.head.generation {
 		known = unknown
+		if err := settleJournal(t.b.dir); err != nil {
+			return err
+		}
 	}
 	if rebuild || known == unknown {
 		if err := t.reset(j); err != nil {
@@ -201,8 +204,8 @@ func (t *boltTx) write(o op) error {
 
 func (t *boltTx) openJournal() error {
 	if t.mark.Generation == 0 {
-		if err := os.MkdirAll(t.b.dir, 0o777); err != nil {
-			return fmt.Errorf("making journal: %w", err)
+		if err := makeJournalDir(t.b.dir); err != nil {
+			return err
 		}
 		pos, err := createJournal(t.b.dir, 1, nil)
 		if err != nil {

@@ -104,7 +104,7 @@ func (d *DB) prepare(a Archive) (Archive, error) {
 			return a, err
 		}
 	}
-	if err := errors.Join(checkMap("metadata", a.Metadata), checkMap("user config", a.UserConfig), checkText("tag", a.Tags...)); err != nil {
+	if err := errors.Join(checkMap("metadata", a.Metadata), checkMap("user config", a.UserConfig), checkNewTags(nil, a.Tags)); err != nil {
 		return a, err
 	}
 	if a.Tags = cleanTags(a.Tags); a.Created.IsZero() {
@@ -124,6 +124,9 @@ func create(ctx context.Context, m Manager, a Archive, existOK bool) (Archive, b
 		return Archive{}, false, exists(`Archive "%s" already exists`, a.Name)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
+		return Archive{}, false, err
+	}
+	if err := CheckNewName(a.Name); err != nil {
 		return Archive{}, false, err
 	}
 	spec, _, err := loadSpec(ctx, m)

@@ -77,10 +77,10 @@ func setMetadata(ctx context.Context, m Manager, a *Archive, set map[string]*str
 
 // AddTags adds tags in lower case; one that is there already stays in its place.
 func (d *DB) AddTags(ctx context.Context, archive string, tags ...string) error {
-	if err := checkText("tag", tags...); err != nil {
-		return err
-	}
 	return d.editArchive(ctx, archive, func(_ Manager, a *Archive) error {
+		if err := checkNewTags(a.Tags, tags); err != nil {
+			return err
+		}
 		a.Tags = cleanTags(append(a.Tags, tags...))
 		return nil
 	})

@@ -77,6 +77,9 @@ func addMigrated(ctx context.Context, m Manager, a Archive, versions []VersionRe
 		}
 	}
 	if isNew {
+		if err := CheckNewName(a.Name); err != nil {
+			return err
+		}
 		value, err := encodeArchive(a, false)
 		if err != nil {
 			return err

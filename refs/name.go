@@ -1,6 +1,7 @@
 package refs
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -8,6 +9,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/datafs/datafs/objects/names"
 )
 
 // MaxName is the greatest length of a normalised archive name in bytes. It
@@ -66,30 +69,13 @@ func illegal(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 func printable(s string) string {
 	var b strings.Builder
 	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			b.WriteString(`\x`)
-			b.WriteByte("0123456789abcdef"[s[i]>>4])
-			b.WriteByte("0123456789abcdef"[s[i]&15])
-		case unicode.IsControl(r):
-			b.WriteString(escapeControl(r))
-		default:
+		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		} else {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
-}
-
-func escapeControl(r rune) string {
-	switch r {
-	case '\n':
-		return `\n`
-	case '\r':
-		return `\r`
-	case '\t':
-		return `\t`
-	}
-	return `\x` + string("0123456789abcdef"[r>>4]) + string("0123456789abcdef"[r&15])
+	return names.Visible(b.String())
 }
 
 // CheckAuthorityName refuses a name for an authority that could not stand in

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Requirement is one line of a requirements file, or one dependency.
@@ -18,16 +17,19 @@ type Requirement struct {
 	Line      int      // the line it stood on, from 1; 0 when it was parsed alone
 }
 
-// String is the requirement as a line that ParseRequirement reads back.
+// String is the requirement as a line that ParseRequirements reads back.
 func (r Requirement) String() string {
-	name := r.Name
+	name, rest := r.Name, r.Range.String()
 	if r.Authority != "" {
 		name = r.Authority + "://" + name
 	}
 	if v := r.VersionText(); v != nil {
-		return name + "==" + *v
+		rest = "==" + *v
 	}
-	return name + r.Range.String()
+	if !readsBack(name, rest) {
+		name = quotedName(name)
+	}
+	return name + rest
 }
 
 // VersionText is what Dependencies keep: the printed version, "latest", or nil
@@ -75,10 +77,15 @@ func LooksLikeRequirements(s string) bool { return anyRange.MatchString(s) }
 // ParseRequirement reads "NAME", "NAME==VERSION", "NAME==latest", "NAME@latest"
 // or "NAME" with the clauses of a Range, "NAME>=1.0,<2". Spaces around the parts
 // do not count. An archive whose name looks like a name with a comparison, as
-// "rate=0.5", is written with "==latest" behind it. Errors wrap fs.ErrInvalid.
+// "rate=0.5", is written with "==latest" behind it, or in double quotes, as is a
+// name that has spaces at its ends or a '#' or ';'. Errors wrap fs.ErrInvalid.
 func ParseRequirement(s string) (r Requirement, err error) {
-	name, rest := splitName(strings.TrimSpace(s))
-	if err = checkAtLatest(s, name, rest); err != nil {
+	name, rest, quoted := cutQuoted(strings.TrimSpace(s))
+	if !quoted {
+		name, rest = splitName(strings.TrimSpace(s))
+		err = checkAtLatest(s, name, rest)
+	}
+	if err != nil {
 		return Requirement{}, err
 	}
 	if r.Authority, r.Name, err = ParseName(name); err != nil {
@@ -171,33 +178,6 @@ func ParseRequirements(text, file string) ([]Requirement, error) {
 		}
 	}
 	return list, nil
-}
-
-// parts gives what is required on one line.
-func parts(line string, split bool) []string {
-	line = dropComment(line)
-	all := []string{line}
-	if split {
-		all = strings.Split(line, ";")
-	}
-	var kept []string
-	for _, part := range all {
-		if part = strings.TrimSpace(part); part != "" {
-			kept = append(kept, part)
-		}
-	}
-	return kept
-}
-
-func dropComment(line string) string {
-	before := ' '
-	for i, r := range line {
-		if r == '#' && unicode.IsSpace(before) {
-			return line[:i]
-		}
-		before = r
-	}
-	return line
 }
 
 // repeats reports whether r is already there, and refuses a second opinion.

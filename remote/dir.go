@@ -35,10 +35,12 @@ const (
 type dirFS struct {
 	opts  DirOptions
 	link  func(root *os.Root, from, to string) error // hard link; tests replace it
+	sync  func(root *os.Root, dir string) error      // syncDir; tests replace it
 	clean sync.Once                                  // removes leftovers at the first put
 
-	mu   sync.Mutex
-	root *os.Root // mu guards it; nil until the root is needed, and there
+	mu      sync.Mutex      // guards what follows
+	root    *os.Root        // nil until the root is needed, and there
+	lasting map[string]bool // directories whose names were brought to disk in this run
 }
 
 var _ Exclusive = (*dirFS)(nil)
@@ -50,7 +52,7 @@ var _ Exclusive = (*dirFS)(nil)
 // a rename that keeps what is there, the error of PutNew wraps
 // errors.ErrUnsupported.
 func OpenDir(opts *DirOptions) (Authority, error) {
-	d := &dirFS{opts: *opts, link: (*os.Root).Link}
+	d := &dirFS{opts: *opts, link: (*os.Root).Link, sync: syncDir, lasting: map[string]bool{}}
 	if opts.Root == "" {
 		return nil, fmt.Errorf("a directory needs a path: %w", fs.ErrInvalid)
 	}
@@ -90,7 +92,7 @@ func (d *dirFS) rooted(write bool) (*os.Root, error) {
 		case !write:
 			return nil, nil
 		}
-		if err := os.MkdirAll(d.opts.Root, d.opts.DirMode); err != nil {
+		if err := d.makeRoot(); err != nil {
 			return nil, err
 		}
 		root, err = os.OpenRoot(d.opts.Root)
@@ -241,7 +243,7 @@ func (d *dirFS) delete(ctx context.Context, name string) error {
 	if err := root.Remove(filepath.FromSlash(name)); err != nil {
 		return ignoreMissing(err)
 	}
-	return syncDir(root, path.Dir(name))
+	return d.sync(root, path.Dir(name))
 }
 
 // Close is that of Authority.

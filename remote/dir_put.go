@@ -45,7 +45,7 @@ func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(
 	if err := publish(root, temp, filepath.FromSlash(name)); err != nil {
 		return err
 	}
-	return syncDir(root, path.Dir(name))
+	return d.sync(root, path.Dir(name))
 }
 
 // writeTemp brings a file to disk and gives its name.
@@ -86,29 +86,97 @@ func removeLeftovers(root *os.Root, f *os.File) {
 	}
 }
 
-// makeDirs makes a directory and those above it, and brings each new one to
-// disk.
+// makeDirs makes a directory and those above it, and brings their names to disk:
+// once also those of directories that are there already, since whoever made one
+// may have been killed before.
 func (d *dirFS) makeDirs(root *os.Root, dir string) error {
-	if info, err := root.Stat(filepath.FromSlash(dir)); err == nil && info.IsDir() {
+	info, err := root.Stat(filepath.FromSlash(dir))
+	there := err == nil && info.IsDir()
+	if there && (dir == dirTemp || d.lasts(dir, false)) {
 		return nil
 	}
 	if parent := path.Dir(dir); parent != "." {
-		if err := d.makeDirs(root, parent); err != nil {
+		err = d.makeDirs(root, parent)
+	} else {
+		err = d.settleRoot()
+	}
+	if err == nil && !there {
+		err = d.makeDir(root, dir)
+	}
+	if err == nil {
+		err = d.sync(root, path.Dir(dir))
+	}
+	if err == nil {
+		d.lasts(dir, true)
+	}
+	return err
+}
+
+func (d *dirFS) makeDir(root *os.Root, dir string) error {
+	err := root.Mkdir(filepath.FromSlash(dir), d.opts.DirMode)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := root.Stat(filepath.FromSlash(dir))
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	return err
+}
+
+// lasts says whether a directory's name was brought to disk, and notes it.
+func (d *dirFS) lasts(dir string, note bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lasting[dir] = d.lasting[dir] || note
+	return d.lasting[dir]
+}
+
+// makeRoot makes the root, and brings the names of directories above it to disk
+// that are new, too.
+func (d *dirFS) makeRoot() error {
+	above := filepath.Dir(d.opts.Root)
+	var parents []string
+	for dir := above; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if err := os.MkdirAll(d.opts.Root, d.opts.DirMode); err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		if err := d.syncPath(dir); err != nil {
 			return err
 		}
 	}
-	err := root.Mkdir(filepath.FromSlash(dir), d.opts.DirMode)
-	if errors.Is(err, fs.ErrExist) {
-		info, err := root.Stat(filepath.FromSlash(dir))
-		if err == nil && !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
-		}
-		return err
+	return nil
+}
+
+// syncPath brings the names in a directory to disk that lies outside the root.
+func (d *dirFS) syncPath(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // it may be written to, but not read
 	}
 	if err != nil {
 		return err
 	}
-	return syncDir(root, path.Dir(dir))
+	defer root.Close()
+	return d.sync(root, ".")
+}
+
+// settleRoot brings the name of the root to disk, if it is ours to make.
+func (d *dirFS) settleRoot() error {
+	if !d.opts.Create || d.lasts(".", false) {
+		return nil
+	}
+	if err := d.syncPath(filepath.Dir(d.opts.Root)); err != nil {
+		return err
+	}
+	d.lasts(".", true)
+	return nil
 }
 
 // publishNew gives a file a name that no file has: link(2) and, where there are

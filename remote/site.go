@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -145,11 +144,10 @@ func (s *Site) Found(ctx context.Context) (string, error) {
 	if _, err := io.ReadFull(s.opts.Rand, raw); err != nil {
 		return "", err
 	}
-	data, err := json.Marshal(objects.Format{Format: siteFormat, ID: hex.EncodeToString(raw), Chunker: s.store.Format().Chunker})
+	data, err := objects.Format{Format: siteFormat, ID: hex.EncodeToString(raw), Chunker: s.store.Format().Chunker}.Encode()
 	if err != nil {
 		return "", err
 	}
-	data = append(data, '\n')
 	err = errors.ErrUnsupported
 	if x, ok := s.auth.(Exclusive); ok {
 		err = x.PutNew(ctx, formatName, bytes.NewReader(data))

@@ -42,8 +42,9 @@ var (
 
 // Pull merges what has changed at the team since the last time. What both sides
 // changed in ways that do not go together is reported as conflicts; all else is
-// merged. A record of the team's that is invalid is an ErrCorrupt that names it;
-// then nothing is merged from there on.
+// merged. A record of an archive whose name no archive may have is skipped, and
+// SyncOptions.Warn is told. A record of the team's that is invalid otherwise is an
+// ErrCorrupt that names it; then nothing is merged from there on.
 func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) {
 	team, err := s.team()
 	if err != nil {
@@ -54,7 +55,8 @@ func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) 
 	if err := s.scan(ctx); err != nil {
 		return PullReport{}, err
 	}
-	p := &pulling{s: s, team: team, dry: opts != nil && opts.Dry}
+	p := &pulling{s: s, team: team, dry: opts != nil && opts.Dry, skipped: map[string]error{}}
+	defer p.warnSkipped()
 	for {
 		err := p.run(ctx)
 		if errors.Is(err, errPulled) {
@@ -74,6 +76,8 @@ type pulling struct {
 	dry  bool
 	rep  PullReport
 	page []refs.Record
+
+	skipped map[string]error // archives that are not taken in, by name, and why
 }
 
 func (p *pulling) run(ctx context.Context) error {
@@ -91,8 +95,10 @@ func (p *pulling) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := checkTeamRecord(r); err != nil {
-			return err
+		if _, bad := refs.ForeignKey(r.Key); bad == nil {
+			if err := checkTeamRecord(r); err != nil {
+				return err
+			}
 		}
 		p.page = append(p.page, r)
 		if size += len(r.Value); len(p.page) < pullPage && size < pullBytes {
@@ -140,6 +146,11 @@ func (p *pulling) apply(ctx context.Context, cursor string) (string, error) {
 		}
 		m := &merging{syncTx: t, rep: &rep}
 		for _, r := range page {
+			if skip, err := p.skips(ctx, m, r); err != nil {
+				return err
+			} else if skip {
+				continue
+			}
 			if err := m.record(ctx, r); err != nil {
 				return fmt.Errorf("record %q: %w", r.Key, err)
 			}

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package cli
+
+import (
+	"os"
+	"syscall"
+)
+
+// endings are the signals that end a command in good order.
+var endings = []os.Signal{os.Interrupt, syscall.SIGTERM}
