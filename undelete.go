@@ -26,8 +26,11 @@ type Undeleted struct {
 // its record and its versions are as they were, under the same numbers, as long as
 // gc has not let them go. A deletion that was pushed is taken back by the next push.
 //
-// Where there is an archive of that name the error wraps fs.ErrExist, where there is
-// nothing to bring back fs.ErrNotExist.
+// Where a colleague has brought it back without some of the versions that were here,
+// these are added.
+//
+// Where there is another archive of that name the error wraps fs.ErrExist, where there
+// is nothing to bring back fs.ErrNotExist.
 func (a *API) Undelete(ctx context.Context, name string, opts *UndeleteOptions) (Undeleted, error) {
 	prefix, name, err := refs.ParseName(name)
 	if err != nil {
@@ -70,9 +73,13 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (refs.Deleted, e
 	if err != nil {
 		return d, err
 	}
-	_, err = a.refs.Archive(ctx, as)
+	there, err := a.refs.Archive(ctx, as)
 	switch {
 	case err == nil && as == name:
+		back, err := a.dropHere(ctx, there, &d)
+		if err != nil || back {
+			return d, err
+		}
 		return d, &HintError{errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
 	case err == nil:
 		return d, errorf(fs.ErrExist, `Archive "%s" already exists`, as)
@@ -84,6 +91,36 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (refs.Deleted, e
 		return d, a.refs.CheckArchive(ctx, renamed, true, nil)
 	}
 	return d, nil
+}
+
+// dropHere takes the versions out of d that are here, if the archive that is there is
+// the same one, which a colleague has brought back.
+func (a *API) dropHere(ctx context.Context, there refs.Archive, d *refs.Deleted) (back bool, err error) {
+	if !there.Created.Equal(d.Archive.Created) {
+		return false, nil
+	}
+	list, err := a.refs.Versions(ctx, there.Name)
+	if err != nil {
+		return false, err
+	}
+	here := map[string]objects.ID{}
+	for _, v := range list {
+		here[v.Key()] = v.Tree
+	}
+	var missing []refs.VersionRecord
+	for _, v := range d.Versions {
+		tree, ok := here[v.Key()]
+		if ok && tree != v.Tree {
+			return false, nil
+		}
+		if !ok {
+			missing = append(missing, v)
+		}
+	}
+	if d.Versions = missing; len(missing) == 0 {
+		return true, errorf(fs.ErrNotExist, `Archive "%s" is here, with all of its versions that were deleted`, there.Name)
+	}
+	return true, nil
 }
 
 // dropLost takes the versions out of d whose content is neither here nor, as far as

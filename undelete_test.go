@@ -290,3 +290,28 @@ func journalSizes(t *testing.T, api *API) (sizes []int64) {
 	}
 	return sizes
 }
+
+// TestUndeleteAddsWhatAColleagueDidNotHave, who was first to bring the archive back.
+func TestUndeleteAddsWhatAColleagueDidNotHave(t *testing.T) {
+	shared := t.TempDir()
+	alice, bob := member(t, shared, ""), member(t, shared, "")
+	h := newArchive(t, alice, "x")
+	put(t, h, "one")
+	push(t, alice)
+	pull(t, bob)
+	put(t, h, "two")
+	noError(t, h.UpdateMetadata(t.Context(), map[string]*string{"k": new("v")}))
+	push(t, alice)
+	noError(t, h.Delete(t.Context()))
+	push(t, alice)
+	pull(t, bob)
+	equal(t, "Bob's", fmt.Sprint(undelete(t, bob, "x").Versions), "[0.0.1]")
+	push(t, bob)
+	pull(t, alice)
+	equal(t, "Alice's", fmt.Sprint(undelete(t, alice, "x").Versions), "[0.0.2]")
+	equal(t, "pushed", fmt.Sprint(push(t, alice).Versions), "[{x 0.0.2}]")
+	pull(t, bob)
+	equal(t, "contents", text(t, archive(t, bob, "x"), ""), "two")
+	_, err := alice.Undelete(t.Context(), "x", nil)
+	wantError(t, err, `Archive "x" is here, with all of its versions that were deleted`, fs.ErrNotExist)
+}

@@ -103,21 +103,24 @@ func (v VersionRecord) sameWrite(w VersionRecord) bool {
 
 // Undelete writes a deleted archive and the versions of it that are in d again, by
 // the name as. Their graves are forgotten, but not where the name is another one:
-// the archive is still deleted then. The error wraps fs.ErrExist when there is
-// an archive of that name, and fs.ErrNotExist when a grave was forgotten meanwhile.
+// the archive is still deleted then. Where a part of the archive is back already, the
+// rest is added. The error wraps fs.ErrExist when there is another archive of that
+// name, and fs.ErrNotExist when a grave was forgotten meanwhile.
 func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
 	return b.update(ctx, func(t *boltTx) error {
-		if _, err := get(t.tx, b.table, archiveKey(as)); !errors.Is(err, fs.ErrNotExist) {
-			if err == nil {
-				err = exists(`Archive "%s" already exists`, as)
-			}
-			return err
-		}
+		stays := as != d.Archive.Name
 		a := d.Archive
 		a.Name = as
 		value, err := encodeArchive(a, false)
-		if err == nil {
-			err = t.undelete(d.graves[archiveKey(d.Archive.Name)], archiveKey(as), value, as != d.Archive.Name)
+		if err != nil {
+			return err
+		}
+		r, err := get(t.tx, b.table, archiveKey(as))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = t.undelete(d.graves[archiveKey(d.Archive.Name)], archiveKey(as), value, stays)
+		case err == nil && (stays || !d.Back(r)):
+			err = exists(`Archive "%s" already exists`, as)
 		}
 		for _, v := range d.Versions {
 			if err != nil {
@@ -126,11 +129,18 @@ func (b *Bolt) Undelete(ctx context.Context, d Deleted, as string) error {
 			grave := d.graves[v.key()]
 			v.Archive = as
 			if value, err = encodeVersion(v); err == nil {
-				err = t.undelete(grave, v.key(), value, as != d.Archive.Name)
+				err = t.undelete(grave, v.key(), value, stays)
 			}
 		}
 		return err
 	})
+}
+
+// Back reports whether a record is of the archive itself, not of one that was made
+// by the same name since: a colleague has brought it back.
+func (d Deleted) Back(r Record) bool {
+	a, deleting, err := decodeArchive(r)
+	return err == nil && !deleting && a.Name == d.Archive.Name && a.Created.Equal(d.Archive.Created)
 }
 
 func (t *boltTx) undelete(grave, key string, value []byte, stays bool) error {
