@@ -92,9 +92,6 @@ func (c *collection) run(ctx context.Context) error {
 	if err := c.api.journalGone(); err != nil {
 		return err
 	}
-	if err := c.deleted(ctx); err != nil {
-		return err
-	}
 	var err error
 	c.rep, err = c.api.store.GC(ctx, &objects.GCOptions{
 		Dry: c.dry, Grace: c.grace, Now: c.now, Live: func(m *objects.Marks) error { return c.live(ctx, m) },
@@ -167,7 +164,7 @@ func (c *collection) live(ctx context.Context, m *objects.Marks) error {
 			return fmt.Errorf("%s: %w", rec.name(), err)
 		}
 	}
-	return nil
+	return c.deleted(ctx) // last: what is deleted while versions are listed is among the one or the other
 }
 
 func (c *collection) marks(ctx context.Context, m *objects.Marks, trees []objects.ID) error {
