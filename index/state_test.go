@@ -69,7 +69,7 @@ func TestABadChunkGivesItsPlaceUpForAnotherOne(t *testing.T) {
 	for _, small := range []bool{false, true} {
 		db, e := newDB(t), someEntries(4)
 		if small { // the records lie in a tier of runs
-			db.limits = limits{recent: 2, first: 64, second: 160, run: 80, fold: 400, part: 50, move: 200}
+			db.limits = limits{recent: 5, first: 64, second: 160, run: 80, fold: 400, part: 50, move: 200}
 		}
 		addPacks(t, db, "local", Pack{ID{1}, 1, e[:3]})
 		addPacks(t, db, "local", Pack{ID{9}, 1, randomEntries(rand.New(rand.NewPCG(1, 1)), 10)})
@@ -83,6 +83,9 @@ func TestABadChunkGivesItsPlaceUpForAnotherOne(t *testing.T) {
 		addPacks(t, db, "local", Pack{ID{3}, 1, e}) // and once is enough
 		wantPacks(t, db, "local", e, ID{2}, ID{2}, ID{1}, ID{2})
 		wantCount(t, db, "local", 14)
+		if got, err := db.InPack(ctx, "local", ID{1}); err != nil || !slices.Equal(got, e[2:3]) {
+			t.Errorf("in the first pack: got %v, %v, want the third chunk", got, err)
+		}
 	}
 }
 
