@@ -338,6 +338,47 @@ func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 	wantThere(t, s, "back", true, away)
 }
 
+// TestGCKeepsAPackThatWasAwayForAWhile, of which nothing is known but that a version
+// at an authority may need it: the node that names its chunks is still away.
+func TestGCKeepsAPackThatWasAwayForAWhile(t *testing.T) {
+	s := openStore(t, t.TempDir(), smallChunks)
+	tree := settled(t, s, random(3, 70_000))
+	e, _ := openTree(t, s, tree).Single()
+	root := loaded(t, s, e.root)
+	dropChunk(t, s, e.root)
+	register(t, s, putPack(t, s, wholeItem(root)))
+	checkFile(t, s, tree, random(3, 70_000))
+	live := func(m *Marks) error { return m.MarkPart(t.Context(), s, tree) }
+	packs, aside := packPaths(t, s), t.TempDir()
+	move := func(back bool, paths ...string) {
+		for _, p := range paths {
+			s.packs.forget(mustID(t, filepath.Base(p)))
+			from, to := p, filepath.Join(aside, filepath.Base(p))
+			if back {
+				from, to = to, from
+			}
+			if err := os.Rename(from, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	chunks, node := packPath(s.dir, packOf(t, s, tree)), packPath(s.dir, packOf(t, s, e.root))
+	move(false, packs...)
+	gcAged(t, s, GCOptions{Live: live})
+	for range 2 {
+		if _, err := readFile(t.Context(), reopen(t, s.dir), tree); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("got %v", err)
+		}
+	}
+	move(true, chunks)
+	age(t, s, mustID(t, filepath.Base(chunks)), 100*grace)
+	s.nodes = newNodeCache()
+	gcAged(t, s, GCOptions{Live: live})
+	move(true, node)
+	checkFile(t, s, tree, random(3, 70_000))
+	checkStore(t, s)
+}
+
 func TestStrayFilesBetweenPacksAreNamedAndLeftAlone(t *testing.T) {
 	s := newStore(t)
 	tree := settled(t, s, random(1, 90_000))
