@@ -241,7 +241,10 @@ func (p *pushing) home(ctx context.Context, rec *refs.Archive) (string, error) {
 	if err != nil || p.opts.DryRun {
 		return name, err
 	}
-	return name, p.api.refs.SetAuthority(ctx, rec.Name, name)
+	if err := p.api.refs.SetAuthority(ctx, rec.Name, name); !errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+		return name, err
+	}
+	return name, nil
 }
 
 // register gives the records to the team.

@@ -1,9 +1,11 @@
 package datafs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,4 +110,40 @@ func TestWhatIsDeletedMeanwhileIsNotPushed(t *testing.T) {
 	}
 	equal(t, "pushed", fmt.Sprint(rep.Versions), "[{x 0.0.1} {z 0.0.1}]")
 	equal(t, "then", fmt.Sprint(push(t, alice)), nothingToPush)
+}
+
+// TestADamagedPackIsNotSentAsItIs when there is another copy of its chunk.
+func TestADamagedPackIsNotSentAsItIs(t *testing.T) {
+	mem := &remote.Mem{}
+	alice, bob := throughOnly(t, mem), through(t, mem)
+	random := string(must(io.ReadAll(io.LimitReader(newRandom(5), 24<<20)))(t))
+	x := newArchive(t, alice, "x")
+	put(t, x, random)
+	spoil(t, alice, 16<<20)
+	if err := x.Cat(t.Context(), io.Discard, nil); !errors.Is(err, ErrCorrupt) { // notes the chunk
+		t.Fatalf("got %v, want damage", err)
+	}
+	put(t, newArchive(t, alice, "y"), random) // stores it again
+	push(t, alice)
+	pull(t, bob)
+	if got := text(t, archive(t, bob, "x"), ""); got != random {
+		t.Error("the team's contents are others")
+	}
+	for name, data := range packsAt(t, mem) {
+		if bytes.Contains(data, make([]byte, 90)) {
+			t.Errorf("%s is damaged at the authority", name)
+		}
+	}
+}
+
+func packsAt(t *testing.T, auth remote.Authority) map[string][]byte {
+	t.Helper()
+	packs := map[string][]byte{}
+	for f, err := range auth.List(t.Context(), "packs/") {
+		noError(t, err)
+		r := must(auth.Get(t.Context(), f.Name, 0, -1))(t)
+		packs[f.Name] = must(io.ReadAll(r))(t)
+		noError(t, r.Close())
+	}
+	return packs
 }
