@@ -14,7 +14,7 @@ import (
 // looks once, when the first is wanted: while the Writer is open no pack is moved.
 type trust struct {
 	once  sync.Once
-	bad   bool         // chunks are known to be bad
+	bad   bool         // chunks are known to be bad, or to be missing
 	short map[ID]int64 // packs that are shorter than the index says, and their sizes; 0: missing
 	err   error
 }
@@ -35,7 +35,11 @@ func (t *trust) look(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	t.bad, t.short = len(bad) > 0, map[ID]int64{}
+	holes, err := s.index.Holes(ctx)
+	if err != nil {
+		return err
+	}
+	t.bad, t.short = len(bad) > 0 || holes, map[ID]int64{}
 	for _, p := range packs {
 		fi, err := os.Stat(packPath(s.dir, p.ID))
 		switch {
