@@ -30,6 +30,7 @@ type CheckReport struct {
 	Whole              int64    // versions of which all content is here
 	Leftover           int64    // packs that an interrupted write left; GC takes care of them
 	TakenIn            int64    // packs that the index did not know, and does now
+	Missing            int64    // packs that the index knew, and that are not there; it has forgotten them
 	Stray              []string // files between the packs that are none of ours, below the repository
 	Problems           []string // what is damaged, for people; none: all is well
 	Damaged            []DamagedFile
@@ -135,7 +136,7 @@ func (c *checking) packs(ctx context.Context) (*objects.Damage, error) {
 		Stray: func(name string) { c.rep.Stray = append(c.rep.Stray, name) },
 	})
 	c.rep.Packs, c.rep.Chunks, c.rep.Bytes = rep.Packs, rep.Chunks, rep.Bytes
-	c.rep.TakenIn, c.rep.Verified = rep.TakenIn, int64(len(rep.Verified))
+	c.rep.TakenIn, c.rep.Missing, c.rep.Verified = rep.TakenIn, int64(len(rep.Missing)), int64(len(rep.Verified))
 	if err != nil {
 		return nil, err
 	}

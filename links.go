@@ -76,7 +76,15 @@ func linkError(name string) error {
 // readEntries lists a directory. What is not there, or no directory, has no
 // entries: what needs it says so.
 func readEntries(dir string) ([]fs.DirEntry, error) {
-	list, err := os.ReadDir(dir)
+	d, err := os.Open(dir)
+	if notThere(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	list, err := d.ReadDir(-1) // in no order, unlike os.ReadDir: this is done at each start
 	if notThere(err) {
 		return nil, nil
 	}

@@ -60,7 +60,7 @@ func (a *API) askable(ctx context.Context, lost []objects.ID, rep *RepairReport)
 			err = site.Know(ctx, places[name])
 		}
 		if err == nil {
-			_, err = site.Meet(ctx)
+			err = a.met(ctx, site)
 		}
 		switch {
 		case err == nil:
@@ -72,6 +72,18 @@ func (a *API) askable(ctx context.Context, lost []objects.ID, rep *RepairReport)
 		}
 	}
 	return list, nil
+}
+
+// met meets an authority. One that is empty, and was not, is not there: the disk may
+// not be mounted.
+func (a *API) met(ctx context.Context, site *openSite) error {
+	_, err := site.Meet(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		if id, e := site.Remembered(ctx); id != "" || e != nil {
+			return errors.Join(e, errorf(ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", site.Name()))
+		}
+	}
+	return err
 }
 
 // placesOf returns the places of those trees that are among the chunks, by authority.

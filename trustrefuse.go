@@ -116,6 +116,9 @@ func refusedPlain(text string) []string {
 
 // distrusted marks what a profile of an untrusted configuration names.
 func (p *Profile) distrusted() {
+	if p.Grace != nil && *p.Grace < DefaultGrace {
+		p.Grace = nil
+	}
 	p.Authorities = slices.Clone(p.Authorities)
 	for i := range p.Authorities {
 		p.Authorities[i].Untrusted = true

@@ -128,7 +128,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	if err != nil {
 		return Result{}, err
 	}
-	if res.New, res.Stored = w.Added(); res.Stored > reserveSize {
+	if res.New, res.Stored = w.Added(); res.Stored > 0 {
 		h.api.keepReserve()
 	}
 	res.Left = w.Left()

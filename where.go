@@ -205,7 +205,11 @@ func (o *whereOptions) namedRepo() (repo string, found bool, err error) {
 		return "", false, fmt.Errorf("working directory: %w", err)
 	}
 	for {
-		if repo := filepath.Join(dir, repoDirName); isDir(repo) {
+		repo := filepath.Join(dir, repoDirName)
+		if err := danglingLink(repo); err != nil {
+			return "", false, err
+		}
+		if isDir(repo) {
 			return repo, true, nil
 		}
 		up := filepath.Dir(dir)
@@ -359,6 +363,19 @@ func firstOf(list ...string) string {
 		}
 	}
 	return ""
+}
+
+// danglingLink refuses a repository that is a link to what is not there: commands must
+// not go on in another one.
+func danglingLink(repo string) error {
+	to, err := os.Readlink(repo)
+	if err != nil {
+		return nil // no link, or nothing at all
+	}
+	if _, err := os.Stat(repo); notThere(err) {
+		return &HintError{errorf(ErrUnavailable, "the repository %s is a link to %s, which is not there", repo, to), "is the disk mounted? else remove the link, or name another repository with --repo"}
+	}
+	return nil
 }
 
 func isDir(path string) bool {

@@ -174,6 +174,9 @@ func (s *session) fsckNotes(c *cli.Context, rep *datafs.CheckReport) {
 	if rep.TakenIn > 0 {
 		s.note("the index did not know %s, and does now", plural(rep.TakenIn, "pack"))
 	}
+	if rep.Missing > 0 {
+		s.note("%s that the index knew %s not there any more: what versions need of them is looked for elsewhere", plural(rep.Missing, "pack"), isAre(rep.Missing))
+	}
 	if rep.Leftover > 0 {
 		s.note("%s left by an interrupted write; gc takes care of that", plural(rep.Leftover, "pack"))
 	}
@@ -184,6 +187,13 @@ func (s *session) fsckNotes(c *cli.Context, rep *datafs.CheckReport) {
 		}
 		s.note("%s is no file of datafs, and is left alone", name)
 	}
+}
+
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // maxStray is how many files are named that are none of ours.
@@ -253,6 +263,9 @@ func (s *session) repair(c *cli.Context, api *datafs.API, opts *datafs.CheckOpti
 	switch {
 	case err != nil:
 		return err
+	case len(rep.Problems) > 0 && len(rep.Unasked) > 0:
+		s.hint(c, "run it again when the authorities can be asked; whoever has the files can store them again, too")
+		return &silentError{datafs.ErrCorrupt}
 	case len(rep.Problems) > 0:
 		s.hint(c, "what is listed has no other copy that is known: whoever has the files can store them again; that heals older versions, too")
 		return &silentError{datafs.ErrCorrupt}

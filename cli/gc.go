@@ -106,7 +106,7 @@ func (v gcJSON) text(w io.Writer, dry bool) {
 	}
 	fmt.Fprintf(w, "%sremoved %s of %d, rewritten %d, freed %s%s\n", would, plural(v.Removed, "pack"), v.Packs, v.Rewritten, formatBytes(v.Freed), copies)
 	if v.Waiting > 0 {
-		fmt.Fprintf(w, "%s of what was deleted stays, the first until %s; \"datafs gc --grace 0\" frees it now\n", formatBytes(v.Waiting), v.Until.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "%s that no version needs stays, the first until %s; \"datafs gc --grace 0\" frees it now\n", formatBytes(v.Waiting), v.Until.Local().Format(time.DateTime))
 	}
 	if v.Unsure > 0 {
 		fmt.Fprintf(w, "%s stays because it may be needed: by versions of which parts are not here, or that a lost journal named\n", formatBytes(v.Unsure))

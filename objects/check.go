@@ -37,6 +37,7 @@ type CheckReport struct {
 	Packs, Chunks int64
 	Bytes         int64 // of packs
 	TakenIn       int64 // packs that the index did not know, and does now
+	Missing       []ID  // packs that the index knew, and that are not there; it has forgotten them
 	Verified      []ID  // packs whose chunks were all read and are sound
 }
 
@@ -107,11 +108,11 @@ func (c *check) run(ctx context.Context) error {
 	if gone {
 		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
 	} else {
-		n, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // it is looked at below
+		in, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // it is looked at below
 		if err != nil && !readOnly(err) {
 			return err
 		}
-		c.rep.TakenIn = int64(n)
+		c.rep.TakenIn, c.rep.Missing = in.packs, in.missing
 	}
 	known, err := c.s.index.Packs(ctx, localSpace)
 	if err != nil {

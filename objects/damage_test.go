@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,9 +175,11 @@ func TestADeletedPackIsNamed(t *testing.T) {
 		if failed := d.read(t, "a deleted pack", 1); failed != closeFirst {
 			t.Errorf("reading failed %v", failed)
 		}
-		problems := d.check(t)
-		if len(problems) != 1 || !strings.Contains(problems[0], d.files[1].pack.String()) || !strings.Contains(problems[0], "missing") {
-			t.Errorf("CheckPacks found %q", problems)
+		if rep, problems := checkPacks(t, d.s, true); !slices.Equal(rep.Missing, []ID{d.files[1].pack}) || len(problems) > 0 {
+			t.Errorf("CheckPacks: %+v, %q", rep, problems)
+		}
+		if err := d.s.CheckTree(t.Context(), d.files[1].tree, &Marks{}); closeFirst && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("the tree in it: %v", err)
 		}
 		if err := os.Rename(aside, d.path(1)); err != nil {
 			t.Fatal(err)

@@ -59,11 +59,6 @@ func (s *Store) GC(ctx context.Context, opts *GCOptions) (rep GCReport, err erro
 		return rep, err
 	}
 	defer lock.Unlock()
-	if !opts.Dry {
-		if err := s.cleanTemp(); err != nil {
-			return rep, err
-		}
-	}
 	c := &collector{s: s, dry: opts.Dry, opts: opts, rep: &rep, buf: bufio.NewWriterSize(nil, 256<<10), aging: map[ID]bool{}}
 	if err := c.mark(ctx); err != nil {
 		return rep, err

@@ -160,12 +160,20 @@ func TestAnInterruptedWritersPackGoesAtOnce(t *testing.T) {
 	wantThere(t, s, "needed once", true, part)
 }
 
-// TestAPackThatAKilledWriterDidNotRegister is taken in, and goes at once, unless the
-// index itself may be what is incomplete.
+// TestAPackThatAKilledWriterDidNotRegister is taken in, and goes at once, if it has
+// its temporary name still, and unless the index itself may be what is incomplete.
 func TestAPackThatAKilledWriterDidNotRegister(t *testing.T) {
+	s := newStore(t)
+	pack := putPack(t, s, wholeItem(random(1, 50_000)))
+	if rep := gcAged(t, s, GCOptions{}); rep.Removed != 0 || rep.Waiting < 50_000 {
+		t.Errorf("a pack of which nothing is known: %+v", rep)
+	}
 	for _, behind := range []bool{false, true} {
 		s := newStore(t)
-		pack := putPack(t, s, wholeItem(random(1, 50_000)))
+		pack = putPack(t, s, wholeItem(random(1, 50_000)))
+		if err := os.Link(packPath(s.dir, pack.ID), filepath.Join(s.dir, "tmp", "pack-killed")); err != nil {
+			t.Fatal(err)
+		}
 		if behind {
 			if err := s.index.Update(t.Context(), (*index.Tx).NoteBehind); err != nil {
 				t.Fatal(err)

@@ -11,8 +11,13 @@ import (
 
 // mark finds out what stays. The index knows all packs before anything is marked.
 func (c *collector) mark(ctx context.Context) error {
-	if err := c.tidyIndex(ctx); err != nil {
+	if _, err := c.s.takeIn(ctx, func(_ ID, err error) error { return err }); err != nil {
 		return err
+	}
+	if !c.dry {
+		if err := c.s.cleanTemp(); err != nil {
+			return err
+		}
 	}
 	live, waiting, dead := &Marks{}, &Marks{}, &Marks{}
 	for _, m := range []struct {
@@ -35,34 +40,6 @@ func (c *collector) mark(ctx context.Context) error {
 	err = k.run(ctx)
 	c.rep.Live = int64(c.live.len())
 	return err
-}
-
-// tidyIndex makes the index know the packs that there are, and no others.
-func (c *collector) tidyIndex(ctx context.Context) error {
-	refuse := func(_ ID, err error) error { return err }
-	if _, err := c.s.takeIn(ctx, refuse); err != nil {
-		return err
-	}
-	known, err := c.s.index.Packs(ctx, localSpace)
-	if err != nil {
-		return err
-	}
-	there := map[ID]bool{}
-	for id, err := range c.s.packIDs() {
-		if err != nil {
-			return err
-		}
-		there[id] = true
-	}
-	for _, p := range known {
-		if there[p.ID] {
-			continue
-		}
-		if err := c.s.forgetPack(ctx, p.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Needed notes that versions need what m has marked, so that no pack that holds some

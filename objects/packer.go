@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"sync"
 
@@ -160,14 +161,17 @@ func (p *packer) commit() error {
 	if p.pack == nil {
 		return nil
 	}
-	pack, err := p.pack.commit()
-	p.pack = nil
+	w := p.pack
+	p.pack, w.marked = nil, true
+	pack, err := w.commit()
 	if err != nil {
 		return err
 	}
-	if err := p.w.s.index.AddPending(p.w.ctx, localSpace, p.over, pack); err != nil {
+	// Also when the run was cancelled: else nobody would know whose the pack is.
+	if err := p.w.s.index.AddPending(context.WithoutCancel(p.w.ctx), localSpace, p.over, pack); err != nil {
 		return err
 	}
+	w.unmark()
 	p.over = p.over[:0]
 	p.mu.Lock()
 	p.before, p.seen = p.seen, map[ID]struct{}{}

@@ -21,6 +21,7 @@ type packWriter struct {
 	offset  uint64
 	entries []index.Entry
 	end     []byte // table and trailer, once they are written
+	marked  bool   // until the index has it: see rename
 }
 
 func newPackWriter(dir string, buf *bufio.Writer) (*packWriter, error) {
@@ -106,7 +107,7 @@ func (p *packWriter) publish(name string) error {
 	if errors.Is(made, fs.ErrNotExist) {
 		made = os.MkdirAll(sub, 0o700) // the directory of packs was removed
 	}
-	if err := os.Rename(p.f.Name(), name); err != nil {
+	if err := p.rename(name); err != nil {
 		return err
 	}
 	if err := syncDir(sub); err != nil {
@@ -114,6 +115,19 @@ func (p *packWriter) publish(name string) error {
 	}
 	return syncName(sub, made == nil)
 }
+
+// rename gives the file its name. A marked one keeps its temporary name as well,
+// where the filesystem can do that, until unmark: so that a pack that is not in the
+// index yet tells that its writer was killed.
+func (p *packWriter) rename(name string) error {
+	if p.marked && os.Link(p.f.Name(), name) == nil {
+		return nil
+	}
+	return os.Rename(p.f.Name(), name)
+}
+
+// unmark ends what marked began.
+func (p *packWriter) unmark() { os.Remove(p.f.Name()) }
 
 // lasting holds the directories whose names this process has made last.
 var lasting sync.Map

@@ -72,11 +72,13 @@ func (r *repair) run(ctx context.Context) error {
 	if err := os.Mkdir(filepath.Join(r.s.dir, "packs"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if _, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }); err != nil { // it is looked at below
+	in, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below
+	if err != nil {
 		return err
 	}
-	if err := r.forgetMissing(ctx); err != nil {
-		return err
+	for _, id := range in.missing {
+		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
+		r.rep.Missing = append(r.rep.Missing, id)
 	}
 	var packs []ID // listed before new ones are made
 	for id, err := range r.s.packIDs() {
@@ -94,27 +96,6 @@ func (r *repair) run(ctx context.Context) error {
 }
 
 func (r *repair) found(err error) { r.opts.Found(Problem{What: err.Error(), Err: err}) }
-
-func (r *repair) forgetMissing(ctx context.Context) error {
-	known, err := r.s.knownPacks(ctx)
-	if err != nil {
-		return err
-	}
-	for id, err := range r.s.packIDs() {
-		if err != nil {
-			return err
-		}
-		delete(known, id)
-	}
-	for id := range known {
-		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
-		r.rep.Missing = append(r.rep.Missing, id)
-		if err := r.s.forgetPack(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // pack repairs one pack if it is damaged.
 func (r *repair) pack(ctx context.Context, id ID) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +20,18 @@ import (
 // taken remembers whether a Store has looked for packs that the index does not
 // know.
 type taken struct {
-	mu   sync.Mutex // guards what follows; held while packs are taken in
+	mu   sync.Mutex // guards done; held while packs are taken in
 	done bool
-	away []ID // packs that this Store has forgotten since
+
+	awayMu sync.Mutex // guards what follows
+	away   []ID       // packs that this Store has forgotten
+}
+
+// add notes packs that were forgotten.
+func (t *taken) add(packs ...ID) {
+	t.awayMu.Lock()
+	defer t.awayMu.Unlock()
+	t.away = append(t.away, packs...)
 }
 
 // takeInOnce takes in the packs that the index does not know, the first time that
@@ -38,113 +48,157 @@ func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 		return false, nil
 	}
 	defer lock.Unlock()
-	n, err := s.takeIn(ctx, func(ID, error) error { return nil })
+	in, err := s.takeIn(ctx, func(ID, error) error { return nil })
 	if readOnly(err) {
 		return false, nil // who may not write the index cannot correct it
 	}
-	if s.taken.done = err == nil; s.taken.done {
-		s.taken.away = slices.DeleteFunc(s.taken.away, s.isThere)
-	}
-	return n > 0, err
+	s.taken.done = err == nil
+	return in.packs > 0, err
 }
-
-// awayBucket of the index names the packs that were forgotten because they were not
-// there. Should one come back, it is no leftover of a writer.
-const awayBucket = "away"
 
 // forgetPack makes the index forget a pack that is not there.
 func (s *Store) forgetPack(ctx context.Context, id ID) error {
-	s.taken.mu.Lock()
-	s.taken.away = append(s.taken.away, id)
-	s.taken.mu.Unlock()
-	err := s.index.Update(ctx, func(tx *index.Tx) error { return tx.Put(awayBucket, id.String(), nil) })
-	if err != nil {
-		return err
-	}
+	s.taken.add(id)
+	return s.dropPack(ctx, id)
+}
+
+func (s *Store) dropPack(ctx context.Context, id ID) error {
 	return s.index.ForgetPack(ctx, localSpace, id)
 }
 
-// isBack reports whether a pack that was forgotten is there again. The caller holds
-// the lock of taken.
-func (s *Store) isBack() bool { return slices.ContainsFunc(s.taken.away, s.isThere) }
+// isBack reports whether a pack that was forgotten is there again, and forgets that.
+func (s *Store) isBack() bool {
+	s.taken.awayMu.Lock()
+	defer s.taken.awayMu.Unlock()
+	n := len(s.taken.away)
+	s.taken.away = slices.DeleteFunc(s.taken.away, s.isThere)
+	return len(s.taken.away) < n
+}
 
 func (s *Store) isThere(pack ID) bool {
 	fi, err := os.Stat(packPath(s.dir, pack))
 	return err == nil && fi.Mode().IsRegular()
 }
 
-// wasAway reports whether forgetPack was called for a pack, some time.
-func (s *Store) wasAway(ctx context.Context, id ID) (bool, error) {
-	err := s.index.View(ctx, func(tx *index.Tx) error {
-		_, err := tx.Get(awayBucket, id.String())
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+// takenIn says what takeIn did.
+type takenIn struct {
+	packs   int64 // that the index did not know
+	missing []ID  // that it knew, and that are not there
 }
 
-// takeIn registers the packs that the index does not know, and returns how many.
-// unread decides what becomes of one whose table cannot be read. The caller holds
-// the store's lock.
+// takeIn makes the index know the packs that there are, and no others. unread decides
+// what becomes of a pack whose table cannot be read. The caller holds the store's lock.
 //
-// Where the index has all records of the journal, such a pack is what a killed
-// writer left. Otherwise the index was lost or is an older copy, and versions may
-// need the pack.
-func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (n int, err error) {
+// A pack that the index does not know is what a killed writer left, if it has its
+// temporary name still. Otherwise nothing is known of it: the index may have been
+// lost, or be an older copy, or the journal an older one. Where packs are missing, the
+// others may have what lay in them, so the tables of all are looked at.
+func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (in takenIn, err error) {
 	known, err := s.knownPacks(ctx)
 	if err != nil {
-		return 0, err
+		return in, err
 	}
 	behind, err := s.index.Behind(ctx)
 	if err != nil {
-		return 0, err
+		return in, err
+	}
+	there, err := s.Packs(ctx) // after what is known: what is written meanwhile is not missing
+	if err != nil {
+		return in, err
+	}
+	if in.missing, err = s.dropMissing(ctx, known, there); err != nil {
+		return in, err
 	}
 	all := true
-	for id, err := range s.packIDs() {
-		if err == nil {
-			err = ctx.Err()
+	for _, p := range there {
+		if err := ctx.Err(); err != nil {
+			return in, err
 		}
-		if err != nil {
-			return n, err
-		}
-		if known[id] {
+		if known[p.ID] && len(in.missing) == 0 {
 			continue
 		}
-		size, entries, err := s.packTable(id)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if !known[p.ID] {
+			in.packs++
 		}
-		if err != nil {
-			if err := unread(id, err); err != nil {
-				return n, err
-			}
+		err := s.takePack(ctx, p.ID, behind || known[p.ID])
+		if errors.Is(err, errTable) {
 			all = false
-			continue
-		}
-		if err := syncName(filepath.Dir(packPath(s.dir, id)), true); err != nil { // whoever wrote it may not have come to that
-			return n, err
-		}
-		away, err := s.wasAway(ctx, id)
-		if err != nil {
-			return n, err
-		}
-		pack := index.Pack{ID: id, Size: size, Entries: entries}
-		if behind || away {
-			err = s.index.AddPacks(ctx, localSpace, pack)
-		} else {
-			err = s.index.AddPending(ctx, localSpace, nil, pack)
+			if !known[p.ID] {
+				in.packs--
+				err = unread(p.ID, err)
+			} else {
+				err = nil
+			}
 		}
 		if err != nil {
-			return n, err
+			return in, err
 		}
-		n++
 	}
 	if behind && all {
 		err = s.index.ClearBehind(ctx)
 	}
-	return n, err
+	return in, err
+}
+
+// dropMissing makes the index forget the packs that are not there, and returns them.
+func (s *Store) dropMissing(ctx context.Context, known map[ID]bool, there []Pack) (missing []ID, err error) {
+	gone := maps.Clone(known)
+	for _, p := range there {
+		delete(gone, p.ID)
+	}
+	for id := range gone {
+		if s.isThere(id) {
+			continue // it could not be looked at, or came back just now
+		}
+		if err := s.dropPack(ctx, id); err != nil {
+			return missing, err
+		}
+		missing = append(missing, id)
+		s.taken.add(id)
+	}
+	return missing, nil
+}
+
+// errTable is of a pack whose table cannot be read.
+var errTable = errors.New("its table cannot be read")
+
+// takePack registers a pack. One that needed is false for, and that has its temporary
+// name still, belongs to no version.
+func (s *Store) takePack(ctx context.Context, id ID, needed bool) error {
+	size, entries, err := s.packTable(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w%w", err, hidden{errTable})
+	}
+	if err := syncName(filepath.Dir(packPath(s.dir, id)), true); err != nil { // whoever wrote it may not have come to that
+		return err
+	}
+	pack := index.Pack{ID: id, Size: size, Entries: entries}
+	if needed || !s.isMarked(id) {
+		return s.index.AddPacks(ctx, localSpace, pack)
+	}
+	return s.index.AddPending(ctx, localSpace, nil, pack)
+}
+
+// hidden is an error that errors.Is finds and nobody reads.
+type hidden struct{ error }
+
+func (hidden) Error() string   { return "" }
+func (h hidden) Unwrap() error { return h.error }
+
+// isMarked reports whether a pack has its temporary name still.
+func (s *Store) isMarked(id ID) bool {
+	pack, err := os.Stat(packPath(s.dir, id))
+	if err != nil {
+		return false
+	}
+	left, _ := os.ReadDir(filepath.Join(s.dir, "tmp"))
+	return slices.ContainsFunc(left, func(e fs.DirEntry) bool {
+		fi, err := e.Info()
+		return err == nil && tempName(e.Name()) && os.SameFile(fi, pack)
+	})
 }
 
 // knownPacks returns the packs that the index knows.

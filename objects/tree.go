@@ -46,7 +46,7 @@ func (t *Tree) Single() (Entry, bool) {
 func (t *Tree) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		var last *Entry
-		fail := func(err error) { yield(Entry{}, err) }
+		fail := func(err error) { yield(Entry{}, t.s.named("", err)) }
 		t.s.walkListing(ctx, t.root, t.id, func(e *Entry) bool {
 			// Within a node this has been checked; here it is from node to node.
 			if last != nil {
@@ -121,7 +121,7 @@ func (s *Store) listingBelow(ctx context.Context, n *node, c child) (*node, erro
 func (t *Tree) Entry(ctx context.Context, path string) (Entry, error) {
 	e, err := t.atOrAfter(ctx, path)
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, t.s.named("", err)
 	}
 	if e != nil && e.Path == path {
 		return *e, nil

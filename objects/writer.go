@@ -254,6 +254,9 @@ func (s *Store) CleanTemp() error {
 		return err
 	}
 	defer l.Unlock()
+	if _, err := s.takeIn(context.Background(), func(ID, error) error { return nil }); err != nil { // what is left says which packs are
+		return err
+	}
 	return s.cleanTemp()
 }
 
