@@ -75,3 +75,44 @@ func mountSmall(t *testing.T, dir string, size int64) {
 		}
 	})
 }
+
+// TestGCMakesRoomOnAFullDisk has not a byte left: dead packs go all the same, and
+// what could only be written anew stays, and is said to.
+func TestGCMakesRoomOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mountSmall(t, dir, 6<<20)
+	s := openStore(t, dir, Params{})
+	t.Cleanup(func() { s.Close() })
+	var live *Result
+	half := take(t, s, func(w *Writer) (*Result, error) { // a pack that is half garbage
+		var err error
+		if live, err = w.File(bytes.NewReader(random(1, 900_000))); err != nil {
+			return nil, err
+		}
+		return w.File(bytes.NewReader(random(2, 900_000)))
+	})
+	dead := takeBytes(t, s, random(3, 900_000)).Tree
+	unfill := fill(t, dir, 0)
+	defer unfill()
+	rep := collect(t, s, live.Tree)
+	if rep.Removed != 1 || rep.Freed < 900_000 {
+		t.Errorf("%+v", rep)
+	}
+	wantThere(t, s, "dead", false, dead)
+	checkFile(t, s, live.Tree, random(1, 900_000))
+	for range 2 { // now there is some room, be it too little
+		rep = collect(t, s, live.Tree)
+	}
+	checkStore(t, s)
+	checkFile(t, s, live.Tree, random(1, 900_000))
+	if is := isThere(t, s, half.Tree); is != rep.NoRoom {
+		t.Errorf("the other half is there: %v; %+v", is, rep)
+	}
+	unfill()
+	if rep = collect(t, s, live.Tree); rep.NoRoom {
+		t.Errorf("with room: %+v", rep)
+	}
+	wantThere(t, s, "the other half", false, half.Tree)
+	checkFile(t, s, live.Tree, random(1, 900_000))
+}

@@ -58,7 +58,7 @@ func (c *collector) tidyIndex(ctx context.Context) error {
 		if there[p.ID] {
 			continue
 		}
-		if err := c.s.index.ForgetPack(ctx, localSpace, p.ID); err != nil {
+		if err := c.s.forgetPack(ctx, p.ID); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (s *Store) heal(ctx context.Context, bad index.Loc, why error) (index.Loc, 
 	}
 	if errors.Is(why, errMissing) {
 		// Then the other chunks of the pack are fetched together, not one by one.
-		if err := s.index.ForgetPack(ctx, localSpace, bad.Pack); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := s.forgetPack(ctx, bad.Pack); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return bad, err
 		}
 	}

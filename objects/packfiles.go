@@ -130,6 +130,7 @@ func (f *fetcher) verified(ctx context.Context, dst []byte, loc *index.Loc, read
 		return dst, other.error
 	}
 	if unreadable(err) {
+		f.s.packs.forget(loc.Pack) // another file may be there by then
 		return dst[:base], fmt.Errorf("read chunk %s: %w", loc.ID, err)
 	}
 	if again, ok := f.rescue(ctx, dst, loc, read); ok {

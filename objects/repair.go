@@ -109,7 +109,7 @@ func (r *repair) forgetMissing(ctx context.Context) error {
 	for id := range known {
 		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
 		r.rep.Missing = append(r.rep.Missing, id)
-		if err := r.s.index.ForgetPack(ctx, localSpace, id); err != nil {
+		if err := r.s.forgetPack(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -18,8 +19,9 @@ import (
 // taken remembers whether a Store has looked for packs that the index does not
 // know.
 type taken struct {
-	mu   sync.Mutex // guards done; held while packs are taken in
+	mu   sync.Mutex // guards what follows; held while packs are taken in
 	done bool
+	away []ID // packs that this Store has forgotten since
 }
 
 // takeInOnce takes in the packs that the index does not know, the first time that
@@ -28,7 +30,7 @@ type taken struct {
 func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 	s.taken.mu.Lock()
 	defer s.taken.mu.Unlock()
-	if s.taken.done {
+	if s.taken.done && !s.isBack() {
 		return false, nil
 	}
 	lock := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
@@ -40,8 +42,47 @@ func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 	if readOnly(err) {
 		return false, nil // who may not write the index cannot correct it
 	}
-	s.taken.done = err == nil
+	if s.taken.done = err == nil; s.taken.done {
+		s.taken.away = slices.DeleteFunc(s.taken.away, s.isThere)
+	}
 	return n > 0, err
+}
+
+// awayBucket of the index names the packs that were forgotten because they were not
+// there. Should one come back, it is no leftover of a writer.
+const awayBucket = "away"
+
+// forgetPack makes the index forget a pack that is not there.
+func (s *Store) forgetPack(ctx context.Context, id ID) error {
+	s.taken.mu.Lock()
+	s.taken.away = append(s.taken.away, id)
+	s.taken.mu.Unlock()
+	err := s.index.Update(ctx, func(tx *index.Tx) error { return tx.Put(awayBucket, id.String(), nil) })
+	if err != nil {
+		return err
+	}
+	return s.index.ForgetPack(ctx, localSpace, id)
+}
+
+// isBack reports whether a pack that was forgotten is there again. The caller holds
+// the lock of taken.
+func (s *Store) isBack() bool { return slices.ContainsFunc(s.taken.away, s.isThere) }
+
+func (s *Store) isThere(pack ID) bool {
+	fi, err := os.Stat(packPath(s.dir, pack))
+	return err == nil && fi.Mode().IsRegular()
+}
+
+// wasAway reports whether forgetPack was called for a pack, some time.
+func (s *Store) wasAway(ctx context.Context, id ID) (bool, error) {
+	err := s.index.View(ctx, func(tx *index.Tx) error {
+		_, err := tx.Get(awayBucket, id.String())
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // takeIn registers the packs that the index does not know, and returns how many.
@@ -85,8 +126,12 @@ func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (n int
 		if err := syncName(filepath.Dir(packPath(s.dir, id)), true); err != nil { // whoever wrote it may not have come to that
 			return n, err
 		}
+		away, err := s.wasAway(ctx, id)
+		if err != nil {
+			return n, err
+		}
 		pack := index.Pack{ID: id, Size: size, Entries: entries}
-		if behind {
+		if behind || away {
 			err = s.index.AddPacks(ctx, localSpace, pack)
 		} else {
 			err = s.index.AddPending(ctx, localSpace, nil, pack)
