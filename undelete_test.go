@@ -122,8 +122,12 @@ func TestUndeleteOfNothingSaysWhy(t *testing.T) {
 		"old":  `Archive "old" was deleted, and gc has let it go`,
 		"here": `Archive "here" is here, and there is no earlier one of that name to bring back`,
 	} {
+		kind := fs.ErrNotExist
+		if name == "here" {
+			kind = fs.ErrExist
+		}
 		_, err := api.Undelete(t.Context(), name, nil)
-		wantError(t, err, want, fs.ErrNotExist)
+		wantError(t, err, want, kind)
 	}
 }
 

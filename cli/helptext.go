@@ -196,7 +196,7 @@ would have removed ...
 
 	"push": `Sends contents to the archives' authorities, and then versions, metadata and tags to the team's catalogue; first of all it brings the team's news. With names, only of those archives. What the team has already is not sent again, and a push that was broken off goes on with the next one.
 
-An archive that is in conflict with the team's is left out; the others are pushed, and the exit code is 4. With --renumber, versions that the team has given the same number move behind the team's.
+An archive that is in conflict with the team's is left out; the others are pushed, and the exit code is 4. So is one with a version whose content here is damaged; the version is named, and the exit code is 5. With --renumber, versions that the team has given the same number move behind the team's.
 
 $ mkdir shared
 $ echo 'authorities: {team: {service: OSFS, args: [shared]}}' > team.yml
