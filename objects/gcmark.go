@@ -44,26 +44,7 @@ func (c *collector) tidyIndex(ctx context.Context) error {
 	if _, err := c.s.takeIn(ctx, refuse); err != nil || c.dry {
 		return err
 	}
-	known, err := c.s.index.Packs(ctx, localSpace)
-	if err != nil {
-		return err
-	}
-	there := map[ID]bool{}
-	for id, err := range c.s.packIDs() {
-		if err != nil {
-			return err
-		}
-		there[id] = true
-	}
-	for _, p := range known {
-		if there[p.ID] {
-			continue
-		}
-		if err := c.s.forgetPack(ctx, p.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.s.forgetMissing(ctx, func(ID) {})
 }
 
 // Needed notes that versions need what m has marked, so that no pack that holds some

@@ -96,24 +96,10 @@ func (r *repair) run(ctx context.Context) error {
 func (r *repair) found(err error) { r.opts.Found(Problem{What: err.Error(), Err: err}) }
 
 func (r *repair) forgetMissing(ctx context.Context) error {
-	known, err := r.s.knownPacks(ctx)
-	if err != nil {
-		return err
-	}
-	for id, err := range r.s.packIDs() {
-		if err != nil {
-			return err
-		}
-		delete(known, id)
-	}
-	for id := range known {
+	return r.s.forgetMissing(ctx, func(id ID) {
 		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
 		r.rep.Missing = append(r.rep.Missing, id)
-		if err := r.s.forgetPack(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // pack repairs one pack if it is damaged.

@@ -64,6 +64,32 @@ func (s *Store) forgetPack(ctx context.Context, id ID) error {
 	return s.index.ForgetPack(ctx, localSpace, id)
 }
 
+// forgetMissing makes the index forget the packs that are not there, and calls each for
+// them. What other packs have of their chunks is found there from then on. The caller
+// holds the store's lock.
+func (s *Store) forgetMissing(ctx context.Context, each func(ID)) error {
+	known, err := s.knownPacks(ctx)
+	if err != nil {
+		return err
+	}
+	for id, err := range s.packIDs() {
+		if err != nil {
+			return err
+		}
+		delete(known, id)
+	}
+	for id := range known {
+		each(id)
+		if err := s.forgetPack(ctx, id); err != nil {
+			return err
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return s.register(ctx, func(Problem) {})
+}
+
 // isBack reports whether a pack that was forgotten is there again. The caller holds
 // the lock of taken.
 func (s *Store) isBack() bool { return slices.ContainsFunc(s.taken.away, s.isThere) }
