@@ -170,7 +170,13 @@ func (c *checking) versions(ctx context.Context, damage *objects.Damage) error {
 	if len(c.rep.Problems) > 0 {
 		return nil // what is damaged may be what needs a pack
 	}
-	return c.leftover(ctx, done, deleted)
+	if err := c.leftover(ctx, done, deleted); err != nil {
+		return err
+	}
+	if err := c.api.index.ClearHoles(ctx); !notWritable(err) {
+		return err
+	}
+	return nil
 }
 
 // leftover counts the packs that nothing needs, neither versions nor what was deleted.
@@ -209,6 +215,10 @@ func (c *checking) version(ctx context.Context, rec *something, done *objects.Ma
 		if whole {
 			c.rep.Whole++
 		}
+		return nil
+	}
+	if objects.Unreadable(err) {
+		c.found(fmt.Errorf("%s: %w", rec.name(), err))
 		return nil
 	}
 	if !errors.Is(err, ErrCorrupt) {
@@ -266,7 +276,10 @@ func (a *API) journalGone() error {
 	}
 	packs, err := a.store.HasPacks()
 	if err == nil && packs {
-		err = fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal)
+		err = &HintError{
+			fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal),
+			`put the journal back from a copy; or let "datafs fsck --repair" begin another one: no content is let go that the lost one may have named, and "datafs pull" brings what the team has`,
+		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -211,7 +211,7 @@ func (a *API) open() (err error) {
 	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.storeTimeout()}); err != nil {
 		return fmt.Errorf("open repository: %w", err)
 	}
-	a.bolt, err = refs.OpenBolt(a.index, a.journalDir(), &refs.BoltOptions{Table: a.Table(), Now: a.opts.Now})
+	a.bolt, err = refs.OpenBolt(a.index, a.journalDir(), &refs.BoltOptions{Table: a.Table(), Now: a.opts.Now, First: a.journalGone})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/datafs/datafs/objects"
 )
 
 // littleSpace is how many free bytes are few: a write keeps some packs open.
@@ -108,17 +110,18 @@ func (d *doctor) records(ctx context.Context) {
 			return
 		}
 	}
-	known, there, err := d.packs(ctx)
+	p, err := d.packs(ctx)
+	counts := fmt.Sprintf("packs that the index knows: %d, that are there: %d", p.known, p.there)
 	switch {
 	case err != nil:
 		d.problem(what, err, "")
-	case known == 0 && there > 0:
-		d.problem(what, fmt.Errorf("%w: the index knows none of %d packs", ErrCorrupt, there), `"datafs fsck" takes them in`)
-	case known > there:
-		d.problem(what, fmt.Errorf("%w: packs that the index knows: %d, that are there: %d", ErrCorrupt, known, there), "")
-	case known < there:
+	case p.missing > 0:
+		d.problem(what, fmt.Errorf("%w: %s", ErrCorrupt, counts), "")
+	case p.there > 0 && p.strange == p.there:
+		d.problem(what, fmt.Errorf("%w: the index knows none of %d packs", ErrCorrupt, p.there), `"datafs fsck" takes them in`)
+	case p.strange > 0:
 		d.warn(what, `"datafs fsck" takes them in, and says whether versions need them; an interrupted write leaves some, and gc removes them`,
-			"packs that the index knows: %d, that are there: %d", known, there)
+			"%s", counts)
 	default:
 		d.ok(what, `they are whole and agree; "datafs fsck" checks the contents`)
 	}
@@ -127,12 +130,29 @@ func (d *doctor) records(ctx context.Context) {
 // indexSpace is that of the repository's own packs in the index.
 const indexSpace = "local"
 
-// packs counts the packs that the index knows, and those that are there.
-func (d *doctor) packs(ctx context.Context) (known, there int, err error) {
+// packCounts compares the packs that the index knows with those that are there.
+type packCounts struct{ known, there, missing, strange int }
+
+func (d *doctor) packs(ctx context.Context) (p packCounts, err error) {
 	list, err := d.index.Packs(ctx, indexSpace)
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	files, err := d.store.Packs(ctx)
-	return len(list), len(files), err
+	if errors.Is(err, ErrCorrupt) { // the directory is missing
+		err = nil
+	}
+	there := map[objects.ID]bool{}
+	for _, f := range files {
+		there[f.ID] = true
+	}
+	p.known, p.there, p.strange = len(list), len(files), len(files)
+	for _, k := range list {
+		if there[k.ID] {
+			p.strange--
+		} else {
+			p.missing++
+		}
+	}
+	return p, err
 }

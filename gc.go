@@ -92,9 +92,12 @@ func (c *collection) run(ctx context.Context) error {
 	if err := c.api.journalGone(); err != nil {
 		return err
 	}
-	var err error
+	lost, err := c.api.bolt.BegunAnew(ctx)
+	if err != nil {
+		return err
+	}
 	c.rep, err = c.api.store.GC(ctx, &objects.GCOptions{
-		Dry: c.dry, Grace: c.grace, Now: c.now, Live: func(m *objects.Marks) error { return c.live(ctx, m) },
+		Dry: c.dry, Partial: lost, Grace: c.grace, Now: c.now, Live: func(m *objects.Marks) error { return c.live(ctx, m) },
 		Waiting: func(m *objects.Marks) error { return c.marks(ctx, m, c.young) },
 		Dead:    func(m *objects.Marks) error { return c.marks(ctx, m, c.old) },
 	})

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -50,7 +49,8 @@ type Refusal struct {
 // Push sends what the team lacks: contents to the archives' authorities, and
 // then the records to the team's manager. It begins with the team's news. Run
 // again after it was broken off, it goes on. Archives that are in conflict are
-// left out, and the error wraps ErrConflict then.
+// left out, and the error wraps ErrConflict then. So are archives of which content
+// here is damaged, and the error wraps ErrCorrupt.
 func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err error) {
 	if opts == nil {
 		opts = &PushOptions{}
@@ -67,7 +67,7 @@ func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err 
 	if err != nil {
 		return rep, err
 	}
-	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names}
+	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names, hurt: map[string]error{}}
 	rep.DryRun = opts.DryRun
 	defer func() {
 		if rep.Requests, _ = a.traffic(); opts.DryRun && rep.String() != nothingToPush {
@@ -80,7 +80,17 @@ func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err 
 	if len(rep.Refused) == 0 {
 		return rep, nil
 	}
-	return rep, rep.Refused[0].Err
+	return rep, rep.worst()
+}
+
+// worst returns the error of an archive that was left out; damage comes first.
+func (r *PushReport) worst() error {
+	for _, x := range r.Refused {
+		if errors.Is(x.Err, ErrCorrupt) {
+			return x.Err
+		}
+	}
+	return r.Refused[0].Err
 }
 
 // pushing is one push under way.
@@ -90,6 +100,7 @@ type pushing struct {
 	opts  *PushOptions
 	rep   *PushReport
 	names []string
+	hurt  map[string]error // archives whose content here is damaged, by name
 }
 
 func (p *pushing) run(ctx context.Context) error {
@@ -120,6 +131,9 @@ func (p *pushing) run(ctx context.Context) error {
 	}
 	if err := p.contents(ctx, pending); err != nil {
 		return err
+	}
+	for i := range pending {
+		pending[i].Held = p.hurt[pending[i].Archive]
 	}
 	return p.register(ctx, pending) // what was made since has no contents there yet, and waits
 }
@@ -227,39 +241,10 @@ func (p *pushing) home(ctx context.Context, rec *refs.Archive) (string, error) {
 	if err != nil || p.opts.DryRun {
 		return name, err
 	}
-	return name, p.api.refs.SetAuthority(ctx, rec.Name, name)
-}
-
-// send pushes trees to one authority.
-func (p *pushing) send(ctx context.Context, authority string, versions []refs.VersionRecord) error {
-	site, err := p.api.site(ctx, authority)
-	if err != nil {
-		return err
+	if err := p.api.refs.SetAuthority(ctx, rec.Name, name); !errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+		return name, err
 	}
-	var trees []objects.ID
-	var size int64
-	seen := map[objects.ID]bool{}
-	for _, v := range versions {
-		if !seen[v.Tree] {
-			seen[v.Tree] = true
-			trees = append(trees, v.Tree)
-			size += v.Size
-		}
-	}
-	sent, err := site.Push(ctx, trees, &remote.PushOptions{Dry: p.opts.DryRun, Warn: p.api.opts.Warn})
-	if sent != nil {
-		p.rep.New += sent.New
-		p.rep.Sent += sent.Sent
-		p.rep.Packs += sent.Packs
-		p.rep.Shared += max(size-sent.New, 0)
-	}
-	if err != nil || p.opts.DryRun {
-		return err
-	}
-	for i := range versions {
-		versions[i].Place = sent.Roots[versions[i].Tree]
-	}
-	return p.api.refs.SetPlaces(ctx, versions)
+	return name, nil
 }
 
 // register gives the records to the team.

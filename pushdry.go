@@ -15,9 +15,16 @@ func (p *pushing) dry(ctx context.Context) error {
 	if err := p.foresee(ctx, pending); err != nil {
 		return err
 	}
+	if err := p.contents(ctx, pending); err != nil {
+		return err
+	}
 	for _, x := range pending {
 		if len(x.Conflicts) > 0 {
 			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, conflictError(x.Conflicts)})
+			continue
+		}
+		if err := p.hurt[x.Archive]; err != nil {
+			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, err})
 			continue
 		}
 		for _, v := range x.Versions {
@@ -31,11 +38,9 @@ func (p *pushing) dry(ctx context.Context) error {
 		}
 	}
 	if len(p.names) == 0 {
-		if p.rep.Required, err = p.t.SpecChanged(ctx); err != nil {
-			return err
-		}
+		p.rep.Required, err = p.t.SpecChanged(ctx)
 	}
-	return p.contents(ctx, pending)
+	return err
 }
 
 // foresee adds the conflicts that the team's news would bring.

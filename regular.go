@@ -65,16 +65,6 @@ func makeDirs(dir string, mode fs.FileMode) error {
 	return nil
 }
 
-// removeMade removes directories that were made for nothing, as long as they are
-// empty.
-func removeMade(dir, upTo string) {
-	for d := dir; ; d = filepath.Dir(d) {
-		if os.Remove(d) != nil || d == upTo {
-			return
-		}
-	}
-}
-
 // OpenDescriptor opens again, at the same place, what the process was given open.
 func OpenDescriptor(fd int, name string) (*os.File, error) {
 	f, err := duplicate(fd, name)

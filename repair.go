@@ -173,5 +173,8 @@ func (a *API) repairIndex(ctx context.Context, rep *RepairReport) error {
 	}
 	rep.Rebuilt = true
 	_, err := a.RebuildIndex(ctx)
+	if gone := a.journalGone(); err == nil && errors.Is(gone, ErrCorrupt) {
+		return a.bolt.BeginAnew(ctx)
+	}
 	return err
 }

@@ -149,7 +149,7 @@ func (t *team) meet(ctx context.Context, how access) (id string, err error) {
 
 // tableOf opens one of the embedded tables.
 func (a *API) tableOf(name string) (*refs.Bolt, error) {
-	return refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name, Now: a.opts.Now})
+	return refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name, Now: a.opts.Now, First: a.journalGone})
 }
 
 // tables makes the table of what the team has, and the one of one's own versions

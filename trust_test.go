@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -142,10 +143,9 @@ func TestTrustEndsWhenWhatWasRecordedChanges(t *testing.T) {
 			return errors.Join(os.Rename(h.path("project"), h.path("moved")), os.Symlink(h.path("moved"), h.path("project")))
 		},
 		"another id": func(h *house) error {
-			data, err := os.ReadFile(h.path("project/.datafs/datafs.json"))
-			at := strings.Index(string(data), `"id":"`) + len(`"id":"`)
-			data[at] ^= 1
-			return errors.Join(err, os.Chmod(h.path("project/.datafs/datafs.json"), 0o600), os.WriteFile(h.path("project/.datafs/datafs.json"), data, 0o600))
+			name := h.path("project/.datafs/datafs.json")
+			err := os.Remove(name)
+			return errors.Join(err, objects.Create(filepath.Dir(name), &objects.CreateOptions{ID: "another"}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

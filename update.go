@@ -216,6 +216,11 @@ func (a *API) contentOf(ctx context.Context, rec *refs.VersionRecord) (*objects.
 }
 
 func (a *API) writer(ctx context.Context, label string) (*objects.Writer, error) {
+	if _, err := os.Lstat(a.journalDir()); errors.Is(err, fs.ErrNotExist) { // content comes after the journal
+		if err := a.bolt.Begin(ctx); err != nil {
+			return nil, err
+		}
+	}
 	opts := &objects.WriterOptions{Now: a.opts.Now}
 	if a.opts.Progress != nil {
 		opts.Progress = func(n int64) { a.opts.Progress(Progress{Label: label, Bytes: n}) }

@@ -39,8 +39,10 @@ func (s *session) begin(c *cli.Context) error {
 	if !c.Bool("version") {
 		return s.profiles.start(c)
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version)
-	return cmp.Or(err, errDone)
+	if _, err := fmt.Fprintf(c.App.Writer, "datafs %s\n", Version); err != nil {
+		return &outputError{err: err}
+	}
+	return errDone
 }
 
 func globalFlags() []cli.Flag {

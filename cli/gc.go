@@ -109,6 +109,6 @@ func (v gcJSON) text(w io.Writer, dry bool) {
 		fmt.Fprintf(w, "%s of what was deleted stays, the first until %s; \"datafs gc --grace 0\" frees it now\n", formatBytes(v.Waiting), v.Until.Local().Format(time.DateTime))
 	}
 	if v.Unsure > 0 {
-		fmt.Fprintf(w, "%s stays because versions that are not whole here may need it\n", formatBytes(v.Unsure))
+		fmt.Fprintf(w, "%s stays because it may be needed: by versions of which parts are not here, or that a lost journal named\n", formatBytes(v.Unsure))
 	}
 }

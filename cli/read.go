@@ -32,9 +32,12 @@ func (s *session) download(c *cli.Context) error {
 		return err
 	}
 	target := c.Args().Get(1)
+	if target == "" {
+		return usagef("", "download: the name of the file to write is empty")
+	}
 	opts := &datafs.DownloadOptions{Version: c.String("version"), Path: c.String("path"), Force: c.Bool("force")}
 	if target == "-" {
-		return a.Cat(c.Context, s.stdout, &datafs.OpenOptions{Version: opts.Version, Path: opts.Path})
+		return a.Cat(c.Context, contentWriter{s.stdout}, &datafs.OpenOptions{Version: opts.Version, Path: opts.Path})
 	}
 	v, err := a.Download(c.Context, target, opts)
 	if errors.Is(err, datafs.ErrUnstored) && (c.Bool("yes") || isTerminal(s.stdin)) {
@@ -66,7 +69,7 @@ func (s *session) cat(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.Cat(c.Context, s.stdout, &datafs.OpenOptions{Version: c.String("version"), Path: c.String("path")})
+	return a.Cat(c.Context, contentWriter{s.stdout}, &datafs.OpenOptions{Version: c.String("version"), Path: c.String("path")})
 }
 
 type fileJSON struct {
@@ -127,7 +130,7 @@ func fileLine(f fileJSON) string {
 // page lets a pager show what write writes, when a person reads it.
 func (s *session) page(write func(io.Writer) error) error {
 	if !isTerminal(s.stdout) || os.Getenv("PAGER") == "cat" {
-		return write(s.text)
+		return write(contentWriter{s.text})
 	}
 	pager, err := words(os.Getenv("PAGER"))
 	if err != nil || len(pager) == 0 {
@@ -135,7 +138,7 @@ func (s *session) page(write func(io.Writer) error) error {
 	}
 	path, err := exec.LookPath(pager[0])
 	if err != nil {
-		return write(s.text)
+		return write(contentWriter{s.text})
 	}
 	cmd := exec.Command(path, pager[1:]...)
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
@@ -147,7 +150,7 @@ func (s *session) page(write func(io.Writer) error) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return write(s.text)
+		return write(contentWriter{s.text})
 	}
 	lent.Add(1)
 	defer lent.Add(-1)

@@ -86,3 +86,15 @@ func (s *sticky) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// contentWriter passes contents on to standard output, and says of an error that it
+// is one of that.
+type contentWriter struct{ w io.Writer }
+
+func (c contentWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil {
+		err = &outputError{err: err}
+	}
+	return n, err
+}

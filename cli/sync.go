@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -71,7 +72,7 @@ func (s *session) push(c *cli.Context) error {
 	rep, err := api.Push(c.Context, &datafs.PushOptions{
 		Archives: c.Args().Slice(), DryRun: c.Bool("dry-run"), Renumber: c.Bool("renumber"),
 	})
-	refused := len(rep.Refused) > 0 && errors.Is(err, rep.Refused[0].Err)
+	refused := slices.ContainsFunc(rep.Refused, func(r datafs.Refusal) bool { return errors.Is(err, r.Err) })
 	if err == nil || refused || !nothingPushed(rep) || len(rep.Renumbered) > 0 { // a push that was broken off says how far it came
 		if out := s.showPush(c, rep); out != nil {
 			return out

@@ -201,7 +201,10 @@ func (sp *space) locate(id ID) (Loc, error) {
 	if err != nil || pack.IsZero() {
 		return Loc{Entry: Entry{ID: id}}, err
 	}
-	_, bad, err := sp.bad.get(id[:])
+	bad := false
+	if sp.bad.exists() {
+		_, bad, err = sp.bad.get(id[:])
+	}
 	return Loc{Entry: decodeEntry(id, v), Pack: pack, Found: true, Bad: bad}, err
 }
 

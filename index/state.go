@@ -13,6 +13,7 @@ import (
 const (
 	stateBucket = ".state"
 	behindKey   = "behind"
+	holesKey    = "holes"
 )
 
 // NoteBehind notes, in an Update, that the index may lack packs that versions need:
@@ -25,24 +26,46 @@ func (tx *Tx) NoteBehind() error {
 	return err
 }
 
+// NoteHoles notes, in an Update, that content that was here is not any more.
+func (tx *Tx) NoteHoles() error {
+	b, err := tx.bucket(stateBucket)
+	if err == nil {
+		b.put([]byte(holesKey), nil)
+	}
+	return err
+}
+
+// Holes reports whether NoteHoles was called since the last ClearHoles.
+func (db *DB) Holes(ctx context.Context) (bool, error) { return db.state(ctx, holesKey) }
+
+// ClearHoles notes that all content that must be here is here.
+func (db *DB) ClearHoles(ctx context.Context) error { return db.clearState(ctx, holesKey) }
+
 // Behind reports whether NoteBehind was called since the last ClearBehind.
-func (db *DB) Behind(ctx context.Context) (behind bool, err error) {
+func (db *DB) Behind(ctx context.Context) (bool, error) { return db.state(ctx, behindKey) }
+
+// ClearBehind notes that the index knows all packs again.
+func (db *DB) ClearBehind(ctx context.Context) error { return db.clearState(ctx, behindKey) }
+
+func (db *DB) state(ctx context.Context, key string) (set bool, err error) {
 	err = db.View(ctx, func(tx *Tx) error {
 		b, err := tx.bucket(stateBucket)
 		if err == nil {
-			_, behind, err = b.get([]byte(behindKey))
+			_, set, err = b.get([]byte(key))
 		}
 		return err
 	})
-	return behind, err
+	return set, err
 }
 
-// ClearBehind notes that the index knows all packs again.
-func (db *DB) ClearBehind(ctx context.Context) error {
+func (db *DB) clearState(ctx context.Context, key string) error {
+	if set, err := db.state(ctx, key); err != nil || !set {
+		return err
+	}
 	return db.Update(ctx, func(tx *Tx) error {
 		b, err := tx.bucket(stateBucket)
 		if err == nil {
-			err = b.delete([]byte(behindKey))
+			err = b.delete([]byte(key))
 		}
 		return err
 	})
@@ -92,11 +115,11 @@ func (db *DB) ClearPending(ctx context.Context, name string, packs []ID) error {
 	})
 }
 
-// ForgetPack forgets a pack that is not there, and NoteBehind it: the pack may come
-// back.
+// ForgetPack forgets a pack that is not there, with NoteBehind, since it may come
+// back, and NoteHoles.
 func (db *DB) ForgetPack(ctx context.Context, name string, pack ID) error {
 	err := db.change(ctx, name, func(sp *space) error {
-		return errors.Join(sp.remove(pack, nil), sp.tx.NoteBehind())
+		return errors.Join(sp.remove(pack, nil), sp.tx.NoteBehind(), sp.tx.NoteHoles())
 	})
 	if err != nil {
 		return fmt.Errorf("forget pack %s: %w", pack, err)

@@ -181,7 +181,7 @@ func (c *check) pack(ctx context.Context, id ID, knownSize int64, known bool) er
 	}
 	if err != nil {
 		c.found(err)
-		if size < knownSize {
+		if errors.Is(err, ErrCorrupt) && size < knownSize {
 			c.damage.short[id] = size
 		}
 		return nil

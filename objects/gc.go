@@ -21,9 +21,10 @@ const smallPack = targetPackSize / 4
 
 // GCOptions say what GC may let go.
 type GCOptions struct {
-	Dry   bool
-	Grace time.Duration // content of which nothing is known stays for so long after it was written
-	Now   time.Time
+	Dry     bool
+	Partial bool          // content of which nothing is known may be needed
+	Grace   time.Duration // content of which nothing is known stays for so long after it was written
+	Now     time.Time
 
 	// Live marks all trees that there are. The next two may be nil: Waiting marks
 	// those that were deleted and stay for now, Dead those that need not stay.

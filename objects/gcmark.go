@@ -31,17 +31,16 @@ func (c *collector) mark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &keeper{c: c, waiting: &waiting.set, dead: &dead.set, pending: pending, partial: live.partial || waiting.partial}
+	k := &keeper{c: c, waiting: &waiting.set, dead: &dead.set, pending: pending, partial: live.partial || waiting.partial || c.opts.Partial}
 	err = k.run(ctx)
 	c.rep.Live = int64(c.live.len())
 	return err
 }
 
-// tidyIndex makes the index know the packs that there are, and, unless it is a dry
-// run, no others.
+// tidyIndex makes the index know the packs that there are, and no others.
 func (c *collector) tidyIndex(ctx context.Context) error {
 	refuse := func(_ ID, err error) error { return err }
-	if _, err := c.s.takeIn(ctx, refuse); err != nil || c.dry {
+	if _, err := c.s.takeIn(ctx, refuse); err != nil {
 		return err
 	}
 	return c.s.forgetMissing(ctx, func(ID) {})

@@ -22,6 +22,10 @@ func unreadable(err error) bool {
 	return errors.As(err, &number) && !errors.Is(err, fs.ErrNotExist)
 }
 
+// Unreadable reports whether an error says that a file of the repository could not be
+// read now, which is no damage.
+func Unreadable(err error) bool { return !errors.Is(err, ErrCorrupt) && unreadable(err) }
+
 // mayHeal reports whether another copy of a chunk may help against an error.
 func mayHeal(err error) bool { return errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) }
 

@@ -159,6 +159,13 @@ func (c *Copier) Stored(ctx context.Context, loc *index.Loc) (index.Entry, []byt
 	return loc.Entry, stored, err
 }
 
+// Check reads a chunk that is no difference from others, and verifies it. Unlike
+// Stored it looks for no other copy.
+func (c *Copier) Check(loc *index.Loc) error {
+	_, err := c.asStored(loc)
+	return err
+}
+
 func (c *Copier) whole(ctx context.Context, loc *index.Loc) (e index.Entry, stored []byte, err error) {
 	e = loc.Entry
 	if c.v.raw, err = c.f.fetchMoved(ctx, c.v.raw[:0], loc); err != nil {

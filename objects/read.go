@@ -156,7 +156,10 @@ func (s *Store) packTable(id ID) (size int64, entries []index.Entry, err error) 
 	if err == nil && got != id {
 		err = fmt.Errorf("it is pack %s", got)
 	}
-	if err != nil {
+	switch {
+	case unreadable(err):
+		err = fmt.Errorf("pack %s: %w", id, err)
+	case err != nil:
 		err = fmt.Errorf("%w: pack %s: %w", ErrCorrupt, id, err)
 	}
 	return fi.Size(), entries, err

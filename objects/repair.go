@@ -321,7 +321,7 @@ func (s *Store) noteLost(ctx context.Context, ids []ID) error {
 				return err
 			}
 		}
-		return nil
+		return tx.NoteHoles()
 	})
 }
 

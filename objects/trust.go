@@ -14,7 +14,7 @@ import (
 // looks once, when the first is wanted: while the Writer is open no pack is moved.
 type trust struct {
 	once  sync.Once
-	bad   bool         // chunks are known to be bad, or packs and chunks to be missing
+	bad   bool         // chunks are known to be bad, or to be missing
 	short map[ID]int64 // packs that are shorter than the index says, and their sizes; 0: missing
 	err   error
 }
@@ -35,11 +35,11 @@ func (t *trust) look(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	missing, err := s.missesSome(ctx)
+	holes, err := s.index.Holes(ctx)
 	if err != nil {
 		return err
 	}
-	t.bad, t.short = len(bad) > 0 || missing, map[ID]int64{}
+	t.bad, t.short = len(bad) > 0 || holes, map[ID]int64{}
 	for _, p := range packs {
 		fi, err := os.Stat(packPath(s.dir, p.ID))
 		switch {
@@ -52,20 +52,6 @@ func (t *trust) look(ctx context.Context, s *Store) error {
 		}
 	}
 	return nil
-}
-
-// missesSome reports whether packs or chunks that were here are known to be missing.
-func (s *Store) missesSome(ctx context.Context) (some bool, err error) {
-	err = s.index.View(ctx, func(tx *index.Tx) error {
-		for _, bucket := range []string{lostBucket, awayBucket} {
-			for _, err := range tx.Scan(bucket, "", "") {
-				some = true
-				return err
-			}
-		}
-		return nil
-	})
-	return some, err
 }
 
 // isBad reports whether a chunk that was found is known to be bad, or is stored as

@@ -19,6 +19,7 @@ const DefaultTable = "datafs"
 type BoltOptions struct {
 	Table string           // "" is DefaultTable
 	Now   func() time.Time // says when a record was deleted; nil is time.Now
+	First func() error     // asked before the first journal is made, which its error prevents; may be nil
 }
 
 // Bolt is the embedded Manager: records in the repository's index, and a
@@ -43,6 +44,8 @@ type Bolt struct {
 	// termsStep is how many archives of an older program are added to the lists of
 	// terms in one transaction.
 	termsStep int
+
+	first func() error // asked before the first journal is made; may be nil
 }
 
 // OpenBolt makes the manager of a table in db whose journal is in journalDir.
@@ -52,7 +55,7 @@ func OpenBolt(db *index.DB, journalDir string, opts *BoltOptions) (*Bolt, error)
 	if opts == nil {
 		opts = &BoltOptions{}
 	}
-	b := &Bolt{db: db, dir: journalDir, table: opts.Table, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
+	b := &Bolt{db: db, dir: journalDir, table: opts.Table, first: opts.First, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
 	if b.now == nil {
 		b.now = time.Now
 	}

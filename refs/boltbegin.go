@@ -3,6 +3,9 @@ package refs
 import (
 	"context"
 	"errors"
+	"io/fs"
+
+	"github.com/datafs/datafs/index"
 )
 
 // Begin makes the journal if there is none yet, which the first change would do
@@ -20,4 +23,35 @@ func (b *Bolt) Begin(ctx context.Context) error {
 		t.w, t.caughtUp = nil, true // there is nothing to end, but the index is to know the journal
 		return errors.Join(err, t.setPosition(pos))
 	})
+}
+
+// lossBucket is the kept bucket that says that the journal was lost once.
+const (
+	lossBucket = "loss"
+	lossKey    = "journal"
+)
+
+// BeginAnew makes a journal where one was lost, and remembers that for good: content
+// that no record names may have been named in the one that was lost.
+func (b *Bolt) BeginAnew(ctx context.Context) error {
+	return b.update(ctx, func(t *boltTx) error {
+		t.anew = true
+		when, err := b.now().UTC().MarshalText()
+		if err != nil {
+			return err
+		}
+		return t.keep(op{kind: opKeep, table: lossBucket, key: lossKey, value: when})
+	})
+}
+
+// BegunAnew reports whether BeginAnew was ever called.
+func (b *Bolt) BegunAnew(ctx context.Context) (anew bool, err error) {
+	err = b.view(ctx, func(tx *index.Tx) error {
+		_, err := tx.Get(KeptBucket(lossBucket), lossKey)
+		if anew = err == nil; errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return anew, err
 }

@@ -26,6 +26,7 @@ type boltTx struct {
 	caughtUp  bool           // the index was behind
 	durable   bool           // the transaction is in the journal for good
 	compacted bool
+	anew      bool              // a journal may be made where one was lost
 	others    []string          // journals of lower generations
 	rewrite   bool              // the journal may lack what the index keeps
 	edited    map[string]bool   // table and key, with a zero between them, of records that were there before and were put
@@ -203,6 +204,11 @@ func (t *boltTx) write(o op) error {
 
 func (t *boltTx) openJournal() error {
 	if t.mark.Generation == 0 {
+		if t.b.first != nil && !t.anew {
+			if err := t.b.first(); err != nil {
+				return err
+			}
+		}
 		if err := makeJournalDir(t.b.dir); err != nil {
 			return err
 		}

@@ -38,15 +38,19 @@ func (b *Bolt) LastDeleted(ctx context.Context, archive string) (Deleted, error)
 
 // whyNothing is the error for an archive of which no deletion is kept.
 func (b *Bolt) whyNothing(ctx context.Context, archive string) error {
+	_, err := b.Get(ctx, archiveKey(archive))
+	if err == nil {
+		return exists(`Archive "%s" is here, and there is no earlier one of that name to bring back`, archive)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	for r, err := range b.Changes(ctx, "") {
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case r.Key != archiveKey(archive):
-		case r.Deleted:
+		}
+		if r.Key == archiveKey(archive) && r.Deleted {
 			return notFound(`Archive "%s" was deleted, and gc has let it go`, archive)
-		default:
-			return notFound(`Archive "%s" is here, and there is no earlier one of that name to bring back`, archive)
 		}
 	}
 	return notFound(`Archive "%s" was never here`, printable(archive))

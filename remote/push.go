@@ -33,6 +33,7 @@ type PushReport struct {
 // and then a table of all that was sent. Stored bytes are copied and verified,
 // not compressed again. Each pack that has arrived is remembered at once, so
 // that a push that was broken off goes on where it stopped. gc waits meanwhile.
+// The error is a DamageHere where content of a tree is damaged, or not here.
 func (s *Site) Push(ctx context.Context, trees []objects.ID, opts *PushOptions) (*PushReport, error) {
 	if opts == nil {
 		opts = &PushOptions{}
@@ -114,7 +115,7 @@ func (p *push) look(ctx context.Context) error {
 func (p *push) run(ctx context.Context, trees []objects.ID) error {
 	for _, t := range trees {
 		if err := p.marks.MarkPart(ctx, p.s.store, t); err != nil { // the rest must be there already
-			return err
+			return hurt(err)
 		}
 	}
 	if err := p.chunks(ctx, trees); err != nil {
@@ -229,7 +230,7 @@ func (p *push) sendWindow(ctx context.Context) error {
 
 func (p *push) sendChunk(ctx context.Context, loc *index.Loc) error {
 	if !loc.Found {
-		return fmt.Errorf("%w: chunk %s is not in the repository", objects.ErrCorrupt, loc.ID)
+		return hurt(fmt.Errorf("%w: chunk %s is not in the repository", objects.ErrCorrupt, loc.ID))
 	}
 	p.rep.Chunks++
 	p.rep.New += int64(loc.Raw)
@@ -244,7 +245,7 @@ func (p *push) sendChunk(ctx context.Context, loc *index.Loc) error {
 	}
 	e, stored, err := p.from.Stored(ctx, loc)
 	if err != nil {
-		return err
+		return hurt(err)
 	}
 	return p.add(ctx, e, stored)
 }
@@ -255,7 +256,7 @@ func (p *push) count(ctx context.Context, loc *index.Loc) error {
 	if objects.IsDelta(e) { // it would be sent whole
 		var err error
 		if e, _, err = p.from.Stored(ctx, loc); err != nil {
-			return err
+			return hurt(err)
 		}
 	}
 	p.rep.Sent += int64(e.Stored)
@@ -316,7 +317,7 @@ func (p *push) sendNode(ctx context.Context, n *nodeAt) error {
 	}
 	e, stored, err := p.from.Stored(ctx, &n.loc)
 	if err != nil {
-		return err
+		return hurt(err)
 	}
 	e, stored = objects.EncodeLocated(e, stored, n.children, places)
 	return p.add(ctx, e, stored)

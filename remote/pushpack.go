@@ -48,7 +48,8 @@ func (p *push) flush(ctx context.Context) error {
 
 // sendWhole sends a pack of the repository as it is, if the trees need all of
 // it and the authority has next to nothing of it. Nodes in it do not count:
-// they go with their places, later.
+// they go with their places, later. A pack that is damaged, or cannot be read, is
+// not sent so: other copies of its chunks may be good.
 func (p *push) sendWhole(ctx context.Context, id objects.ID) error {
 	if p.whole[id] {
 		return nil
@@ -56,13 +57,13 @@ func (p *push) sendWhole(ctx context.Context, id objects.ID) error {
 	p.whole[id] = true
 	pack, err := p.s.store.PackTable(id)
 	if err != nil {
-		return err
+		return ctx.Err()
 	}
 	if worth, err := p.worthWhole(ctx, pack); !worth || err != nil {
 		return err
 	}
 	if pack.Entries, err = p.verify(ctx, pack); err != nil {
-		return err
+		return ctx.Err()
 	}
 	f, err := p.s.store.OpenPack(id)
 	if err != nil {
@@ -100,7 +101,7 @@ func (p *push) verify(ctx context.Context, pack index.Pack) ([]index.Entry, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, _, err := p.from.Stored(ctx, &index.Loc{Entry: e, Pack: pack.ID, Found: true}); err != nil {
+		if err := p.from.Check(&index.Loc{Entry: e, Pack: pack.ID, Found: true}); err != nil {
 			return nil, err
 		}
 		if _, err := objects.Children(p.from.Raw()); err != nil {

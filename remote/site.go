@@ -193,7 +193,7 @@ func readAll(ctx context.Context, a Authority, name string, limit int64) ([]byte
 	defer r.Close()
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%w: %s at the authority has more than %d bytes", objects.ErrCorrupt, name, limit)
+		err = there(fmt.Errorf("%w: %s at the authority has more than %d bytes", objects.ErrCorrupt, name, limit))
 	}
 	return data, err
 }

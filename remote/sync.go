@@ -36,11 +36,14 @@ type SyncOptions struct {
 type Sync struct {
 	opts  SyncOptions
 	pulls sync.Mutex // held by the Pull of this Sync, so that pages are not read twice for nothing
+
+	mu    sync.Mutex      // guards what follows
+	ended map[string]bool // keys of intents whose writes have ended, as of this Sync
 }
 
 // NewSync returns a Sync; opts must not change afterwards.
 func NewSync(opts *SyncOptions) *Sync {
-	s := &Sync{opts: *opts}
+	s := &Sync{opts: *opts, ended: map[string]bool{}}
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
@@ -81,7 +84,8 @@ func kindText(text string, kind error) error { return &kindError{text, kind} }
 const (
 	teamCursor = "team" // as far as the team's changes are merged
 	lastPull   = "pulled"
-	teamID     = "id" // of the place where the team's records are
+	teamID     = "id"       // of the place where the team's records are
+	intended   = "intended" // when an intent was noted last
 )
 
 // LastPull says when the team was asked last; zero: never.

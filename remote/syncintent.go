@@ -3,11 +3,15 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/zeebo/blake3"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -15,11 +19,23 @@ import (
 // When the process ends before it has noted that it was written, the next pull
 // knows one's own writes by it, and takes them for what both have in common.
 // Without that, a change that was written and then changed again here would be in
-// conflict with itself. A pull that has seen all drops what is left.
+// conflict with itself. A pull that has seen all drops what is left of writes that
+// had ended before: those of its own Sync, and after intentTime those of others,
+// which may be about to write.
+
+const intentTime = time.Hour
 
 // write makes changes at the team.
 func (s *Sync) write(ctx context.Context, team refs.Manager, changes []refs.Change) ([]error, error) {
+	s.noteEnded(changes, false)
 	err := s.step(ctx, func(t *syncTx) error {
+		now, err := s.opts.Now().UTC().MarshalText()
+		if err == nil {
+			err = t.setMeta(intended, string(now))
+		}
+		if err != nil {
+			return err
+		}
 		for _, c := range changes {
 			i, err := baseOf(refs.Record{Key: c.Key, Value: c.Value, Deleted: c.Value == nil})
 			if err == nil {
@@ -34,7 +50,60 @@ func (s *Sync) write(ctx context.Context, team refs.Manager, changes []refs.Chan
 	if err != nil {
 		return nil, err
 	}
+	defer s.noteEnded(changes, true)
 	return putAll(ctx, team, changes)
+}
+
+func (s *Sync) noteEnded(changes []refs.Change, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range changes {
+		if delete(s.ended, c.Key); ended {
+			s.ended[c.Key] = true
+		}
+	}
+}
+
+// endedWrites returns the keys of intents whose writes have ended.
+func (s *Sync) endedWrites() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.ended)
+}
+
+func (s *Sync) forgetEnded(keys map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range keys {
+		delete(s.ended, key)
+	}
+}
+
+// dropIntents drops the intents of writes that had ended when a pull began. What
+// that pull has not met did not come to pass.
+func (t *syncTx) dropIntents(ended map[string]bool) error {
+	text, err := t.meta(intended)
+	if err != nil || text == "" {
+		return err
+	}
+	var at time.Time
+	if err := at.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("when records were written, in the index: %w", errors.Join(index.ErrCorrupt, err))
+	}
+	if t.s.opts.Now().Sub(at).Abs() > intentTime {
+		return t.forgetAll("intent")
+	}
+	now := t.s.endedWrites()
+	for key := range ended {
+		_, err := t.tx.Get(t.s.bucket("intent"), key)
+		if err == nil && now[key] {
+			err = t.forget("intent", key)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // withIntent gives what both sides have in common of a record, b, with one's own

@@ -55,7 +55,7 @@ func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) 
 	if err := s.scan(ctx); err != nil {
 		return PullReport{}, err
 	}
-	p := &pulling{s: s, team: team, dry: opts != nil && opts.Dry, skipped: map[string]error{}}
+	p := &pulling{s: s, team: team, dry: opts != nil && opts.Dry, skipped: map[string]error{}, ended: s.endedWrites()}
 	defer p.warnSkipped()
 	for {
 		err := p.run(ctx)
@@ -78,6 +78,7 @@ type pulling struct {
 	page []refs.Record
 
 	skipped map[string]error // archives that are not taken in, by name, and why
+	ended   map[string]bool  // keys of one's own writes that had ended before
 }
 
 func (p *pulling) run(ctx context.Context) error {
@@ -206,8 +207,7 @@ func writeRank(r refs.Record) int {
 	return 3
 }
 
-// done notes when the team was asked. What is noted of one's own writes by now did
-// not come to pass.
+// done notes when the team was asked.
 func (p *pulling) done(ctx context.Context) error {
 	if p.dry {
 		return nil
@@ -216,9 +216,13 @@ func (p *pulling) done(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.s.step(ctx, func(t *syncTx) error {
-		return cmp.Or(t.forgetAll("intent"), t.setMeta(lastPull, string(now)))
+	err = p.s.step(ctx, func(t *syncTx) error {
+		return cmp.Or(t.dropIntents(p.ended), t.setMeta(lastPull, string(now)))
 	})
+	if err == nil {
+		p.s.forgetEnded(p.ended)
+	}
+	return err
 }
 
 func (r *PullReport) add(o PullReport) {

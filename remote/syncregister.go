@@ -38,7 +38,7 @@ const (
 // Register writes to the team what Status found, whose contents must be at their
 // authority by now. What was made since is left for the next time. Where somebody
 // else was faster, their changes are merged and the rest is tried again. Archives
-// in conflict are refused, and with them the versions that depend on a version
+// in conflict, or with Held set, are refused, and with them the versions that depend on a version
 // that is; all others are registered.
 //
 // After an error the report says what is known to be registered; Register may be
@@ -52,6 +52,9 @@ func (s *Sync) Register(ctx context.Context, pending []Pending) (RegisterReport,
 	for _, p := range pending {
 		r.wanted[p.Archive] = p
 		r.names = append(r.names, p.Archive)
+		if p.Held != nil {
+			r.refused[p.Archive] = p.Held
+		}
 	}
 	if len(r.names) == 0 {
 		return RegisterReport{}, nil

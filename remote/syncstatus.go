@@ -20,6 +20,7 @@ type Pending struct {
 	Metadata     []string             // keys that changed
 	Tags         []string             // "+added", "-removed"
 	Conflicts    []Conflict
+	Held         error // set by callers of Register: why the archive is not to be registered
 
 	keys map[string]pendingKey // what is to be written to the team
 }

@@ -45,14 +45,14 @@ func (w *walk) node(ctx context.Context, id objects.ID) error {
 		return err
 	}
 	if !locs[0].Found {
-		return fmt.Errorf("%w: node %s is not in the repository", objects.ErrCorrupt, id)
+		return hurt(fmt.Errorf("%w: node %s is not in the repository", objects.ErrCorrupt, id))
 	}
 	if _, _, err := w.from.Stored(ctx, &locs[0]); err != nil {
-		return err
+		return hurt(err)
 	}
 	n := &nodeAt{loc: locs[0]}
 	if n.children, err = objects.Children(w.from.Raw()); err != nil {
-		return err
+		return hurt(err)
 	}
 	for _, c := range n.children {
 		if !c.Node {
