@@ -27,14 +27,18 @@ type wounded struct {
 	api   *API
 	a, b  string
 	other string
+	dir   string // of the files
 	pack  string // of the tree
 }
 
 func newWounded(t *testing.T) *wounded {
 	t.Helper()
-	p := &wounded{api: openOnly(t, testOptions(t.TempDir()))}
+	opts := testOptions(t.TempDir())
+	opts.Now = func() time.Time { return time.Now().Add(time.Hour) } // the stat cache is warm
+	p := &wounded{api: openOnly(t, opts)}
 	p.a, p.b, p.other = randomText(t, 1, 300_000), randomText(t, 2, 300_000), randomText(t, 3, 100_000)
-	must(newArchive(t, p.api, "tree").Update(t.Context(), writeTree(t, map[string]string{"a": p.a, "dir/b": p.b}), nil))(t)
+	p.dir = writeTree(t, map[string]string{"a": p.a, "dir/b": p.b})
+	must(newArchive(t, p.api, "tree").Update(t.Context(), p.dir, nil))(t)
 	put(t, newArchive(t, p.api, "other"), p.other)
 	p.pack = packFiles(t, p.api.Repo())[0]
 	noError(t, p.api.Close())
@@ -112,7 +116,7 @@ func TestRepairSavesWhatIsGood(t *testing.T) {
 					equal(t, "lost", lostNames(again), c.lost)
 				}
 				// Whoever has the files stores them again.
-				must(archive(t, api, "tree").Update(t.Context(), writeTree(t, files), nil))(t)
+				must(archive(t, api, "tree").Update(t.Context(), p.dir, nil))(t)
 				equal(t, "lost at last", lostNames(repair(t, api)), "")
 				checkDeeply(t, api)
 			})
@@ -189,6 +193,30 @@ func TestRepairOfWhatIsDamagedEverywhere(t *testing.T) {
 	put(t, archive(t, api, "x"), want) // heals it
 	equal(t, "x", text(t, archive(t, api, "x"), "0.0.1") == want, true)
 	equal(t, "lost", lostNames(repair(t, api)), "")
+}
+
+// TestGCWithAnOlderIndexFindsWhatWasMoved has gc gather packs after the copy of the
+// index was made that comes back.
+func TestGCWithAnOlderIndexFindsWhatWasMoved(t *testing.T) {
+	for _, how := range []string{"gc", "repair"} {
+		api := openOnly(t, testOptions(t.TempDir()))
+		for _, name := range []string{"a", "b"} {
+			put(t, newArchive(t, api, name), name)
+		}
+		older := must(os.ReadFile(api.index.Path()))(t)
+		must(api.GC(t.Context(), noGrace(false)))(t)
+		put(t, archive(t, api, "a"), "later")
+		noError(t, api.Close())
+		noError(t, os.WriteFile(api.index.Path(), older, 0o600))
+		api = reopened(t, api, "", false)
+		if how == "gc" {
+			must(api.GC(t.Context(), noGrace(false)))(t)
+		} else {
+			equal(t, "lost", lostNames(repair(t, api)), "")
+		}
+		readAll(t, api)
+		checkDeeply(t, api)
+	}
 }
 
 func TestRepairOfIndexAndJournal(t *testing.T) {
