@@ -29,6 +29,7 @@ func checkLinks(repo string) error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range list {
 		name := filepath.Join(repo, e.Name())
 		if err := checkEntry(name, e); err != nil {
