@@ -118,20 +118,25 @@ func (db *DB) RemovePack(ctx context.Context, name string, pack ID, entries []En
 // Packs returns the packs of a space by ascending id, without their entries.
 func (db *DB) Packs(ctx context.Context, name string) ([]Pack, error) {
 	var packs []Pack
-	err := db.View(ctx, inSpace(name, func(sp *space) error {
-		for it, err := range sp.packs.scan(nil) {
-			if err != nil {
-				return err
-			}
-			if len(it.key) != len(ID{}) || len(it.value) != packSize {
-				return fmt.Errorf("pack %x: %w: %d bytes", it.key, ErrCorrupt, len(it.value))
-			}
-			packs = append(packs, Pack{ID: ID(it.key), Size: int64(binary.LittleEndian.Uint64(it.value[4:]))})
-		}
-		return nil
+	err := db.View(ctx, inSpace(name, func(sp *space) (err error) {
+		packs, err = sp.list()
+		return err
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
+	}
+	return packs, nil
+}
+
+func (sp *space) list() (packs []Pack, err error) {
+	for it, err := range sp.packs.scan(nil) {
+		if err != nil {
+			return nil, err
+		}
+		if len(it.key) != len(ID{}) || len(it.value) != packSize {
+			return nil, fmt.Errorf("pack %x: %w: %d bytes", it.key, ErrCorrupt, len(it.value))
+		}
+		packs = append(packs, Pack{ID: ID(it.key), Size: int64(binary.LittleEndian.Uint64(it.value[4:]))})
 	}
 	return packs, nil
 }

@@ -35,9 +35,6 @@ func (tx *Tx) NoteHoles() error {
 	return err
 }
 
-// Holes reports whether NoteHoles was called since the last ClearHoles.
-func (db *DB) Holes(ctx context.Context) (bool, error) { return db.state(ctx, holesKey) }
-
 // ClearHoles notes that all content that must be here is here.
 func (db *DB) ClearHoles(ctx context.Context) error { return db.clearState(ctx, holesKey) }
 
@@ -166,6 +163,25 @@ func (db *DB) ClearBad(ctx context.Context, name string, ids ...ID) error {
 func (db *DB) Bad(ctx context.Context, name string) (ids []ID, err error) {
 	err = db.View(ctx, inSpace(name, func(sp *space) error { return sp.bad.ids(func(id ID) { ids = append(ids, id) }) }))
 	return ids, err
+}
+
+// Troubled reports, in one transaction, whether MarkBad has named chunks, or NoteHoles
+// was called since the last ClearHoles, and returns what Packs returns.
+func (db *DB) Troubled(ctx context.Context, name string) (troubled bool, packs []Pack, err error) {
+	err = db.View(ctx, inSpace(name, func(sp *space) error {
+		b, err := sp.tx.bucket(stateBucket)
+		if err == nil {
+			_, troubled, err = b.get([]byte(holesKey))
+		}
+		if err == nil {
+			err = sp.bad.ids(func(ID) { troubled = true })
+		}
+		if err == nil {
+			packs, err = sp.list()
+		}
+		return err
+	}))
+	return troubled, packs, err
 }
 
 // ids calls each with the keys of a bucket whose keys are ids.

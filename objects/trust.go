@@ -27,19 +27,11 @@ func (w *Writer) troubled() (bool, error) {
 }
 
 func (t *trust) look(ctx context.Context, s *Store) error {
-	bad, err := s.index.Bad(ctx, localSpace)
+	troubled, packs, err := s.index.Troubled(ctx, localSpace)
 	if err != nil {
 		return err
 	}
-	packs, err := s.index.Packs(ctx, localSpace)
-	if err != nil {
-		return err
-	}
-	holes, err := s.index.Holes(ctx)
-	if err != nil {
-		return err
-	}
-	t.bad, t.short = len(bad) > 0 || holes, map[ID]int64{}
+	t.bad, t.short = troubled, map[ID]int64{}
 	for _, p := range packs {
 		fi, err := os.Stat(packPath(s.dir, p.ID))
 		switch {
