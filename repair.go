@@ -166,7 +166,8 @@ func (a *API) repairIndex(ctx context.Context, rep *RepairReport) error {
 			return err
 		}
 		damaged = true
-		rep.Found = append(rep.Found, err.Error())
+		rep.Found = append(rep.Found, plainDamage(err))
+		break // the others would say the same in other words
 	}
 	if !damaged {
 		return nil

@@ -57,7 +57,7 @@ func foreignError(repo, name, owner string) error {
 	dir := filepath.Dir(repo)
 	return &HintError{
 		Err: errorf(fs.ErrPermission, "repository %s was found, but %s belongs to %s: it is not used", repo, name, userName(owner)),
-		Hint: fmt.Sprintf(`"--repo %s" uses it all the same, "datafs configure --trust %s" trusts it and its configuration, "datafs init" makes one here`,
+		Hint: fmt.Sprintf(`"--repo %s" uses it all the same, "datafs configure --trust %s" trusts it and its configuration, "datafs init DIR" makes one in a directory of your own`,
 			repo, dir),
 	}
 }

@@ -283,7 +283,7 @@ func (v fsckJSON) repaired(w io.Writer, quiet bool) {
 			fmt.Fprintf(w, "was damaged: %s\n", oneLine(p))
 		}
 		if r.Rebuilt {
-			fmt.Fprintln(w, "made anew: the index")
+			fmt.Fprintln(w, "made good: index and journal")
 		}
 		for _, id := range r.Quarantined {
 			fmt.Fprintf(w, "moved to quarantine/: pack %s\n", id)
