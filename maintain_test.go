@@ -57,7 +57,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		full   bool
 		want   string // in the problems
 	}{
-		{"a pack that is missing", func(t *testing.T, api *API) { noError(t, os.Remove(pack(t, api, 0))) }, false, "is missing"},
+		{"a pack that is missing", func(t *testing.T, api *API) { noError(t, os.Remove(pack(t, api, 0))) }, false, "is not in the repository"},
 		{"a pack that is cut off", func(t *testing.T, api *API) { noError(t, os.Truncate(pack(t, api, 0), 100)) }, false, "pack"},
 		{"bytes in a chunk", func(t *testing.T, api *API) { spoil(t, api, 1<<20) }, true, "chunk"},
 		{"an index of garbage", func(t *testing.T, api *API) {

@@ -140,6 +140,10 @@ func (c *check) run(ctx context.Context) error {
 	}
 	for id := range sizes {
 		err := fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing)
+		if fi, e := os.Lstat(packPath(c.s.dir, id)); e == nil && !fi.Mode().IsRegular() {
+			c.found(fmt.Errorf("pack %s: %w", id, &fs.PathError{Op: "read", Path: packPath(c.s.dir, id), Err: syscall.EISDIR}))
+			continue
+		}
 		c.damage.packs[id] = err
 		c.found(err)
 	}

@@ -147,8 +147,8 @@ func (s *Store) dropMissing(ctx context.Context, known map[ID]bool, there []Pack
 		delete(gone, p.ID)
 	}
 	for id := range gone {
-		if s.isThere(id) {
-			continue // it could not be looked at, or came back just now
+		if _, err := os.Lstat(packPath(s.dir, id)); !errors.Is(err, fs.ErrNotExist) {
+			continue // something is there, and will say why it cannot be read
 		}
 		if err := s.dropPack(ctx, id); err != nil {
 			return missing, err
