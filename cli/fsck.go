@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,9 +62,8 @@ func (s *session) fsck(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	problems := []string{}
-	if c.Bool("rebuild-index") {
-		if problems, err = s.rebuild(c, api); err != nil {
+	if c.Bool("rebuild-index") { // what it could not read, the check finds, if it is still so
+		if err := s.rebuild(c, api); err != nil {
 			return err
 		}
 	}
@@ -75,11 +73,6 @@ func (s *session) fsck(c *cli.Context) error {
 	rep, err := api.Check(c.Context, opts)
 	if err != nil {
 		return err
-	}
-	for _, p := range problems {
-		if !slices.Contains(rep.Problems, p) {
-			rep.Problems = append(rep.Problems, p)
-		}
 	}
 	s.fsckNotes(c, &rep)
 	v := newFsckJSON(&rep)
@@ -154,16 +147,16 @@ func checkDate(_ *cli.Context, text string) error {
 	return nil
 }
 
-// rebuild makes the index anew, and returns what could not be read.
-func (s *session) rebuild(c *cli.Context, api *datafs.API) ([]string, error) {
-	problems, err := api.RebuildIndex(c.Context)
+// rebuild makes the index anew.
+func (s *session) rebuild(c *cli.Context, api *datafs.API) error {
+	_, err := api.RebuildIndex(c.Context)
 	if errors.Is(err, datafs.ErrCorrupt) {
-		return nil, &datafs.HintError{Err: err, Hint: "index and journal are both damaged: put one of them back from a copy"}
+		return &datafs.HintError{Err: err, Hint: "index and journal are both damaged: put one of them back from a copy"}
 	}
 	if err == nil && !c.Bool("quiet") {
 		s.note("index rebuilt")
 	}
-	return append([]string{}, problems...), err
+	return err
 }
 
 // fsckNotes tells what is strange, but no damage.
