@@ -18,19 +18,15 @@ const (
 
 // NoteBehind notes, in an Update, that the index may lack packs that versions need:
 // it was lost, is an older copy, or has forgotten a pack that was not there.
-func (tx *Tx) NoteBehind() error {
-	b, err := tx.bucket(stateBucket)
-	if err == nil {
-		b.put([]byte(behindKey), nil)
-	}
-	return err
-}
+func (tx *Tx) NoteBehind() error { return tx.note(behindKey) }
 
 // NoteHoles notes, in an Update, that content that was here is not any more.
-func (tx *Tx) NoteHoles() error {
+func (tx *Tx) NoteHoles() error { return tx.note(holesKey) }
+
+func (tx *Tx) note(key string) error {
 	b, err := tx.bucket(stateBucket)
 	if err == nil {
-		b.put([]byte(holesKey), nil)
+		b.put([]byte(key), nil)
 	}
 	return err
 }

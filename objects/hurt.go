@@ -3,8 +3,6 @@ package objects
 import (
 	"context"
 	"errors"
-
-	"github.com/datafs/datafs/index"
 )
 
 // Hurt calls each for every file of a tree of which a part is damaged or not here,
@@ -68,23 +66,6 @@ func (h *hurt) file(ctx context.Context, e *Entry) error {
 }
 
 func (h *hurt) chunks(ctx context.Context, refs []ref) error {
-	ids := make([]ID, len(refs))
-	for i, r := range refs {
-		ids[i] = r.id
-	}
-	locs, err := h.s.index.Locate(ctx, localSpace, ids)
-	if err != nil {
-		return err
-	}
-	for i := range locs {
-		if err := h.chunk(&locs[i], refs[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *hurt) chunk(loc *index.Loc, r ref) error {
 	m := Marks{Damage: h.d}
-	return m.leaf(loc, r, marking{look: true, part: h.part})
+	return m.leaves(ctx, h.s, refs, marking{look: true, part: h.part})
 }

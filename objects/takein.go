@@ -27,13 +27,6 @@ type taken struct {
 	away   []ID       // packs that this Store has forgotten
 }
 
-// add notes packs that were forgotten.
-func (t *taken) add(packs ...ID) {
-	t.awayMu.Lock()
-	defer t.awayMu.Unlock()
-	t.away = append(t.away, packs...)
-}
-
 // takeInOnce takes in the packs that the index does not know, the first time that
 // it is called, and reports whether there were any. Packs that cannot be read stay
 // out. While gc runs it does nothing: gc takes packs in by itself.
@@ -58,11 +51,9 @@ func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 
 // forgetPack makes the index forget a pack that is not there.
 func (s *Store) forgetPack(ctx context.Context, id ID) error {
-	s.taken.add(id)
-	return s.dropPack(ctx, id)
-}
-
-func (s *Store) dropPack(ctx context.Context, id ID) error {
+	s.taken.awayMu.Lock()
+	s.taken.away = append(s.taken.away, id)
+	s.taken.awayMu.Unlock()
 	return s.index.ForgetPack(ctx, localSpace, id)
 }
 
@@ -117,18 +108,19 @@ func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (in ta
 		if known[p.ID] && len(in.missing) == 0 {
 			continue
 		}
-		if !known[p.ID] {
-			in.packs++
-		}
-		err := s.takePack(ctx, p.ID, behind || known[p.ID])
-		if errors.Is(err, errTable) {
-			all = false
-			if !known[p.ID] {
-				in.packs--
-				err = unread(p.ID, err)
-			} else {
-				err = nil
+		pack, err := s.PackTable(p.ID)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err == nil:
+			err = s.takePack(ctx, pack, behind || known[p.ID])
+			if err == nil && !known[p.ID] {
+				in.packs++
 			}
+		case known[p.ID]:
+			all, err = false, nil
+		default:
+			all, err = false, unread(p.ID, err)
 		}
 		if err != nil {
 			return in, err
@@ -150,43 +142,25 @@ func (s *Store) dropMissing(ctx context.Context, known map[ID]bool, there []Pack
 		if _, err := os.Lstat(packPath(s.dir, id)); !errors.Is(err, fs.ErrNotExist) {
 			continue // something is there, and will say why it cannot be read
 		}
-		if err := s.dropPack(ctx, id); err != nil {
+		if err := s.forgetPack(ctx, id); err != nil {
 			return missing, err
 		}
 		missing = append(missing, id)
-		s.taken.add(id)
 	}
 	return missing, nil
 }
 
-// errTable is of a pack whose table cannot be read.
-var errTable = errors.New("its table cannot be read")
-
 // takePack registers a pack. One that needed is false for, and that has its temporary
 // name still, belongs to no version.
-func (s *Store) takePack(ctx context.Context, id ID, needed bool) error {
-	size, entries, err := s.packTable(id)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%w%w", err, hidden{errTable})
-	}
-	if err := syncName(filepath.Dir(packPath(s.dir, id)), true); err != nil { // whoever wrote it may not have come to that
+func (s *Store) takePack(ctx context.Context, pack index.Pack, needed bool) error {
+	if err := syncName(filepath.Dir(packPath(s.dir, pack.ID)), true); err != nil { // whoever wrote it may not have come to that
 		return err
 	}
-	pack := index.Pack{ID: id, Size: size, Entries: entries}
-	if needed || !s.isMarked(id) {
+	if needed || !s.isMarked(pack.ID) {
 		return s.index.AddPacks(ctx, localSpace, pack)
 	}
 	return s.index.AddPending(ctx, localSpace, nil, pack)
 }
-
-// hidden is an error that errors.Is finds and nobody reads.
-type hidden struct{ error }
-
-func (hidden) Error() string   { return "" }
-func (h hidden) Unwrap() error { return h.error }
 
 // isMarked reports whether a pack has its temporary name still.
 func (s *Store) isMarked(id ID) bool {
