@@ -3,7 +3,6 @@ package objects
 import (
 	"context"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/datafs/datafs/index"
@@ -37,35 +36,22 @@ func (c *collector) mark(ctx context.Context) error {
 		return err
 	}
 	k := &keeper{c: c, waiting: &waiting.set, dead: &dead.set, pending: pending, partial: live.partial || waiting.partial || c.opts.Partial}
+	if !c.dry {
+		if err := c.s.Needed(ctx, live); err != nil {
+			return err
+		}
+	}
 	err = k.run(ctx)
 	c.rep.Live = int64(c.live.len())
 	return err
-}
-
-// Needed notes that versions need what m has marked, so that no pack that holds some
-// of it is taken for the leftover of an interrupted write.
-func (s *Store) Needed(ctx context.Context, m *Marks) error {
-	pending, err := s.index.Pending(ctx, localSpace)
-	if err != nil {
-		return err
-	}
-	var needed []ID
-	for id := range pending {
-		_, entries, err := s.packTable(id)
-		if err == nil && slices.ContainsFunc(entries, func(e index.Entry) bool { return m.Has(e.ID) }) {
-			needed = append(needed, id)
-		}
-	}
-	return s.index.ClearPending(ctx, localSpace, needed)
 }
 
 // keeper decides which of the chunks that no live tree reaches stay all the same.
 type keeper struct {
 	c             *collector
 	waiting, dead *idSet
-	pending       map[ID]bool // packs of writers that did not come to their end, unless something of them is live
+	pending       map[ID]bool // packs of writers that did not come to their end
 	partial       bool        // parts of trees are not here
-	needed        []ID        // pending packs of which something is live
 }
 
 func (k *keeper) run(ctx context.Context) error {
@@ -86,18 +72,12 @@ func (k *keeper) run(ctx context.Context) error {
 		}
 		k.pack(id, entries, fi.ModTime())
 	}
-	if k.c.dry {
-		return nil
-	}
-	return k.c.s.index.ClearPending(ctx, localSpace, k.needed)
+	return nil
 }
 
 // pack adds to what is live the chunks of a pack that stay.
 func (k *keeper) pack(id ID, entries []index.Entry, written time.Time) {
 	live, rep, opts := k.c.live, k.c.rep, k.c.opts
-	if k.pending[id] && slices.ContainsFunc(entries, func(e index.Entry) bool { return live.has(e.ID) }) {
-		k.needed = append(k.needed, id)
-	}
 	until := written.Add(opts.Grace)
 	for _, e := range entries {
 		switch {

@@ -399,22 +399,6 @@ func (s *Store) forgetLost(ctx context.Context, ids []ID) error {
 	})
 }
 
-// Leftover returns how many packs a writer has left that did not come to its end:
-// of which reached has nothing.
-func (s *Store) Leftover(ctx context.Context, reached *Marks) (n int64, err error) {
-	pending, err := s.index.Pending(ctx, localSpace)
-	if err != nil {
-		return 0, err
-	}
-	for id := range pending {
-		_, entries, err := s.packTable(id)
-		if err == nil && !slices.ContainsFunc(entries, func(e index.Entry) bool { return reached.Has(e.ID) }) {
-			n++
-		}
-	}
-	return n, nil
-}
-
 // Add makes it known that chunks are lost.
 func (d *Damage) Add(lost []ID) {
 	for _, id := range lost {
