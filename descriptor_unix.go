@@ -17,7 +17,7 @@ const maxDescriptorLinks = 40
 // Descriptor returns the number of the file that the process has open and that a
 // name stands for: /dev/stdin, /dev/stdout, /dev/stderr, /dev/fd/N (which shells
 // make of <(COMMAND)), /proc/self/fd/N, or a link to one of these. To open such
-// a name may open the file behind it anew, from its beginning.
+// a name may open the file behind it again, at its beginning.
 func Descriptor(name string) (fd int, ok bool) {
 	for range maxDescriptorLinks {
 		dir, err := filepath.EvalSymlinks(filepath.Dir(name))

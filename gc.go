@@ -51,8 +51,11 @@ func (a *API) GC(ctx context.Context, opts *GCOptions) (rep GCReport, err error)
 	if err != nil {
 		return rep, err
 	}
-	c := &collection{api: a, dry: opts.Dry, grace: a.grace(opts.Grace), now: a.opts.Now()}
-	err = a.withReserve(func() error { return c.run(ctx) })
+	var c *collection
+	err = a.withReserve(func() error {
+		c = &collection{api: a, dry: opts.Dry, grace: a.grace(opts.Grace), now: a.opts.Now()}
+		return c.run(ctx)
+	})
 	rep.GCReport, rep.Gone, rep.Left = c.rep, c.gone, c.left
 	if err == nil && !opts.Dry {
 		a.keepReserve()
@@ -88,7 +91,6 @@ type collection struct {
 }
 
 func (c *collection) run(ctx context.Context) error {
-	c.gone, c.left, c.young, c.old, c.graves = nil, nil, nil, nil, nil // it may be the second time
 	if err := c.api.journalGone(); err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func checkDate(_ *cli.Context, text string) error {
 	return nil
 }
 
-// rebuild makes the index anew.
+// rebuild builds a new index.
 func (s *session) rebuild(c *cli.Context, api *datafs.API) error {
 	_, err := api.RebuildIndex(c.Context)
 	if errors.Is(err, datafs.ErrCorrupt) {

@@ -54,7 +54,7 @@ $ datafs files runs
            5 ... a.csv
            5 ... b.csv`,
 
-	"delete": `Asks first on a terminal, unless --yes is given. A new archive of that name starts anew. "datafs undelete" brings the old one back, until gc lets its content go.
+	"delete": `Asks first on a terminal, unless --yes is given. A new archive of that name starts without versions. "datafs undelete" brings the old one back until gc removes its content.
 
 $ datafs delete project/runs/b.csv --yes
 hint: datafs undelete project/runs/b.csv brings it back until gc's grace ends (14 days)
@@ -178,9 +178,9 @@ versions      4
 
 	"fsck": `Checks the index, the journal, and that all that the versions need is here, or was pushed. With --full it reads and verifies every stored byte, too; --read-data-subset and --since do so for some of the packs. It names each version and file that is damaged, ends with exit code 5 when there is one, and changes nothing but the index, which takes in packs that it did not know.
 
-With --repair it first makes good what it can: of damaged packs it saves the good chunks and moves the rest to the directory quarantine, where nothing is deleted; it makes the index anew where that is damaged, and fetches from the authorities what was pushed. What no copy is found of is listed; only then the exit code is 5. It reads everything, unless --read-data-subset or --since say otherwise.
+With --repair it first repairs what it can. It copies the good chunks of damaged packs and moves those packs to the directory quarantine; it deletes nothing. It rebuilds a damaged index, and fetches lost content from the authorities. It lists what has no other copy, and only then ends with exit code 5. It reads everything, unless --read-data-subset or --since is given.
 
-With --rebuild-index the index is made anew beside the old one, from packs and journal, and takes its place at the end. Nothing is lost by that.
+With --rebuild-index it builds a new index from packs and journal, and replaces the old one at the end. This loses nothing.
 
 $ datafs fsck --full
 checked 3 archives, 4 versions, ...: all is well

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// listener is a server that somebody else's configuration names: it knows
-// nothing, and notes what it is told.
+// listener is a server that a hostile configuration names. It has no files, and
+// records the requests.
 type listener struct {
 	*httptest.Server
 	mu   sync.Mutex // guards what follows

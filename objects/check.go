@@ -41,48 +41,6 @@ type CheckReport struct {
 	Verified      []ID  // packs whose chunks were all read and are sound
 }
 
-// Damage is what is known to be damaged in a repository. It may be used by one
-// goroutine at a time.
-type Damage struct {
-	chunks map[ID]error
-	packs  map[ID]error // that are missing
-	short  map[ID]int64 // that are shorter than the index says, and their sizes
-}
-
-// Len returns how many chunks and packs are known to be damaged.
-func (d *Damage) Len() int {
-	if d == nil {
-		return 0
-	}
-	return len(d.chunks) + len(d.packs) + len(d.short)
-}
-
-// lost returns what is known to be wrong with a chunk, wherever it lies.
-func (d *Damage) lost(id ID) error {
-	if d == nil {
-		return nil
-	}
-	return d.chunks[id]
-}
-
-// of returns what is wrong with a chunk that was found, nil if nothing is known.
-func (d *Damage) of(loc *index.Loc) error {
-	if d == nil {
-		return nil
-	}
-	if err := d.lost(loc.ID); err != nil {
-		return err
-	}
-	err := d.packs[loc.Pack]
-	if size, short := d.short[loc.Pack]; short && int64(loc.Offset)+int64(loc.Stored) > size {
-		err = fmt.Errorf("%w: pack %s is cut short before chunk %s", ErrCorrupt, loc.Pack, loc.ID)
-	}
-	if err != nil {
-		d.chunks[loc.ID] = err
-	}
-	return err
-}
-
 // CheckPacks takes in the packs that the index does not know, and then checks every
 // pack: its table, that the index knows it, and, where the options say so, the bytes
 // of each chunk. It returns the damage that it found, and what was known before. The
@@ -102,17 +60,9 @@ type check struct {
 }
 
 func (c *check) run(ctx context.Context) error {
-	root := filepath.Join(c.s.dir, "packs")
-	_, err := os.Stat(root)
-	gone := errors.Is(err, fs.ErrNotExist)
-	if gone {
-		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
-	} else {
-		in, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // it is looked at below
-		if err != nil && !readOnly(err) {
-			return err
-		}
-		c.rep.TakenIn, c.rep.Missing = in.packs, in.missing
+	there, err := c.takeIn(ctx)
+	if err != nil {
+		return err
 	}
 	known, err := c.s.index.Packs(ctx, localSpace)
 	if err != nil {
@@ -122,32 +72,62 @@ func (c *check) run(ctx context.Context) error {
 	for _, p := range known {
 		sizes[p.ID] = p.Size
 	}
-	for id, err := range c.s.packFiles(c.opts.Stray) {
-		if gone {
-			break
+	if there {
+		if err := c.packs(ctx, sizes); err != nil {
+			return err
 		}
+	}
+	for id := range sizes {
+		c.missing(id)
+	}
+	return c.bad(ctx)
+}
+
+// takeIn takes in the packs that the index does not know, and reports whether there
+// is a directory of packs.
+func (c *check) takeIn(ctx context.Context) (there bool, err error) {
+	root := filepath.Join(c.s.dir, "packs")
+	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
+		return false, nil
+	}
+	in, err := c.s.takeIn(ctx, func(ID, error) error { return nil }) // packs looks at it
+	if err != nil && !readOnly(err) {
+		return true, err
+	}
+	c.rep.TakenIn, c.rep.Missing = in.packs, in.missing
+	return true, nil
+}
+
+// packs checks the packs on disk, and takes them out of sizes, which are those that
+// the index knows.
+func (c *check) packs(ctx context.Context, sizes map[ID]int64) error {
+	for id, err := range c.s.packFiles(c.opts.Stray) {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
-		size, isKnown := sizes[id]
+		size, known := sizes[id]
 		delete(sizes, id)
-		if err := c.pack(ctx, id, size, isKnown); err != nil {
+		if err := c.pack(ctx, id, size, known); err != nil {
 			return err
 		}
 	}
-	for id := range sizes {
-		err := fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing)
-		if fi, e := os.Lstat(packPath(c.s.dir, id)); e == nil && !fi.Mode().IsRegular() {
-			c.found(fmt.Errorf("pack %s: %w", id, &fs.PathError{Op: "read", Path: packPath(c.s.dir, id), Err: syscall.EISDIR}))
-			continue
-		}
-		c.damage.packs[id] = err
-		c.found(err)
+	return nil
+}
+
+// missing notes a pack that the index knows and that is no file.
+func (c *check) missing(id ID) {
+	name := packPath(c.s.dir, id)
+	if fi, err := os.Lstat(name); err == nil && !fi.Mode().IsRegular() {
+		c.found(fmt.Errorf("pack %s: %w", id, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}))
+		return
 	}
-	return c.bad(ctx)
+	err := fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing)
+	c.damage.packs[id] = err
+	c.found(err)
 }
 
 func (c *check) found(err error) { c.opts.Found(Problem{What: err.Error(), Err: err}) }

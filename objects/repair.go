@@ -17,9 +17,6 @@ import (
 	"github.com/datafs/datafs/index"
 )
 
-// quarantineDir is where damaged packs are put, in a repository.
-const quarantineDir = "quarantine"
-
 // RepairOptions say what RepairPacks looks at.
 type RepairOptions struct {
 	Read  func(Pack) bool // packs whose chunks are read and verified; nil: all
@@ -28,10 +25,8 @@ type RepairOptions struct {
 
 // RepairReport says what RepairPacks did.
 type RepairReport struct {
-	Packs       int64
 	Salvaged    int64 // chunks of damaged packs that are good
 	Quarantined []ID  // damaged packs
-	Missing     []ID  // packs that are not there, of which the index knew
 	Verified    []ID  // packs whose chunks were read and are all sound
 
 	// Lost are the chunks of which there is no good copy here. Some may be differences
@@ -78,7 +73,6 @@ func (r *repair) run(ctx context.Context) error {
 	}
 	for _, id := range in.missing {
 		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
-		r.rep.Missing = append(r.rep.Missing, id)
 	}
 	var packs []ID // listed before new ones are made
 	for id, err := range r.s.packIDs() {
@@ -99,7 +93,6 @@ func (r *repair) found(err error) { r.opts.Found(Problem{What: err.Error(), Err:
 
 // pack repairs one pack if it is damaged.
 func (r *repair) pack(ctx context.Context, id ID) error {
-	r.rep.Packs++
 	size, entries, err := r.s.packTable(id)
 	switch {
 	case unreadable(err):
@@ -267,75 +260,6 @@ func (r *repair) copy(from ID, list []index.Entry) (pack index.Pack, err error) 
 	return w.commit()
 }
 
-// keepAside gives the file of a pack another name, in the directory quarantine.
-func (s *Store) keepAside(id ID) error {
-	dir := filepath.Join(s.dir, quarantineDir)
-	made := os.Mkdir(dir, 0o700)
-	if made != nil && !errors.Is(made, fs.ErrExist) {
-		return fmt.Errorf("quarantine: %w", made)
-	}
-	at := filepath.Join(dir, id.String())
-	err := os.Link(packPath(s.dir, id), at)
-	for n := 1; errors.Is(err, fs.ErrExist); n++ { // it was damaged before, and is again
-		at = filepath.Join(dir, fmt.Sprintf("%s.%d", id, n))
-		err = os.Link(packPath(s.dir, id), at)
-	}
-	if err != nil {
-		err = copyFile(packPath(s.dir, id), at) // there are filesystems without links
-	}
-	if err != nil {
-		return fmt.Errorf("quarantine: %w", err)
-	}
-	return errors.Join(syncDir(dir), syncDir(s.dir))
-}
-
-func copyFile(from, to string) (err error) {
-	src, err := index.OpenRead(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Sync(), dst.Close())
-}
-
-// lostBucket of the index names the chunks that repairs have lost sight of.
-const lostBucket = "lost"
-
-func (s *Store) noteLost(ctx context.Context, ids []ID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return s.index.Update(ctx, func(tx *index.Tx) error {
-		for _, id := range ids {
-			if err := tx.Put(lostBucket, id.String(), nil); err != nil {
-				return err
-			}
-		}
-		return tx.NoteHoles()
-	})
-}
-
-// addLost adds what earlier repairs have lost sight of.
-func (r *repair) addLost(ctx context.Context) error {
-	return r.s.index.View(ctx, func(tx *index.Tx) error {
-		for rec, err := range tx.Scan(lostBucket, "", "") {
-			if err != nil {
-				return err
-			}
-			id, err := ParseID(rec.Key)
-			if _, known := r.lost[id]; err == nil && !known {
-				r.lost[id] = index.Loc{Entry: index.Entry{ID: id}}
-			}
-		}
-		return nil
-	})
-}
-
 // findTwins looks for the lost chunks in other packs.
 func (r *repair) findTwins(ctx context.Context) error {
 	if err := r.addLost(ctx); err != nil {
@@ -357,72 +281,4 @@ func (r *repair) findTwins(ctx context.Context) error {
 	}
 	slices.SortFunc(r.rep.Lost, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 	return nil
-}
-
-// Recheck returns those of some chunks that are not here, or damaged. It forgets what
-// was known against the others.
-func (s *Store) Recheck(ctx context.Context, ids []ID) (lost []ID, err error) {
-	locs, err := s.index.Locate(ctx, localSpace, ids)
-	if err != nil {
-		return nil, err
-	}
-	f := fetcher{s: s.From(nil), still: true}
-	var buf []byte
-	var good []ID
-	for i := range locs {
-		if locs[i].Found {
-			if buf, err = f.fetch(ctx, buf[:0], &locs[i]); err == nil {
-				good = append(good, ids[i])
-				continue
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		lost = append(lost, ids[i])
-	}
-	return lost, errors.Join(s.index.ClearBad(ctx, localSpace, good...), s.forgetLost(ctx, good))
-}
-
-// forgetLost notes that chunks are here again.
-func (s *Store) forgetLost(ctx context.Context, ids []ID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return s.index.Update(ctx, func(tx *index.Tx) error {
-		for _, id := range ids {
-			if err := tx.Delete(lostBucket, id.String()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Add makes it known that chunks are lost.
-func (d *Damage) Add(lost []ID) {
-	for _, id := range lost {
-		d.chunks[id] = fmt.Errorf("%w: no good copy of chunk %s was found", ErrCorrupt, id)
-	}
-}
-
-// Packs lists the packs that are on disk, with their sizes.
-func (s *Store) Packs(ctx context.Context) (list []Pack, err error) {
-	for id, err := range s.packIDs() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		fi, err := os.Stat(packPath(s.dir, id))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, Pack{id, fi.Size()})
-	}
-	return list, nil
 }
