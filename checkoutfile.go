@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zeebo/blake3"
-
 	"github.com/datafs/datafs/objects"
 )
 
@@ -43,7 +41,7 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 
 func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, errorf(ErrCorrupt, "it is a %s, not a file", kindOfFile(fi.Mode())) // a pipe would be waited for
+		return nil, errorf(ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
 	}
 	f, err := root.Open(name)
 	if err != nil {
@@ -113,10 +111,5 @@ func hashFile(root *os.Root, name string) (id objects.ID, err error) {
 		return id, err
 	}
 	defer f.Close()
-	h := blake3.New()
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
-		return id, err
-	}
-	h.Sum(id[:0])
-	return id, nil
+	return hashAll(struct{ io.Reader }{f})
 }

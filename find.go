@@ -2,7 +2,6 @@ package datafs
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/zeebo/blake3"
 
+	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -69,16 +69,35 @@ type Hash struct {
 
 // HashFile returns the checksum that a version with the file's content has.
 func (a *API) HashFile(ctx context.Context, path string) (Hash, error) {
-	f, err := os.Open(path)
+	id, err := hashOf(ctx, path)
 	if err != nil {
 		return Hash{}, err
 	}
-	defer f.Close()
-	h := blake3.New()
-	if _, err := io.Copy(h, &contextReader{ctx, f}); err != nil {
-		return Hash{}, err
+	return Hash{"blake3", id.String()}, nil
+}
+
+// hashOf computes the BLAKE3 of a file.
+func hashOf(ctx context.Context, path string) (objects.ID, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return objects.ID{}, err
 	}
-	return Hash{"blake3", fmt.Sprintf("%x", h.Sum(nil))}, nil
+	defer f.Close()
+	return hashAll(&contextReader{ctx, f})
+}
+
+// hashAll computes the BLAKE3 of all that a reader gives.
+func hashAll(r io.Reader) (id objects.ID, err error) {
+	h := blake3.New()
+	if _, err := io.CopyBuffer(h, r, make([]byte, 256<<10)); err != nil {
+		return id, err
+	}
+	return sumOf(h), nil
+}
+
+func sumOf(h *blake3.Hasher) (id objects.ID) {
+	h.Sum(id[:0])
+	return id
 }
 
 // contextReader ends with the error of a context that is cancelled.

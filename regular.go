@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/datafs/datafs/objects"
 )
 
 // openRegular opens a file that is read to its end before anything is done: a
@@ -20,7 +22,7 @@ func openRegular(path string) (*os.File, error) {
 	if fd, ok := Descriptor(path); ok && !fi.IsDir() {
 		return OpenDescriptor(fd, path)
 	}
-	return nil, errorf(fs.ErrInvalid, "%s is a %s, not a file", path, kindOfFile(fi.Mode()))
+	return nil, errorf(fs.ErrInvalid, "%s is a %s, not a file", path, objects.KindOf(fi.Mode()))
 }
 
 // isNullDevice says whether a file is the null device.
@@ -30,20 +32,6 @@ func isNullDevice(fi fs.FileInfo) bool {
 	}
 	null, err := os.Stat(os.DevNull)
 	return err == nil && os.SameFile(fi, null)
-}
-
-func kindOfFile(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "named pipe"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	case m&fs.ModeDevice != 0:
-		return "device"
-	}
-	return "special file"
 }
 
 // makeDirs is os.MkdirAll, and makes the names of what it made last, where the

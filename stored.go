@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
@@ -108,23 +107,4 @@ func (s *storedSearch) entry(ctx context.Context, e Entry) (found bool, err erro
 		return false, ctx.Err()
 	}
 	return sumOf(h) == s.hash, nil
-}
-
-// hashOf computes the BLAKE3 of a file.
-func hashOf(ctx context.Context, path string) (id objects.ID, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return id, err
-	}
-	defer f.Close()
-	h := blake3.New()
-	if _, err := io.CopyBuffer(h, &contextReader{ctx, f}, make([]byte, 256<<10)); err != nil {
-		return id, err
-	}
-	return sumOf(h), nil
-}
-
-func sumOf(h *blake3.Hasher) (id objects.ID) {
-	h.Sum(id[:0])
-	return id
 }

@@ -41,11 +41,14 @@ func (w *Writer) Path(name string, before *Tree) (*Result, error) {
 	case fi.IsDir():
 		return w.dirPath(name, abs, before)
 	}
-	return nil, fmt.Errorf("%s is a %s, neither a file nor a directory", name, kindOf(fi.Mode()))
+	return nil, fmt.Errorf("%s is a %s, neither a file nor a directory", name, KindOf(fi.Mode()))
 }
 
-func kindOf(m fs.FileMode) string {
+// KindOf returns what people call a file that is not regular, such as "named pipe".
+func KindOf(m fs.FileMode) string {
 	switch {
+	case m.IsDir():
+		return "directory"
 	case m&fs.ModeNamedPipe != 0:
 		return "named pipe"
 	case m&fs.ModeSocket != 0:
@@ -266,7 +269,7 @@ func (k *walk) one(rel string, fi fs.FileInfo, c *index.Cached) error {
 	case mode.IsRegular():
 		return k.file(rel, fi, c)
 	default:
-		return fmt.Errorf("%s is a %s: a tree holds files, directories and links", k.shown(rel), kindOf(mode))
+		return fmt.Errorf("%s is a %s: a tree holds files, directories and links", k.shown(rel), KindOf(mode))
 	}
 }
 
