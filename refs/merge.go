@@ -42,7 +42,7 @@ func mergeMetadata(base, mine, theirs map[string]string) (map[string]string, []K
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		b, m, t := lookup(base, k), lookup(mine, k), lookup(theirs, k)
+		b, m, t := MetadataValue(base, k), MetadataValue(mine, k), MetadataValue(theirs, k)
 		value, clash := mergeValue(b, m, t)
 		if clash {
 			conflicts = append(conflicts, KeyConflict{k, m, t, b})
@@ -57,22 +57,24 @@ func mergeMetadata(base, mine, theirs map[string]string) (map[string]string, []K
 // mergeValue merges one value; nil is an absent one.
 func mergeValue(base, mine, theirs *string) (merged *string, clash bool) {
 	switch {
-	case sameText(mine, theirs), sameText(theirs, base):
+	case SameValue(mine, theirs), SameValue(theirs, base):
 		return mine, false
-	case sameText(mine, base):
+	case SameValue(mine, base):
 		return theirs, false
 	}
 	return mine, true
 }
 
-func lookup(m map[string]string, k string) *string {
+// MetadataValue gives the value of a metadata key, nil if there is none.
+func MetadataValue(m map[string]string, k string) *string {
 	if v, ok := m[k]; ok {
 		return &v
 	}
 	return nil
 }
 
-func sameText(a, b *string) bool {
+// SameValue says whether two values are the same, or are both absent (nil).
+func SameValue(a, b *string) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
@@ -124,6 +126,6 @@ func MergeVersions(mine, theirs VersionRecord) VersionRecord {
 }
 
 func (u Update) equal(w Update) bool {
-	return u.Time.Equal(w.Time) && u.Bump == w.Bump && u.Prerelease == w.Prerelease && sameText(u.Message, w.Message) &&
-		maps.Equal(u.UserConfig, w.UserConfig) && maps.EqualFunc(u.Dependencies, w.Dependencies, sameText) && maps.Equal(u.Resolved, w.Resolved)
+	return u.Time.Equal(w.Time) && u.Bump == w.Bump && u.Prerelease == w.Prerelease && SameValue(u.Message, w.Message) &&
+		maps.Equal(u.UserConfig, w.UserConfig) && maps.EqualFunc(u.Dependencies, w.Dependencies, SameValue) && maps.Equal(u.Resolved, w.Resolved)
 }

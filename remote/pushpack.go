@@ -155,11 +155,11 @@ func (p *push) land(ctx context.Context) error {
 		return fmt.Errorf("push to authority %q: %w", p.s.opts.Name, err)
 	}
 	p.there[f.pack.ID] = true
+	ids := make([]objects.ID, len(f.pack.Entries))
+	for i, e := range f.pack.Entries {
+		ids[i] = e.ID
+	}
 	if p.gone > 0 { // what is known of other places may be of packs that are gone
-		ids := make([]objects.ID, len(f.pack.Entries))
-		for i, e := range f.pack.Entries {
-			ids[i] = e.ID
-		}
 		if err := p.s.doubt(ctx, ids); err != nil {
 			return err
 		}
@@ -167,9 +167,7 @@ func (p *push) land(ctx context.Context) error {
 	if err := p.s.note(ctx, f.pack); err != nil {
 		return err
 	}
-	for _, e := range f.pack.Entries {
-		p.landed = append(p.landed, e.ID)
-	}
+	p.landed = append(p.landed, ids...)
 	return nil
 }
 

@@ -167,7 +167,7 @@ func writtenBase(base, mine, theirs refs.Archive) refs.Archive {
 	for _, m := range []map[string]string{base.Metadata, mine.Metadata} {
 		for k := range m {
 			from := base.Metadata
-			if wrote, has := lookup(mine.Metadata, k), lookup(theirs.Metadata, k); (wrote == nil) == (has == nil) && (wrote == nil || *wrote == *has) {
+			if refs.SameValue(refs.MetadataValue(mine.Metadata, k), refs.MetadataValue(theirs.Metadata, k)) {
 				from = mine.Metadata
 			}
 			if v, ok := from[k]; ok {

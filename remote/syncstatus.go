@@ -238,8 +238,8 @@ func (t *syncTx) unresolved(ctx context.Context, name string, mine *refs.Archive
 			if mine == nil || !b.there {
 				continue // that is another conflict, if it is one
 			}
-			c.Mine, c.Theirs = lookup(mine.Metadata, c.Key), lookup(theirs.Metadata, c.Key)
-			if (c.Mine == nil) == (c.Theirs == nil) && (c.Mine == nil || *c.Mine == *c.Theirs) {
+			c.Mine, c.Theirs = refs.MetadataValue(mine.Metadata, c.Key), refs.MetadataValue(theirs.Metadata, c.Key)
+			if refs.SameValue(c.Mine, c.Theirs) {
 				continue
 			}
 		}
@@ -286,11 +286,4 @@ func (t *syncTx) versionConflict(ctx context.Context, v refs.VersionRecord) (Con
 	theirs, err := refs.DecodeVersion(l.rec)
 	c.Theirs = describe(theirs)
 	return c, err
-}
-
-func lookup(m map[string]string, key string) *string {
-	if v, ok := m[key]; ok {
-		return &v
-	}
-	return nil
 }
