@@ -32,10 +32,9 @@ type CheckReport struct {
 	TakenIn            int64    // packs that the index did not know, and does now
 	Missing            int64    // packs that the index knew, and that are not there; it has forgotten them
 	Stray              []string // files between the packs that are none of ours, below the repository
-	Problems           []string // what is damaged, for people; none: all is well
+	Problems           []string // what is damaged, for people; none and no Unreadable: all is well
 	Damaged            []DamagedFile
-
-	unreadable []error // of the problems: what could not be read now, which is no damage
+	Unreadable         []error // what could not be read now, for want of permission, say: that is no damage
 }
 
 // DamagedFile is a file of a version that cannot be read in full.
@@ -54,14 +53,8 @@ func (d DamagedFile) String() string {
 	return s
 }
 
-// Unreadable returns an error if all that Check found is that files could not be
-// read, for want of permission, say: that is no damage.
-func (r *CheckReport) Unreadable() error {
-	if len(r.unreadable) > 0 && len(r.unreadable) == len(r.Problems) {
-		return r.unreadable[0]
-	}
-	return nil
-}
+// Sound reports whether everything could be read and nothing is damaged.
+func (r *CheckReport) Sound() bool { return len(r.Problems)+len(r.Unreadable) == 0 }
 
 // Check looks for damage in the whole repository. It changes nothing but the index,
 // which takes in packs that it did not know, and remembers which packs were read and
@@ -94,12 +87,13 @@ type checking struct {
 
 func (c *checking) found(err error) {
 	text := plainDamage(err)
-	if slices.Contains(c.rep.Problems, text) {
-		return
-	}
-	c.rep.Problems = append(c.rep.Problems, text)
-	if !errors.Is(err, ErrCorrupt) {
-		c.rep.unreadable = append(c.rep.unreadable, err)
+	switch {
+	case !errors.Is(err, ErrCorrupt):
+		if !slices.ContainsFunc(c.rep.Unreadable, func(e error) bool { return e.Error() == err.Error() }) {
+			c.rep.Unreadable = append(c.rep.Unreadable, err)
+		}
+	case !slices.Contains(c.rep.Problems, text):
+		c.rep.Problems = append(c.rep.Problems, text)
 	}
 }
 
@@ -168,7 +162,7 @@ func (c *checking) versions(ctx context.Context, damage *objects.Damage) error {
 			}
 		}
 	}
-	if len(c.rep.Problems) > 0 {
+	if !c.rep.Sound() {
 		return nil // what is damaged may be what needs a pack
 	}
 	if err := c.leftover(ctx, done, deleted); err != nil {

@@ -235,13 +235,17 @@ func (a *API) writeLock(ctx context.Context, file string, l *Lock, chosen []Chos
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return false, fmt.Errorf("write lock: %w", err)
 	}
-	if same, err := sameBytes(tmp.Name(), file); same || err != nil {
+	same, err := sameBytes(tmp.Name(), file)
+	if err != nil {
 		return false, err
 	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
-		return false, fmt.Errorf("write lock: %w", err)
+	if !same {
+		if err := os.Rename(tmp.Name(), file); err != nil {
+			return false, fmt.Errorf("write lock: %w", err)
+		}
 	}
-	return true, nil
+	syncDir(filepath.Dir(file)) // also for whoever wrote the same and was killed
+	return !same, nil
 }
 
 // writeLocked writes what a lock says of a version. The tree of a directory is

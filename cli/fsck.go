@@ -34,6 +34,7 @@ type fsckJSON struct {
 	TakenIn  int64         `json:"taken_in_packs"`
 	Stray    []string      `json:"stray_files,omitempty"`
 	Problems []string      `json:"problems"`
+	Unread   []string      `json:"unreadable,omitempty"`
 	Damaged  []damagedJSON `json:"damaged,omitempty"`
 	Repaired *repairedJSON `json:"repaired,omitempty"`
 }
@@ -77,14 +78,22 @@ func (s *session) fsck(c *cli.Context) error {
 	s.fsckNotes(c, &rep)
 	v := newFsckJSON(&rep)
 	err = s.emit(c, v, func(w io.Writer) { v.text(w, c.Bool("quiet")) })
-	if err != nil || len(rep.Problems) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(rep.Problems) > 0:
+		s.hint(c, fsckHint)
+		return &silentError{datafs.ErrCorrupt}
 	}
-	if err := rep.Unreadable(); err != nil {
-		return &silentError{err}
+	return unread(&rep)
+}
+
+// unread is the error of a check that could not read everything.
+func unread(rep *datafs.CheckReport) error {
+	if len(rep.Unreadable) == 0 {
+		return nil
 	}
-	s.hint(c, fsckHint)
-	return &silentError{datafs.ErrCorrupt}
+	return fmt.Errorf("not everything could be read: %w", rep.Unreadable[0])
 }
 
 const fsckHint = `"datafs fsck --repair" makes good what it finds other copies of, here and at the authorities`
@@ -197,6 +206,9 @@ func newFsckJSON(rep *datafs.CheckReport) fsckJSON {
 		Packs: rep.Packs, Chunks: rep.Chunks, Bytes: rep.Bytes, Verified: rep.Verified, Archives: rep.Archives, Versions: rep.Versions,
 		Whole: rep.Whole, Leftover: rep.Leftover, TakenIn: rep.TakenIn, Stray: rep.Stray, Problems: append([]string{}, rep.Problems...),
 	}
+	for _, err := range rep.Unreadable {
+		v.Unread = append(v.Unread, err.Error())
+	}
 	for _, d := range rep.Damaged {
 		v.Damaged = append(v.Damaged, damagedJSON(d))
 	}
@@ -207,11 +219,14 @@ func (v fsckJSON) text(w io.Writer, quiet bool) {
 	for _, p := range v.Problems {
 		fmt.Fprintf(w, "damaged: %s\n", oneLine(p))
 	}
+	for _, p := range v.Unread {
+		fmt.Fprintf(w, "unreadable: %s\n", oneLine(p))
+	}
 	if quiet {
 		return
 	}
 	fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
-		plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(v.Problems))
+		plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(len(v.Problems)+len(v.Unread)))
 	if v.Versions > 0 {
 		fmt.Fprintf(w, "%s\n", v.whole())
 	}
@@ -233,11 +248,11 @@ func (v fsckJSON) whole() string {
 	return text
 }
 
-func verdict(problems []string) string {
-	if len(problems) == 0 {
+func verdict(problems int) string {
+	if problems == 0 {
 		return "all is well"
 	}
-	return plural(int64(len(problems)), "problem")
+	return plural(int64(problems), "problem")
 }
 
 // repair repairs the repository, and tells what is lost.
@@ -266,7 +281,7 @@ func (s *session) repair(c *cli.Context, api *datafs.API, opts *datafs.CheckOpti
 		s.hint(c, "run it again when the authorities can be asked")
 		return &silentError{datafs.ErrUnavailable}
 	}
-	return nil
+	return unread(&rep.CheckReport)
 }
 
 func (v fsckJSON) repaired(w io.Writer, quiet bool) {

@@ -42,7 +42,15 @@ type Pack struct {
 // a single pack has more.
 const addBatch = 1 << 16
 
-// Locate returns the places of chunks in a space, each in the slot of its id.
+// AccessError is the error of a question that the index could not answer, since it
+// could not be locked or read, say. Nothing follows for what was asked about.
+type AccessError struct{ Err error }
+
+func (e *AccessError) Error() string { return e.Err.Error() }
+func (e *AccessError) Unwrap() error { return e.Err }
+
+// Locate returns the places of chunks in a space, each in the slot of its id. An
+// error is an AccessError.
 func (db *DB) Locate(ctx context.Context, name string, ids []ID) ([]Loc, error) {
 	locs, _, err := db.LocateWith(ctx, name, ids, nil)
 	return locs, err
@@ -59,7 +67,7 @@ func (db *DB) LocateWith(ctx context.Context, name string, ids []ID, more func([
 		return err
 	}))
 	if err != nil {
-		return nil, nil, fmt.Errorf("locate chunks: %w", err)
+		return nil, nil, &AccessError{fmt.Errorf("locate chunks: %w", err)}
 	}
 	return locs, others, nil
 }

@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -209,9 +210,25 @@ func boltError(path string, err error) error {
 	case errors.Is(err, berrors.ErrTimeout):
 		return fmt.Errorf("write index %s: %w by another program", path, ErrBusy)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		if err := readHead(path); err != nil { // bbolt does not say so
+			return fmt.Errorf("read index: %w", err)
+		}
 		return corrupt(path, err.Error())
 	}
 	return fmt.Errorf("write index %s: %w", path, err)
+}
+
+// readHead returns an error if the beginning of a file cannot be read now.
+func readHead(path string) error {
+	f, err := OpenRead(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.ReadAt(make([]byte, 1), 0); err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 func apply(btx *bbolt.Tx, changed []*bucket) error {

@@ -148,6 +148,8 @@ func (c *check) bad(ctx context.Context) error {
 		switch _, err := f.fetch(ctx, nil, &locs[i]); {
 		case err == nil:
 			sound = append(sound, ids[i])
+		case ofIndex(err):
+			return err
 		case !errors.Is(err, errGone): // a pack that is missing is named as a whole
 			c.damage.chunks[ids[i]] = err
 		}
@@ -174,7 +176,10 @@ func (c *check) pack(ctx context.Context, id ID, knownSize int64, known bool) er
 	c.rep.Chunks += int64(len(entries))
 	c.rep.Bytes += size
 	if known {
-		if err := c.s.checkLocations(ctx, id, entries); err != nil {
+		switch err := c.s.checkLocations(ctx, id, entries); {
+		case ofIndex(err):
+			return err
+		case err != nil:
 			c.found(err)
 		}
 	}
@@ -211,6 +216,9 @@ func (c *check) read(ctx context.Context, id ID, entries []index.Entry) (sound b
 
 // chunk notes a bad chunk, if it is the copy that is read; else nobody needs it.
 func (c *check) chunk(ctx context.Context, loc *index.Loc, why error) error {
+	if ofIndex(why) {
+		return why
+	}
 	if is, err := c.s.isPlace(ctx, loc); !is || err != nil {
 		return err
 	}

@@ -22,12 +22,22 @@ func unreadable(err error) bool {
 	return errors.As(err, &number) && !errors.Is(err, fs.ErrNotExist)
 }
 
-// Unreadable reports whether an error says that a file of the repository could not be
-// read now, which is no damage.
-func Unreadable(err error) bool { return !errors.Is(err, ErrCorrupt) && unreadable(err) }
+// Unreadable reports whether an error says that a pack could not be read now, which is
+// no damage. Where the index could not be asked nothing is known of any pack.
+func Unreadable(err error) bool {
+	return !errors.Is(err, ErrCorrupt) && unreadable(err) && !ofIndex(err)
+}
+
+// ofIndex reports whether an error says that the index could not be asked.
+func ofIndex(err error) bool {
+	var access *index.AccessError
+	return errors.As(err, &access) && !errors.Is(err, ErrCorrupt)
+}
 
 // mayHeal reports whether another copy of a chunk may help against an error.
-func mayHeal(err error) bool { return errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) }
+func mayHeal(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) && !ofIndex(err)
+}
 
 // heal finds a good copy of a chunk that could not be read at bad, for the reason
 // why, and makes that its place: in another pack, or else from the source. Where

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/datafs/datafs/index"
 )
@@ -96,8 +97,7 @@ func (r *repair) pack(ctx context.Context, id ID) error {
 	size, entries, err := r.s.packTable(id)
 	switch {
 	case unreadable(err):
-		r.found(err)
-		return nil // for now
+		return nil // for now; a check names it
 	case errors.Is(err, ErrCorrupt):
 		r.found(err)
 		entries, sure, err := r.guess(ctx, id, size)
@@ -187,9 +187,17 @@ func (r *repair) good(ctx context.Context, id ID, entries []index.Entry, sure in
 			return nil, err
 		}
 		loc := index.Loc{Entry: e, Pack: id, Found: true}
-		if buf, err = f.fetch(ctx, buf[:0], &loc); err == nil {
+		for range 2 { // a disk may fail once
+			if buf, err = f.fetch(ctx, buf[:0], &loc); !errors.Is(err, syscall.EIO) {
+				break
+			}
+		}
+		if err == nil {
 			good = append(good, e)
 			continue
+		}
+		if unreadable(err) && !mayHeal(err) {
+			return nil, err // it may be readable the next time
 		}
 		if i >= sure {
 			continue // it need not be a chunk

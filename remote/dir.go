@@ -26,6 +26,7 @@ type DirOptions struct {
 const (
 	dirTemp     = ".tmp"         // below the root: unfinished files
 	dirLeftover = 24 * time.Hour // after which an unfinished file is nobody's
+	dirYoung    = time.Hour      // until which the name of a file may be on no disk yet
 	dirBuffer   = 256 << 10      // bytes read and written at a time
 	dirFileMode = 0o666          // before the umask; the directory's group and setgid bit say the rest
 )
@@ -40,7 +41,7 @@ type dirFS struct {
 
 	mu      sync.Mutex      // guards what follows
 	root    *os.Root        // nil until the root is needed, and there
-	lasting map[string]bool // directories whose names were brought to disk in this run
+	lasting map[string]bool // files and directories whose names were brought to disk in this run
 }
 
 var _ Exclusive = (*dirFS)(nil)
@@ -141,9 +142,14 @@ func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadClos
 	if err != nil {
 		return nil, missingFile(err)
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		f.Close()
 		return nil, errors.Join(err, fs.ErrNotExist)
+	}
+	if err := d.settle(root, name, info.ModTime()); err != nil {
+		f.Close()
+		return nil, err
 	}
 	if _, err := f.Seek(off, io.SeekStart); err != nil {
 		f.Close()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // Put is that of Authority.
@@ -112,6 +113,23 @@ func (d *dirFS) makeDirs(root *os.Root, dir string) error {
 	return err
 }
 
+// settle brings the name of a file that is read to disk, once, if it is young: whoever
+// put it may have been killed before, and the reader is about to build on it.
+func (d *dirFS) settle(root *os.Root, name string, written time.Time) error {
+	if time.Since(written) > dirYoung || d.lasts(name, false) {
+		return nil
+	}
+	err := d.makeDirs(root, path.Dir(name))
+	if err == nil {
+		err = d.sync(root, path.Dir(name))
+	}
+	if err == nil || errors.Is(err, fs.ErrPermission) { // a directory may be searched, but not read
+		d.lasts(name, true)
+		return nil
+	}
+	return err
+}
+
 func (d *dirFS) makeDir(root *os.Root, dir string) error {
 	err := root.Mkdir(filepath.FromSlash(dir), d.opts.DirMode)
 	if !errors.Is(err, fs.ErrExist) {
@@ -124,12 +142,14 @@ func (d *dirFS) makeDir(root *os.Root, dir string) error {
 	return err
 }
 
-// lasts says whether a directory's name was brought to disk, and notes it.
-func (d *dirFS) lasts(dir string, note bool) bool {
+// lasts says whether a name was brought to disk, and notes it.
+func (d *dirFS) lasts(name string, note bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lasting[dir] = d.lasting[dir] || note
-	return d.lasting[dir]
+	if note {
+		d.lasting[name] = true
+	}
+	return d.lasting[name]
 }
 
 // makeRoot makes the root, and brings the names of directories above it to disk

@@ -1,11 +1,14 @@
 package remote
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestDirectoriesThatAreThereAreBroughtToDiskOnce(t *testing.T) {
@@ -42,5 +45,55 @@ func TestDirectoriesThatAreThereAreBroughtToDiskOnce(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestWhatIsReadYoungIsBroughtToDisk since who put it may have been killed before.
+func TestWhatIsReadYoungIsBroughtToDisk(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "catalog", "log")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * dirYoung)
+	for _, name := range []string{"new", "old"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(filepath.Join(dir, "old"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenDir(&DirOptions{Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	d := a.(*dirFS)
+	var synced []string
+	var fails error
+	d.sync = func(_ *os.Root, dir string) error {
+		synced = append(synced, dir)
+		return fails
+	}
+	get := func(name string) error {
+		r, err := a.Get(t.Context(), "catalog/log/"+name, 0, -1)
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	fails = syscall.EIO
+	if err := get("new"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("what cannot be brought to disk: %v, want %v", err, fails)
+	}
+	synced, fails = nil, nil
+	for _, name := range []string{"old", "new", "new"} {
+		if err := get(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{".", "catalog", "catalog/log"}; !slices.Equal(synced, want) {
+		t.Errorf("synced %q, want %q", synced, want)
 	}
 }

@@ -130,10 +130,6 @@ func (p *push) send(ctx context.Context, pack index.Pack, file *os.File, done fu
 	p.rep.Packs++
 	f := &flight{pack: pack, done: make(chan error, 1)}
 	p.flight = f
-	if p.there[pack.ID] {
-		f.done <- done() // a push that was broken off has sent it
-		return nil
-	}
 	go func() {
 		_, err := file.Seek(0, 0)
 		if err == nil {
