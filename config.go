@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // Limits of a configuration file. A file is written by hand, so what exceeds
@@ -93,16 +95,6 @@ type Profile struct {
 	Checksums        []string       // "md5", "sha256": recorded besides BLAKE3
 	Grace            *time.Duration // gc: grace: how long gc keeps what was deleted; nil: DefaultGrace
 }
-
-// confError is a refusal in words that users know, with the kind of error that
-// programs ask for.
-type confError struct {
-	text string
-	kind error
-}
-
-func (e *confError) Error() string { return e.text }
-func (e *confError) Unwrap() error { return e.kind }
 
 // ParseConfig reads a configuration. What belongs to a profile is only checked
 // when the profile is asked for, since others may name what is out of reach;
@@ -213,12 +205,12 @@ func (c *Config) profileNode(name string) (confNode, error) {
 		if name == "default" {
 			return c.wholeNode(), nil
 		}
-		return confNode{}, &confError{fmt.Sprintf("Profile %q not found", name), fs.ErrNotExist}
+		return confNode{}, leaf.Errorf(fs.ErrNotExist, "Profile %q not found", name)
 	}
 	n, ok := c.profiles[name]
 	if !ok {
 		text := fmt.Sprintf("Profile %q not found in %s, which has %s", name, c.file, strings.Join(c.names, ", "))
-		return confNode{}, &confError{text, fs.ErrNotExist}
+		return confNode{}, leaf.Errorf(fs.ErrNotExist, "%s", text)
 	}
 	n.path = "" // errors name the key inside the profile; the line tells which profile
 	return n, nil

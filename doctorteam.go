@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -90,7 +91,7 @@ func (d *doctor) databaseManager(ctx context.Context, what string) {
 	}
 	db, err := d.database(ctx)
 	if err == nil && db == nil {
-		err = errorf(errors.ErrUnsupported, "this program was built without %s", d.Manager().name())
+		err = leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", d.Manager().name())
 	}
 	if err != nil {
 		d.problem(what, err, "")

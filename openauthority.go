@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -39,13 +40,13 @@ func OpenAuthority(_ context.Context, s Service) (remote.Authority, error) {
 	case "RPCFS":
 		return via(remote.OpenRPC)(remote.RPCFromService(s.Args, s.Kwargs))
 	}
-	return nil, errorf(errors.ErrUnsupported, "this program was built without %s", s.Service)
+	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", s.Service)
 }
 
 func openURL(text string) (remote.Authority, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, errorf(fs.ErrInvalid, "the URL cannot be read") // it may hold a password
+		return nil, leaf.Errorf(fs.ErrInvalid, "the URL cannot be read") // it may hold a password
 	}
 	switch u.Scheme {
 	case "file":
@@ -61,7 +62,7 @@ func openURL(text string) (remote.Authority, error) {
 	case "rpc", "rpcs":
 		return via(remote.OpenRPC)(remote.RPCFromURL(u))
 	}
-	return nil, errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
+	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
 }
 
 // via makes of a function that opens what options say one that passes on why

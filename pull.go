@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
@@ -70,7 +71,7 @@ func conflictError(list []remote.Conflict) error {
 	if len(list) > 1 {
 		text += fmt.Sprintf(" (and %s: see status)", count(len(list)-1, "more conflict", "more conflicts"))
 	}
-	return &HintError{errorf(ErrConflict, "%s", text), list[0].Hint()}
+	return &HintError{leaf.Errorf(ErrConflict, "%s", text), list[0].Hint()}
 }
 
 // traffic adds up the requests to all authorities and the bytes received.
@@ -128,7 +129,7 @@ func (a *API) fetchAll(ctx context.Context, list []wantedVersion) ([]Pulled, err
 			continue
 		}
 		if w.rec.Place == "" {
-			return nil, errorf(ErrCorrupt, "%s version %s: its contents are damaged, and nowhere else", w.h.name, w.rec.Label())
+			return nil, leaf.Errorf(ErrCorrupt, "%s version %s: its contents are damaged, and nowhere else", w.h.name, w.rec.Label())
 		}
 		if missing[w.h.authority] == nil {
 			missing[w.h.authority] = map[objects.ID]string{}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -142,7 +143,7 @@ func (p *pushing) run(ctx context.Context) error {
 // administrator requires.
 func (p *pushing) begin(ctx context.Context) (err error) {
 	if p.t.site != nil && p.t.site.readOnly {
-		return errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
+		return leaf.Errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
 	}
 	if len(p.names) > 0 {
 		_, err = p.t.Pull(ctx, nil)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
@@ -43,7 +44,7 @@ type openSite struct {
 // site opens an authority of the profile. Nothing is asked of it yet.
 func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 	if a.opts.Offline {
-		return nil, errorf(ErrUnavailable, "this run is offline: authority %q is not asked", name)
+		return nil, leaf.Errorf(ErrUnavailable, "this run is offline: authority %q is not asked", name)
 	}
 	a.mu.Lock()
 	i := slices.IndexFunc(a.authorities, func(s NamedService) bool { return s.Name == name })
@@ -54,7 +55,7 @@ func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 	a.mu.Unlock()
 	if i < 0 || service.none() {
 		return nil, &HintError{
-			Err:  errorf(fs.ErrNotExist, "the profile has no authority %q", name),
+			Err:  leaf.Errorf(fs.ErrNotExist, "the profile has no authority %q", name),
 			Hint: "name it in the configuration file, e.g. authorities: {" + name + ": s3://bucket/prefix}",
 		}
 	}

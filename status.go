@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -73,7 +74,7 @@ func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([
 		opts = &ResolveOptions{}
 	}
 	if n := boolCount(opts.Renumber, opts.Theirs, opts.Ours); n != 1 {
-		return nil, errorf(fs.ErrInvalid, "resolve %s: choose one of renumber, theirs and ours", normal)
+		return nil, leaf.Errorf(fs.ErrInvalid, "resolve %s: choose one of renumber, theirs and ours", normal)
 	}
 	t, err := a.team(ctx, withoutNetwork)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -26,14 +27,14 @@ func (a *API) catalogue() (authority string, err error) {
 	switch {
 	case m == nil && a.noAuthorities():
 		return "", &HintError{
-			Err:  errorf(fs.ErrNotExist, "the profile has neither authority nor manager: there is no team to share with"),
+			Err:  leaf.Errorf(fs.ErrNotExist, "the profile has neither authority nor manager: there is no team to share with"),
 			Hint: "name one in the configuration file, e.g. authorities: {remote: s3://bucket/prefix}",
 		}
 	case m == nil:
 		name, err := a.oneAuthority()
 		if err != nil {
 			return "", &HintError{
-				Err:  errorf(fs.ErrInvalid, "the profile has several authorities and neither a manager nor a default-authority that keeps the catalogue"),
+				Err:  leaf.Errorf(fs.ErrInvalid, "the profile has several authorities and neither a manager nor a default-authority that keeps the catalogue"),
 				Hint: "set default-authority in the configuration file",
 			}
 		}
@@ -41,7 +42,7 @@ func (a *API) catalogue() (authority string, err error) {
 	case m.isDatabase():
 		return "", nil
 	case m.Class == "EmbeddedManager":
-		return "", errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
+		return "", leaf.Errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
 	}
 	if name, ok := m.Kwargs["authority"].(string); ok {
 		return name, nil
@@ -126,7 +127,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 	switch {
 	case err == nil && other && t.empty:
 		return nil, &HintError{
-			Err:  errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
+			Err:  leaf.Errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
 			Hint: `"datafs push" brings what is here`,
 		}
 	case err == nil && other:

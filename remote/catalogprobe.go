@@ -7,16 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/datafs/datafs/index/leaf"
 )
-
-// catError has the text of a message for users and a kind that is not printed.
-type catError struct {
-	text string
-	kind error
-}
-
-func (e *catError) Error() string { return e.text }
-func (e *catError) Unwrap() error { return e.kind }
 
 // writable makes sure, before the first write, that the authority can keep a
 // catalogue.
@@ -31,7 +24,7 @@ func (c *Catalog) writable(ctx context.Context) error {
 }
 
 func (c *Catalog) notExclusive() error {
-	return &catError{c.place() + " cannot keep the catalogue: it has no exclusive write; configure a manager", errors.ErrUnsupported}
+	return leaf.Errorf(errors.ErrUnsupported, "%s cannot keep the catalogue: it has no exclusive write; configure a manager", c.place())
 }
 
 // Probe finds out whether the authority keeps what Exclusive promises, with a
@@ -49,15 +42,15 @@ func (c *Catalog) Probe(ctx context.Context) error {
 	name := fmt.Sprintf("%sprobe-%x", catalogDir, id)
 	kept, err := c.probe(ctx, name, fmt.Appendf(nil, "%x first", id), fmt.Appendf(nil, "%x second", id))
 	if err != nil && errors.Is(err, errors.ErrUnsupported) {
-		return &catError{c.notExclusive().Error(), err}
+		return leaf.Errorf(err, "%s", c.notExclusive())
 	}
 	err = errors.Join(err, c.a.Delete(context.WithoutCancel(ctx), name))
 	if err != nil {
 		return fmt.Errorf("finding out whether %s can keep the catalogue: %w", c.place(), err)
 	}
 	if !kept {
-		return &catError{c.place() + ": the server ignores conditional writes, so two people could register one version twice: " +
-			"use a manager (MongoDB, DynamoDB) or another server", errors.ErrUnsupported}
+		return leaf.Errorf(errors.ErrUnsupported, "%s: the server ignores conditional writes, so two people could register one version twice: "+
+			"use a manager (MongoDB, DynamoDB) or another server", c.place())
 	}
 	if !c.probed.Swap(true) && c.onProbed != nil {
 		c.onProbed()

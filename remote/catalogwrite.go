@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -240,12 +241,5 @@ func (c *Catalog) pause(ctx context.Context, losses int) error {
 		return err
 	}
 	most := min(5*time.Millisecond<<min(losses, 10), 500*time.Millisecond)
-	timer := time.NewTimer(time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(most)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return leaf.Sleep(ctx, time.Duration(binary.LittleEndian.Uint64(b[:])%uint64(most)))
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // davTries is how often a request is sent to something that another request
@@ -201,10 +203,8 @@ func (d *davFS) call(ctx context.Context, method, p string, header http.Header) 
 		if resp.StatusCode != http.StatusLocked || try == davTries {
 			return resp.StatusCode, nil
 		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(10 * time.Millisecond << try):
+		if err := leaf.Sleep(ctx, 10*time.Millisecond<<try); err != nil {
+			return 0, err
 		}
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // Put is that of Authority.
@@ -238,18 +239,11 @@ func noLinks(err error) bool {
 
 // syncDir brings the names in a directory to disk, where its filesystem can.
 func syncDir(root *os.Root, dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // it has no such call
-	}
 	f, err := root.Open(filepath.FromSlash(dir))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
+	return errors.Join(leaf.SyncNames(f), f.Close())
 }
 
 // missingFile makes fs.ErrNotExist of a path that leads through a file.

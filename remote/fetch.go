@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -79,7 +80,7 @@ func (s *Site) fetchInto(ctx context.Context, im *objects.Importer, ids []object
 		// Packs have been moved, or removed. Their chunks may lie elsewhere.
 		if ids = f.missing; try == 2 {
 			if _, err := s.readFormat(ctx); errors.Is(err, fs.ErrNotExist) {
-				return kindText(fmt.Sprintf("authority %q is empty, and was not at the last time: is the disk mounted?", s.opts.Name), ErrUnavailable)
+				return leaf.Errorf(ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", s.opts.Name)
 			}
 			return there(fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name))
 		}

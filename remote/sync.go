@@ -12,6 +12,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -67,18 +68,7 @@ func (s *Sync) team() (refs.Manager, error) {
 	return s.opts.Team, nil
 }
 
-var errOffline = kindText("the team's records are asked for offline", ErrUnavailable)
-
-// A kindError has a text of its own and is found by errors.Is.
-type kindError struct {
-	text string
-	kind error
-}
-
-func (e *kindError) Error() string { return e.text }
-func (e *kindError) Unwrap() error { return e.kind }
-
-func kindText(text string, kind error) error { return &kindError{text, kind} }
+var errOffline = leaf.Errorf(ErrUnavailable, "the team's records are asked for offline")
 
 // In the bucket "meta".
 const (

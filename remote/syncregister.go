@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -109,7 +110,7 @@ func (s *Sync) pause(ctx context.Context, try int) error {
 		return err
 	}
 	most := time.Duration(min(try, 20)) * 5 * time.Millisecond
-	return sleep(ctx, most*time.Duration(binary.BigEndian.Uint16(b[:]))/(1<<16))
+	return leaf.Sleep(ctx, most*time.Duration(binary.BigEndian.Uint16(b[:]))/(1<<16))
 }
 
 // left finds what is still to be written, and refuses what cannot be.
@@ -193,7 +194,7 @@ func waitsFor(p Pending, own map[string]bool) error {
 				continue
 			}
 			text := fmt.Sprintf("version %s of archive %q depends on version %s of %q, which is not published", v.Label(), v.Archive, *version, name)
-			return kindText(text, refs.ErrConflict)
+			return leaf.Errorf(refs.ErrConflict, "%s", text)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -41,7 +42,7 @@ func (t *syncTx) renumber(ctx context.Context, archive string) ([]Renumbered, er
 		return nil, err
 	}
 	if !l.there {
-		return nil, kindText(fmt.Sprintf(`Archive "%s" not found`, archive), fs.ErrNotExist)
+		return nil, leaf.Errorf(fs.ErrNotExist, `Archive "%s" not found`, archive)
 	}
 	a, _, err := refs.DecodeArchive(l.rec)
 	if err != nil {

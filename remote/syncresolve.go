@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -52,7 +53,7 @@ func choose(all []Conflict, archive string, theirs bool, keys []string) ([]Confl
 	for _, key := range keys {
 		i := slices.IndexFunc(all, func(c Conflict) bool { return c.Kind == ConflictMetadata && c.Key == key })
 		if i < 0 {
-			return nil, kindText(fmt.Sprintf("metadata key %q of archive %q has no conflict", key, archive), fs.ErrNotExist)
+			return nil, leaf.Errorf(fs.ErrNotExist, "metadata key %q of archive %q has no conflict", key, archive)
 		}
 		chosen = append(chosen, all[i])
 	}
@@ -60,7 +61,7 @@ func choose(all []Conflict, archive string, theirs bool, keys []string) ([]Confl
 		return chosen, nil
 	}
 	if len(all) == 0 {
-		return nil, kindText(fmt.Sprintf("archive %q has no conflict", archive), fs.ErrNotExist)
+		return nil, leaf.Errorf(fs.ErrNotExist, "archive %q has no conflict", archive)
 	}
 	if theirs {
 		return all, nil
