@@ -12,7 +12,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // PullOptions say what to bring here.
@@ -24,7 +24,7 @@ type PullOptions struct {
 
 // PullReport says what came.
 type PullReport struct {
-	remote.PullReport
+	team.PullReport
 	Contents []Pulled // by name
 	Requests int64    // to authorities
 	Received int64    // bytes
@@ -63,7 +63,7 @@ func (a *API) Pull(ctx context.Context, opts *PullOptions) (rep PullReport, err 
 }
 
 // conflictError is what a command ends with that found conflicts.
-func conflictError(list []remote.Conflict) error {
+func conflictError(list []team.Conflict) error {
 	if len(list) == 0 {
 		return nil
 	}

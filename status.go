@@ -6,14 +6,14 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // Status is what is not in step between this repository and the team.
 type Status struct {
-	Pending  []remote.Pending // by archive
-	Required bool             // what an administrator requires has changed here
-	LastPull string           // when the team was asked last, RFC 3339; "": never
+	Pending  []team.Pending // by archive
+	Required bool           // what an administrator requires has changed here
+	LastPull string         // when the team was asked last, RFC 3339; "": never
 }
 
 // Status compares what is here with what the team had when it was asked last.
@@ -65,7 +65,7 @@ type ResolveOptions struct {
 
 // Resolve settles the conflicts of an archive that Pull or Push reported. It
 // never touches the network.
-func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([]remote.Renumbered, error) {
+func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([]team.Renumbered, error) {
 	_, normal, err := refs.ParseName(name)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // asideSuffix makes the name of the table that keeps one's own versions whose
@@ -71,10 +72,10 @@ func (a *API) noAuthorities() bool {
 	return true
 }
 
-// team is what this repository knows of the team's records and, with the
+// members is what this repository knows of the team's records and, with the
 // network, the records themselves.
-type team struct {
-	*remote.Sync
+type members struct {
+	*team.Sync
 	site  *openSite // that keeps the catalogue; nil: a database does, or without the network
 	empty bool      // nobody has pushed anything yet
 }
@@ -89,7 +90,7 @@ const (
 )
 
 // team opens the team's records.
-func (a *API) team(ctx context.Context, how access) (*team, error) {
+func (a *API) team(ctx context.Context, how access) (*members, error) {
 	authority, err := a.catalogue()
 	if err != nil {
 		return nil, err
@@ -98,8 +99,8 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &team{}
-	opts := &remote.SyncOptions{
+	t := &members{}
+	opts := &team.Options{
 		Local: a.bolt, Aside: aside, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
@@ -107,7 +108,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 		opts.Team, opts.Space, err = a.teamDatabase(ctx, how)
 	}
 	if authority == "" || how == withoutNetwork {
-		t.Sync = remote.NewSync(opts)
+		t.Sync = team.New(opts)
 		return t, err
 	}
 	if t.site, err = a.site(ctx, authority); err != nil {
@@ -122,7 +123,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 			return nil, err
 		}
 	}
-	t.Sync = remote.NewSync(opts)
+	t.Sync = team.New(opts)
 	other, err := t.Meet(ctx, id)
 	switch {
 	case err == nil && other && t.empty:
@@ -137,7 +138,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 }
 
 // meet asks the authority who it is; an empty one is nobody.
-func (t *team) meet(ctx context.Context, how access) (id string, err error) {
+func (t *members) meet(ctx context.Context, how access) (id string, err error) {
 	if how == toWrite {
 		return t.site.Found(ctx)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // TestServerPullCostsWhatChanged pulls the records of many archives, and then
@@ -83,7 +84,7 @@ func record(t *testing.T, i int, units string) refs.Change {
 
 // pulled opens the repository of records in dir, as a new process would, and
 // pulls.
-func pulled(t *testing.T, a remote.Authority, dir string) remote.PullReport {
+func pulled(t *testing.T, a remote.Authority, dir string) team.PullReport {
 	t.Helper()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
@@ -102,7 +103,7 @@ func pulled(t *testing.T, a remote.Authority, dir string) remote.PullReport {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: catalog, Space: "team"}).Pull(t.Context(), nil)
+	rep, err := team.New(&team.Options{Local: local, Aside: aside, Team: catalog, Space: "team"}).Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

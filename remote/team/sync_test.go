@@ -1,4 +1,4 @@
-package remote
+package team
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
 			t.Error(err)
 		}
 	})
-	s := NewSync(&SyncOptions{Local: bolt, Aside: aside, Team: team, Space: "team", Now: clock.now})
+	s := New(&Options{Local: bolt, Aside: aside, Team: team, Space: "team", Now: clock.now})
 	return &syncRepo{s, t, refs.New(bolt, &refs.Options{Now: clock.now}), bolt, db, filepath.Join(dir, "index")}
 }
 
@@ -473,7 +473,7 @@ func TestWhatAnotherProcessPulledMeanwhileIsNotTakenForAChangeHere(t *testing.T)
 	b.pull()
 	a.set("x", "k", "1")
 	a.push()
-	other := NewSync(&b.opts)
+	other := New(&b.opts)
 	team.meanwhile = func() {
 		a.set("x", "k", "2")
 		a.push()

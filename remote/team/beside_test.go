@@ -1,4 +1,4 @@
-package remote
+package team
 
 import (
 	"context"
@@ -61,7 +61,7 @@ func TestADeleteBesideOnesOwnPushIsKept(t *testing.T) {
 				a, b, team := twoWithX(t)
 				change(a)
 				opts := a.opts
-				other := &syncRepo{NewSync(&opts), t, a.db, a.bolt, a.index, a.path}
+				other := &syncRepo{New(&opts), t, a.db, a.bolt, a.index, a.path}
 				done := false
 				do := func(f func(*syncRepo)) func() {
 					return func() {

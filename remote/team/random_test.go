@@ -1,4 +1,4 @@
-package remote
+package team
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
 )
 
 // syncModel drives some repositories at random and knows which trees may be
@@ -212,7 +213,7 @@ func TestRepositoriesConverge(t *testing.T) {
 }
 
 func TestRepositoriesConvergeThroughACatalog(t *testing.T) {
-	authority, clock := &Mem{}, &syncClock{}
+	authority, clock := &remote.Mem{}, &syncClock{}
 	m := &syncModel{t: t, rnd: rand.New(rand.NewPCG(3, 4)), dropped: map[index.ID]bool{}, made: map[index.ID]bool{}}
 	for range 2 {
 		r := newSyncRepo(t, nil, clock)
@@ -226,8 +227,8 @@ func TestRepositoriesConvergeThroughACatalog(t *testing.T) {
 	m.check(catalogOf(t, authority, nil))
 }
 
-func catalogOf(t *testing.T, a Authority, db *index.DB) *Catalog {
-	c, err := OpenCatalog(a, &CatalogOptions{Index: db, Space: "team", Probed: true})
+func catalogOf(t *testing.T, a remote.Authority, db *index.DB) *remote.Catalog {
+	c, err := remote.OpenCatalog(a, &remote.CatalogOptions{Index: db, Space: "team", Probed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func catalogOf(t *testing.T, a Authority, db *index.DB) *Catalog {
 }
 
 func TestALargePullThroughACatalogInTheSameIndex(t *testing.T) {
-	authority, clock := &Mem{}, &syncClock{}
+	authority, clock := &remote.Mem{}, &syncClock{}
 	a, b := newSyncRepo(t, nil, clock), newSyncRepo(t, nil, clock)
 	a.opts.Team, b.opts.Team = catalogOf(t, authority, a.index), catalogOf(t, authority, b.index)
 	for i := range 3 {
@@ -479,7 +480,7 @@ func TestProcessesPullAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	var made atomic.Int64
 	for range 4 {
-		other := NewSync(&b.opts)
+		other := New(&b.opts)
 		wg.Go(func() {
 			rep, err := other.Pull(t.Context(), nil)
 			if err != nil {

@@ -1,4 +1,10 @@
-package remote
+// Package team keeps the records of one repository and those of a team in step: Pull
+// merges what the team changed, Status says what the team lacks and what is in conflict,
+// Register sends it, Resolve and Renumber settle conflicts. The team's records are in any
+// refs.Manager. It moves no content: versions are registered when their content is at the
+// authority. Its invariant: a merge starts from the state that both sides last had in
+// common, which the repository's journal holds.
+package team
 
 import (
 	"context"
@@ -14,10 +20,11 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
 )
 
-// SyncOptions say what a Sync works on.
-type SyncOptions struct {
+// Options say what a Sync works on.
+type Options struct {
 	Local *refs.Bolt   // the repository's records
 	Aside *refs.Bolt   // one's own versions whose numbers the team gave to others; a table in the same index
 	Team  refs.Manager // nil: offline, when only what needs no network works
@@ -35,15 +42,15 @@ type SyncOptions struct {
 //
 // It is safe for concurrent use, by several processes too.
 type Sync struct {
-	opts  SyncOptions
+	opts  Options
 	pulls sync.Mutex // held by the Pull of this Sync, so that pages are not read twice for nothing
 
 	mu    sync.Mutex      // guards what follows
 	ended map[string]bool // keys of intents whose writes have ended, as of this Sync
 }
 
-// NewSync returns a Sync; opts must not change afterwards.
-func NewSync(opts *SyncOptions) *Sync {
+// New returns a Sync; opts must not change afterwards.
+func New(opts *Options) *Sync {
 	s := &Sync{opts: *opts, ended: map[string]bool{}}
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
@@ -68,7 +75,7 @@ func (s *Sync) team() (refs.Manager, error) {
 	return s.opts.Team, nil
 }
 
-var errOffline = leaf.Errorf(ErrUnavailable, "the team's records are asked for offline")
+var errOffline = leaf.Errorf(remote.ErrUnavailable, "the team's records are asked for offline")
 
 // In the bucket "meta".
 const (

@@ -1,4 +1,4 @@
-package remote
+package team
 
 import (
 	"cmp"
@@ -43,7 +43,7 @@ var (
 // Pull merges what has changed at the team since the last time. What both sides
 // changed in ways that do not go together is reported as conflicts; all else is
 // merged. A record of an archive whose name no archive may have is skipped, and
-// SyncOptions.Warn is told. A record of the team's that is invalid otherwise is an
+// Options.Warn is told. A record of the team's that is invalid otherwise is an
 // ErrCorrupt that names it; then nothing is merged from there on.
 func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) {
 	team, err := s.team()

@@ -1,14 +1,15 @@
-package remote
+package team
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
 )
 
 // foreignNames are names that no archive may have.
@@ -77,16 +78,17 @@ func names(t *testing.T, r *syncRepo) (list []string) {
 }
 
 func TestAPullSkipsNamesWithControlCharactersInACatalogue(t *testing.T) {
-	place := &Mem{}
-	team, err := OpenCatalog(place, nil)
+	place := &remote.Mem{}
+	team, err := remote.OpenCatalog(place, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := fmt.Appendf(nil, `{"format":1,"name":"good"}`)
-	commit := &catFile{kind: catalogCommit, table: refs.DefaultTable, first: 1, last: 1, id: writeID{1}, changes: []catChange{
-		{"archive/esc\x1b[31m", []byte("{}"), 1}, {"archive/good", good, 1}, {"archive/nl\nx", []byte("{}"), 1}, {"archive/\xff", []byte("{}"), 1},
-	}}
-	if err := place.Put(t.Context(), team.commitName(1), bytes.NewReader(encodeCatalogFile(commit))); err != nil {
+	f, err := os.Open("testdata/control-characters.commit") // of four archives: "good" and three bad names
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := place.Put(t.Context(), "catalog/datafs/log/000000000/000000000001", f); err != nil {
 		t.Fatal(err)
 	}
 	b := newSyncRepo(t, team, &syncClock{})

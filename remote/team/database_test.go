@@ -1,4 +1,4 @@
-package remote_test
+package team_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // TestAPullFromADatabase pulls the records of many archives with three versions
@@ -212,7 +212,7 @@ func archiveAndVersions(t *testing.T, i int, units string) []refs.Change {
 
 // pullRecords opens the repository of records in dir, as a new process would,
 // and pulls.
-func pullRecords(t *testing.T, team docdb.Store, dir string) (remote.PullReport, *refs.DB) {
+func pullRecords(t *testing.T, database docdb.Store, dir string) (team.PullReport, *refs.DB) {
 	t.Helper()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
@@ -228,7 +228,7 @@ func pullRecords(t *testing.T, team docdb.Store, dir string) (remote.PullReport,
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: docdb.New(team, nil), Space: "team"})
+	s := team.New(&team.Options{Local: local, Aside: aside, Team: docdb.New(database, nil), Space: "team"})
 	rep, err := s.Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package remote
+package team
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
+	"github.com/datafs/datafs/remote"
 )
 
 // undelete brings an archive back as the API does.
@@ -20,7 +21,12 @@ func (r *syncRepo) undelete(name string) {
 // TestADeletionThatWasPushedIsTakenBack with every kind of manager, by who made it
 // and by a colleague, also with indexes that are lost.
 func TestADeletionThatWasPushedIsTakenBack(t *testing.T) {
-	authority, dir := &Mem{}, openDir(t, &DirOptions{Root: t.TempDir()})
+	authority := &remote.Mem{}
+	dir, err := remote.OpenDir(&remote.DirOptions{Root: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
 	documents := &docdb.Mem{}
 	memory := &refs.Mem{}
 	for _, c := range []struct {
