@@ -8,6 +8,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/web"
 )
 
 // OpenAuthority opens the authorities that need the standard library only:
@@ -34,11 +35,11 @@ func OpenAuthority(_ context.Context, s Service) (remote.Authority, error) {
 	case "ZipFS":
 		return via(remote.OpenZip)(remote.ZipFromService(s.Args, s.Kwargs))
 	case "HTTPFS":
-		return via(remote.OpenHTTP)(remote.HTTPFromService(s.Args, s.Kwargs))
+		return via(web.OpenHTTP)(web.HTTPFromService(s.Args, s.Kwargs))
 	case "DAVFS":
-		return via(remote.OpenDAV)(remote.DAVFromService(s.Args, s.Kwargs))
+		return via(web.OpenDAV)(web.DAVFromService(s.Args, s.Kwargs))
 	case "RPCFS":
-		return via(remote.OpenRPC)(remote.RPCFromService(s.Args, s.Kwargs))
+		return via(web.OpenRPC)(web.RPCFromService(s.Args, s.Kwargs))
 	}
 	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", s.Service)
 }
@@ -56,11 +57,11 @@ func openURL(text string) (remote.Authority, error) {
 	case "zip":
 		return via(remote.OpenZip)(remote.ZipFromURL(u))
 	case "http", "https":
-		return via(remote.OpenHTTP)(remote.HTTPFromURL(u))
+		return via(web.OpenHTTP)(web.HTTPFromURL(u))
 	case "dav", "davs":
-		return via(remote.OpenDAV)(remote.DAVFromURL(u))
+		return via(web.OpenDAV)(web.DAVFromURL(u))
 	case "rpc", "rpcs":
-		return via(remote.OpenRPC)(remote.RPCFromURL(u))
+		return via(web.OpenRPC)(web.RPCFromURL(u))
 	}
 	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
 }

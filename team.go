@@ -11,7 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/team"
 )
 
@@ -173,7 +173,7 @@ func (a *API) tables(ctx context.Context) (aside *refs.Bolt, err error) {
 	return a.tableOf(name)
 }
 
-func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog, error) {
+func (a *API) openCatalog(ctx context.Context, site *openSite) (*catalog.Catalog, error) {
 	id, err := site.ID(ctx)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog,
 	if err != nil {
 		return nil, err
 	}
-	return remote.OpenCatalog(site.authority, &remote.CatalogOptions{
+	return catalog.Open(site.authority, &catalog.Options{
 		Table: a.Table(), Index: a.index, Space: id, Random: a.opts.Rand,
 		Probed: probed, OnProbed: func() { site.Note(ctx, notedProbe) }, // or it is probed again
 	})

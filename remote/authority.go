@@ -1,10 +1,9 @@
 // Package remote brings content to where a team keeps it and back: authorities
 // (directories, buckets, servers) that hold immutable files, push and the
-// fetching of what is not here, and a catalogue of archives kept in an
-// authority. It knows neither profiles nor commands. Its one invariant: what
-// names something (a tree, a place, a catalogue entry) is written only after
-// what it names is at the authority, and whatever comes back is verified before
-// it is used.
+// fetching of what is not here. It knows neither profiles nor commands. Its one
+// invariant: what names something (a tree, a place) is written only after what
+// it names is at the authority, and whatever comes back is verified before it is
+// used.
 package remote
 
 import (

@@ -27,7 +27,7 @@ func (d *dirFS) PutNew(ctx context.Context, name string, r io.ReadSeeker) error 
 
 // put writes a file that nobody sees and publishes it under its name.
 func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(root *os.Root, from, to string) error) error {
-	if err := checkGet(ctx, name, 0); err != nil {
+	if err := CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	root, err := d.rooted(true)

@@ -17,6 +17,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/refstest"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/remotetest"
 )
 
@@ -30,7 +31,7 @@ func TestServerKeepsTheCatalogue(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { a.Close() })
-		c, err := remote.OpenCatalog(a, nil)
+		c, err := catalog.Open(a, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestServerThatIgnoresConditionsIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	c, err := remote.OpenCatalog(ignoring{a}, nil)
+	c, err := catalog.Open(ignoring{a}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

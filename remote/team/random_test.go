@@ -15,6 +15,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 )
 
 // syncModel drives some repositories at random and knows which trees may be
@@ -227,8 +228,8 @@ func TestRepositoriesConvergeThroughACatalog(t *testing.T) {
 	m.check(catalogOf(t, authority, nil))
 }
 
-func catalogOf(t *testing.T, a remote.Authority, db *index.DB) *remote.Catalog {
-	c, err := remote.OpenCatalog(a, &remote.CatalogOptions{Index: db, Space: "team", Probed: true})
+func catalogOf(t *testing.T, a remote.Authority, db *index.DB) *catalog.Catalog {
+	c, err := catalog.Open(a, &catalog.Options{Index: db, Space: "team", Probed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

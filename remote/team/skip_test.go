@@ -10,6 +10,7 @@ import (
 
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 )
 
 // foreignNames are names that no archive may have.
@@ -79,7 +80,7 @@ func names(t *testing.T, r *syncRepo) (list []string) {
 
 func TestAPullSkipsNamesWithControlCharactersInACatalogue(t *testing.T) {
 	place := &remote.Mem{}
-	team, err := remote.OpenCatalog(place, nil)
+	team, err := catalog.Open(place, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
