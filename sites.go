@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // ErrUnavailable is wrapped when the network, the manager or an authority
@@ -34,7 +35,7 @@ func (s *sites) limiter(rate int64) *remote.Limiter {
 }
 
 type openSite struct {
-	*remote.Site
+	*transfer.Site
 	authority remote.Authority
 	service   Service
 	traffic   *remote.Observer
@@ -102,7 +103,7 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 		auth = a.sites.limiter(a.opts.LimitRate).Wrap(auth)
 	}
 	auth = remote.Retry(auth, &remote.RetryOptions{Budget: a.opts.RetryTime, Waiting: a.opts.Retrying})
-	site := remote.NewSite(&remote.SiteOptions{
+	site := transfer.NewSite(&transfer.SiteOptions{
 		Authority: auth, Name: name, Location: location, Store: a.store, Rand: a.opts.Rand,
 	})
 	return &openSite{Site: site, authority: auth, service: service, traffic: traffic, readOnly: readOnly}, nil

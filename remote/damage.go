@@ -19,25 +19,8 @@ func (*DamageThere) Hint() string {
 	return "the damage is at the authority, not here: its operator may have a copy; whoever still has the content can store and push it again"
 }
 
-// DamageHere is an error about content of a tree that is damaged, or missing, in
-// the repository.
-type DamageHere struct{ Err error }
-
-func (e *DamageHere) Error() string { return e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *DamageHere) Unwrap() error { return e.Err }
-
-// hurt says of an error about damage that it is in the repository.
-func hurt(err error) error {
-	if errors.Is(err, objects.ErrCorrupt) {
-		return &DamageHere{err}
-	}
-	return err
-}
-
-// there says of an error about damage that it is at the authority.
-func there(err error) error {
+// AtAuthority returns an error about damage as a DamageThere, and others as they are.
+func AtAuthority(err error) error {
 	if errors.Is(err, objects.ErrCorrupt) {
 		return &DamageThere{err}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // TestServerKeepsTheCatalogue runs the suite of managers on a catalogue in a
@@ -121,8 +122,8 @@ func TestServerReadsAndPushesWhatChanged(t *testing.T) {
 	defer a.Close()
 	counted := remotetest.NewFaulty(t, a)
 	mine, yours := repository(t), repository(t)
-	site := func(s *objects.Store) *remote.Site {
-		return remote.NewSite(&remote.SiteOptions{Authority: counted, Name: "team", Store: s})
+	site := func(s *objects.Store) *transfer.Site {
+		return transfer.NewSite(&transfer.SiteOptions{Authority: counted, Name: "team", Store: s})
 	}
 	tree := taken(t, mine, random(1, 0, size))
 	rep, err := site(mine).Push(t.Context(), []objects.ID{tree}, nil)

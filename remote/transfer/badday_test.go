@@ -1,4 +1,4 @@
-package remote_test
+package transfer_test
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // TestAPushThatFailsAtAnyRequestGoesOn breaks a push at each of its requests,
@@ -117,7 +118,7 @@ func TestTwoPushersAtOnce(t *testing.T) {
 	content := random(24, 12<<20)
 	a, b := store(t, alice, content), store(t, bob, content[1<<20:])
 	errs := make(chan error, 2)
-	var reps [2]*remote.PushReport
+	var reps [2]*transfer.PushReport
 	for i, x := range []struct {
 		s    *objects.Store
 		tree objects.ID
@@ -166,8 +167,8 @@ func TestTablesAreMerged(t *testing.T) {
 func TestAnAuthorityThatWasMadeAnewIsFilledAgain(t *testing.T) {
 	alice, bob := newStore(t), newStore(t)
 	tree := store(t, alice, []byte("content"))
-	site := func(s *objects.Store, a remote.Authority) *remote.Site {
-		return remote.NewSite(&remote.SiteOptions{Authority: a, Name: "team", Location: "here", Store: s})
+	site := func(s *objects.Store, a remote.Authority) *transfer.Site {
+		return transfer.NewSite(&transfer.SiteOptions{Authority: a, Name: "team", Location: "here", Store: s})
 	}
 	var first, second remote.Mem
 	push(t, site(alice, &first), tree)

@@ -1,4 +1,9 @@
-package remote
+// Package transfer brings content to an authority and back: push sends what is missing
+// there, fetch and pull bring what is not here, and the index remembers what lies where.
+// It knows no archives and no versions, only trees. Its invariant: what names something
+// (a node, a place, a table) is written only after what it names is at the authority, and
+// what comes back is verified before it is used.
+package transfer
 
 import (
 	"bytes"
@@ -13,6 +18,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/remote"
 )
 
 const (
@@ -23,7 +29,7 @@ const (
 
 // SiteOptions say which authority, and for which repository.
 type SiteOptions struct {
-	Authority Authority
+	Authority remote.Authority
 	Name      string         // as the profile calls it, for messages
 	Location  string         // where it is, which the index knows it by; "": its id is read in each run
 	Store     *objects.Store // of the repository
@@ -36,7 +42,7 @@ type SiteOptions struct {
 // asked of the authority before it is needed.
 type Site struct {
 	opts  SiteOptions
-	auth  Authority
+	auth  remote.Authority
 	store *objects.Store
 	index *index.DB
 	tails tailCache
@@ -61,7 +67,7 @@ func NewSite(opts *SiteOptions) *Site {
 func (s *Site) Name() string { return s.opts.Name }
 
 // Authority returns the authority itself.
-func (s *Site) Authority() Authority { return s.auth }
+func (s *Site) Authority() remote.Authority { return s.auth }
 
 // The index's names for what is known of a site. Chunks have a space of that
 // name, too.
@@ -149,7 +155,7 @@ func (s *Site) Found(ctx context.Context) (string, error) {
 		return "", err
 	}
 	err = errors.ErrUnsupported
-	if x, ok := s.auth.(Exclusive); ok {
+	if x, ok := s.auth.(remote.Exclusive); ok {
 		err = x.PutNew(ctx, formatName, bytes.NewReader(data))
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -172,20 +178,20 @@ func (s *Site) readFormat(ctx context.Context) (objects.Format, error) {
 	}
 	f, err := objects.ParseFormat(formatName+" at authority "+s.opts.Name, data)
 	if err != nil {
-		return f, there(err)
+		return f, remote.AtAuthority(err)
 	}
 	if own := s.store.Format().Chunker; f.Chunker != own {
 		return f, fmt.Errorf("authority %q cuts files by %s (%d/%d/%d), this repository by %s (%d/%d/%d): they cannot share content",
 			s.opts.Name, f.Chunker.Algorithm, f.Chunker.Min, f.Chunker.Avg, f.Chunker.Max, own.Algorithm, own.Min, own.Avg, own.Max)
 	}
-	if len(f.ID) < 8 || len(f.ID) > 64 || CheckName(f.ID) != nil {
-		return f, there(fmt.Errorf("%w: %s at authority %q: id %.80q", objects.ErrCorrupt, formatName, s.opts.Name, f.ID))
+	if len(f.ID) < 8 || len(f.ID) > 64 || remote.CheckName(f.ID) != nil {
+		return f, remote.AtAuthority(fmt.Errorf("%w: %s at authority %q: id %.80q", objects.ErrCorrupt, formatName, s.opts.Name, f.ID))
 	}
 	return f, nil
 }
 
 // readAll reads a file of at most limit bytes.
-func readAll(ctx context.Context, a Authority, name string, limit int64) ([]byte, error) {
+func readAll(ctx context.Context, a remote.Authority, name string, limit int64) ([]byte, error) {
 	r, err := a.Get(ctx, name, 0, limit+1)
 	if err != nil {
 		return nil, err
@@ -193,7 +199,7 @@ func readAll(ctx context.Context, a Authority, name string, limit int64) ([]byte
 	defer r.Close()
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = there(fmt.Errorf("%w: %s at the authority has more than %d bytes", objects.ErrCorrupt, name, limit))
+		err = remote.AtAuthority(fmt.Errorf("%w: %s at the authority has more than %d bytes", objects.ErrCorrupt, name, limit))
 	}
 	return data, err
 }

@@ -1,4 +1,4 @@
-package remote
+package transfer
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/remote"
 )
 
 const (
@@ -44,16 +45,16 @@ func (s *Site) refresh(ctx context.Context, again bool) error {
 		}
 		return err
 	}
-	return fmt.Errorf("authority %q: its tables change too fast: %w", s.opts.Name, ErrUnavailable)
+	return fmt.Errorf("authority %q: its tables change too fast: %w", s.opts.Name, remote.ErrUnavailable)
 }
 
 // unseenTables lists the table files that have not been read.
-func (s *Site) unseenTables(ctx context.Context) ([]Info, error) {
+func (s *Site) unseenTables(ctx context.Context) ([]remote.Info, error) {
 	id, err := s.ID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var files []Info
+	var files []remote.Info
 	for f, err := range s.auth.List(ctx, tablesDir) {
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil, nil // a plain web server: what the records say must do
@@ -66,7 +67,7 @@ func (s *Site) unseenTables(ctx context.Context) ([]Info, error) {
 	s.mu.Lock()
 	s.tables = len(files)
 	s.mu.Unlock()
-	var unseen []Info
+	var unseen []remote.Info
 	err = s.index.View(ctx, func(tx *index.Tx) error {
 		unseen = unseen[:0]
 		for _, f := range files {
@@ -82,7 +83,7 @@ func (s *Site) unseenTables(ctx context.Context) ([]Info, error) {
 	return unseen, err
 }
 
-func (s *Site) readTables(ctx context.Context, files []Info) error {
+func (s *Site) readTables(ctx context.Context, files []remote.Info) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(tablesAtOnce)
 	for _, f := range files {
@@ -104,10 +105,10 @@ func (s *Site) readTable(ctx context.Context, name string) ([]index.Pack, error)
 		return nil, err
 	}
 	if objects.Hash(data).String() != strings.TrimPrefix(name, tablesDir) {
-		return nil, there(fmt.Errorf("%w: %s at authority %q does not match its name", objects.ErrCorrupt, name, s.opts.Name))
+		return nil, remote.AtAuthority(fmt.Errorf("%w: %s at authority %q does not match its name", objects.ErrCorrupt, name, s.opts.Name))
 	}
 	packs, err := decodeTables(data)
-	return packs, there(err)
+	return packs, remote.AtAuthority(err)
 }
 
 // learn remembers a table file, and that it has been read.

@@ -1,4 +1,4 @@
-package remote
+package transfer
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/remote"
 )
 
 // Small table files are merged when there are so many.
@@ -88,7 +89,7 @@ func (s *Site) compact(ctx context.Context) error {
 	if n < compactAt {
 		return nil
 	}
-	var small []Info
+	var small []remote.Info
 	for f, err := range s.auth.List(ctx, tablesDir) {
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package remote
+package transfer
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/remote"
 )
 
 const (
@@ -80,9 +81,9 @@ func (s *Site) fetchInto(ctx context.Context, im *objects.Importer, ids []object
 		// Packs have been moved, or removed. Their chunks may lie elsewhere.
 		if ids = f.missing; try == 2 {
 			if _, err := s.readFormat(ctx); errors.Is(err, fs.ErrNotExist) {
-				return leaf.Errorf(ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", s.opts.Name)
+				return leaf.Errorf(remote.ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", s.opts.Name)
 			}
-			return there(fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name))
+			return remote.AtAuthority(fmt.Errorf("%w: pack %s, with chunk %s, is missing at authority %q", objects.ErrCorrupt, f.gone[0], ids[0], s.opts.Name))
 		}
 		if err := s.doubt(ctx, ids); err != nil {
 			return err
@@ -122,7 +123,7 @@ func (s *Site) places(ctx context.Context, ids []objects.ID, again bool) ([]inde
 		return nil, err
 	}
 	if i := slices.IndexFunc(locs, unknown); i >= 0 {
-		return nil, there(fmt.Errorf("%w: chunk %s is neither here nor at authority %q", objects.ErrCorrupt, ids[i], s.opts.Name))
+		return nil, remote.AtAuthority(fmt.Errorf("%w: chunk %s is neither here nor at authority %q", objects.ErrCorrupt, ids[i], s.opts.Name))
 	}
 	return locs, nil
 }
@@ -218,7 +219,7 @@ func (f *fetching) span(ctx context.Context, sp span) error {
 		}
 		if err == nil || try > 0 || !errors.Is(err, objects.ErrCorrupt) {
 			if errors.Is(err, objects.ErrCorrupt) {
-				err = there(fmt.Errorf("pack %s at authority %q: %w", sp.pack, f.s.opts.Name, err))
+				err = remote.AtAuthority(fmt.Errorf("pack %s at authority %q: %w", sp.pack, f.s.opts.Name, err))
 			}
 			return err
 		}

@@ -1,4 +1,4 @@
-package remote_test
+package transfer_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // newStore makes a repository, which is checked deeply when the test ends.
@@ -69,20 +70,20 @@ func random(seed uint64, n int) []byte {
 	return b
 }
 
-func newSite(s *objects.Store, a remote.Authority) *remote.Site {
-	return remote.NewSite(&remote.SiteOptions{Authority: a, Name: "team", Store: s})
+func newSite(s *objects.Store, a remote.Authority) *transfer.Site {
+	return transfer.NewSite(&transfer.SiteOptions{Authority: a, Name: "team", Store: s})
 }
 
-func push(t testing.TB, site *remote.Site, trees ...objects.ID) *remote.PushReport {
+func push(t testing.TB, site *transfer.Site, trees ...objects.ID) *transfer.PushReport {
 	t.Helper()
-	rep, err := site.Push(t.Context(), trees, &remote.PushOptions{Warn: func(s string) { t.Log(s) }})
+	rep, err := site.Push(t.Context(), trees, &transfer.PushOptions{Warn: func(s string) { t.Log(s) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rep
 }
 
-func know(t testing.TB, site *remote.Site, rep *remote.PushReport, tree objects.ID) {
+func know(t testing.TB, site *transfer.Site, rep *transfer.PushReport, tree objects.ID) {
 	t.Helper()
 	if err := site.Know(t.Context(), map[objects.ID]string{tree: rep.Roots[tree]}); err != nil {
 		t.Fatal(err)
@@ -206,7 +207,7 @@ func TestAChangePushesWhatChanged(t *testing.T) {
 	tree := store(t, alice, changed)
 
 	faulty := remotetest.NewFaulty(t, &mem)
-	dry, err := newSite(alice, faulty).Push(t.Context(), []objects.ID{tree}, &remote.PushOptions{Dry: true})
+	dry, err := newSite(alice, faulty).Push(t.Context(), []objects.ID{tree}, &transfer.PushOptions{Dry: true})
 	if err != nil || faulty.Counts().Put != 0 {
 		t.Fatal(err, faulty.Counts())
 	}
@@ -264,7 +265,7 @@ func TestDifferencesStayAtHome(t *testing.T) {
 	if n := deltas(t, alice); n < 20 {
 		t.Fatalf("only %d deltas", n)
 	}
-	dry, err := site.Push(t.Context(), []objects.ID{tree}, &remote.PushOptions{Dry: true})
+	dry, err := site.Push(t.Context(), []objects.ID{tree}, &transfer.PushOptions{Dry: true})
 	if err != nil {
 		t.Fatal(err)
 	}
