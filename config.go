@@ -19,10 +19,8 @@ const (
 	maxProbedLines  = 1000    // up to here the line of a syntax error is searched for
 )
 
-// Names of a service and a manager as the configuration spells them.
+// Names of a manager as the configuration spells them.
 var (
-	configServices = []string{"OSFS", "TempFS", "MemoryFS", "S3FS", "ZipFS", "FTPFS", "SFTPFS", "HTTPFS", "RPCFS", "DAVFS"}
-	configSchemes  = []string{"file", "s3", "sftp", "ftp", "ftps", "http", "https", "dav", "davs", "mem", "zip"}
 	configManagers = []string{"MongoDBManager", "DynamoDBManager", "AuthorityManager", "EmbeddedManager"}
 	managerStarts  = []string{"mongo", "dynamo", "authority", "embedded"}
 	managerSchemes = []string{"mongodb", "mongodb+srv", "dynamodb"}
@@ -355,7 +353,7 @@ func (n confNode) authorities() ([]NamedService, error) {
 // service reads a mapping with service, args and kwargs, or a URL.
 func (n confNode) service() (Service, error) {
 	if scheme, ok := n.urlScheme(); ok {
-		if !slices.Contains(configSchemes, scheme) {
+		if !slices.Contains(allSchemes(), scheme) {
 			return Service{}, n.noService(scheme)
 		}
 		return Service{URL: n.target().Value}, nil
@@ -371,18 +369,18 @@ func (n confNode) service() (Service, error) {
 	if name == "" {
 		return Service{}, n.errorf("service is missing, e.g. service: OSFS")
 	}
-	i := slices.IndexFunc(configServices, func(s string) bool { return strings.EqualFold(s, name) })
+	i := slices.IndexFunc(kinds, func(k kind) bool { return strings.EqualFold(k.service, name) })
 	if i < 0 {
 		return Service{}, f.get("service").noService(name)
 	}
-	s := Service{Service: configServices[i]}
+	s := Service{Service: kinds[i].service}
 	s.Args, s.Kwargs, err = f.arguments()
 	return s, err
 }
 
 func (n confNode) noService(name string) error {
 	return n.atf("Filesystem %q not found, there are %s and the URLs %s://", strings.ToLower(name),
-		strings.Join(configServices, ", "), strings.Join(configSchemes, "://, "))
+		strings.Join(allServices(), ", "), strings.Join(allSchemes(), "://, "))
 }
 
 // manager reads a mapping with class, args and kwargs, or a URL. No manager at
