@@ -1,23 +1,45 @@
-# make demo   see what DataFS does, on real data, in a temporary directory
-# make test   every test that needs nothing but Go
+#   make              build bin/datafs
+#   make demo         see what DataFS does, on real data, in a temporary directory
+#   make test         every test that needs nothing but Go
+#   make test-times   the same, and the slowest tests
+#   make race         the same under the race detector
+#   make lint         format, vet, staticcheck
+#   make update       write the files that tests compare with
+#   make servers      install what the tests against real servers need
+#   make servers-test run them
+#   make bench        speed and memory beside other programs; bench-guard holds them against bounds
+#   make torture      kills, faults, power losses: MINUTES=10 TORTURE='-seed 7'
+#   make fuzz         each fuzz test for FUZZTIME=20s
+#   make vuln         known vulnerabilities of what is used
 
 GO ?= go
 BIN := bin/datafs
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all demo test race lint check servers servers-test fuzz bench bench-guard bench-bounds bench-stages bench-remote torture vuln install clean
+.PHONY: all help demo test test-times update race lint check servers servers-test fuzz bench bench-guard bench-bounds bench-stages bench-remote torture vuln install clean
 
 all: $(BIN)
 
+help:
+	@sed -n 's/^#   //p' Makefile
+
 $(BIN): $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cli/datafs
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./cli/datafs
 
 demo: $(BIN)
 	@sh fixtures/demo.sh $(BIN)
 
 test:
 	$(GO) test ./...
+
+# A line for each package as it ends, then the slowest tests, in seconds.
+test-times:
+	@out=$$(mktemp) && { $(GO) test -v ./... >$$out; code=$$?; grep -E '^(ok|FAIL|---.* FAIL)' $$out; \
+	grep -Eo '^--- [A-Z]+: [^ ]+ \([0-9.]+s\)' $$out | sed 's/.*: \([^ ]*\) (\(.*\)s)/\2 \1/' | sort -rn | head -20; rm $$out; exit $$code; }
+
+update:
+	$(GO) test ./cli -run 'Script|Reference|Docs' -update
 
 race:
 	$(GO) test -race ./...

@@ -2,13 +2,13 @@ package datafs
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -58,7 +58,7 @@ func merged(have map[string]string, set map[string]*string) map[string]string {
 func (a *API) RequirePatterns(ctx context.Context, add, remove []string) error {
 	for _, p := range add {
 		if _, err := regexp.Compile(p); err != nil {
-			return &kindError{fmt.Sprintf("pattern %q: %v", p, err), fs.ErrInvalid}
+			return leaf.Errorf(fs.ErrInvalid, "pattern %q: %v", p, err)
 		}
 	}
 	return a.editSpec(ctx, func(s *Spec) error {

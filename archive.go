@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -132,7 +133,7 @@ func (a *API) Archive(ctx context.Context, name string, opts *ArchiveOptions) (*
 		return nil, err
 	}
 	if prefix != "" && prefix != rec.Authority {
-		return nil, errorf(fs.ErrNotExist, `Archive "%s" not found on %s. Did you mean "%s://%s"?`, normal, prefix, rec.Authority, normal)
+		return nil, leaf.Errorf(fs.ErrNotExist, `Archive "%s" not found on %s. Did you mean "%s://%s"?`, normal, prefix, rec.Authority, normal)
 	}
 	h := a.handle(rec)
 	if opts != nil && opts.DefaultVersion != "" {

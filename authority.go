@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -44,10 +45,10 @@ func (a *API) AttachAuthority(name string, s Service) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.authoritiesFixed {
-		return errorf(fs.ErrPermission, "Authorities locked")
+		return leaf.Errorf(fs.ErrPermission, "Authorities locked")
 	}
 	if a.cache != nil && sameService(*a.cache, s) {
-		return errorf(fs.ErrInvalid, "the cache cannot be an authority too")
+		return leaf.Errorf(fs.ErrInvalid, "the cache cannot be an authority too")
 	}
 	i := slices.IndexFunc(a.authorities, func(x NamedService) bool { return x.Name == name })
 	if i < 0 {
@@ -72,7 +73,7 @@ func (a *API) AttachManager(m ManagerConfig) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.managerFixed {
-		return errorf(fs.ErrPermission, "Manager locked")
+		return leaf.Errorf(fs.ErrPermission, "Manager locked")
 	}
 	a.manager = &m
 	return nil
@@ -99,7 +100,7 @@ func (a *API) AttachCache(s Service) error {
 	defer a.mu.Unlock()
 	for _, x := range a.authorities {
 		if sameService(x.Service, s) {
-			return errorf(fs.ErrInvalid, `authority "%s" cannot be the cache too`, x.Name)
+			return leaf.Errorf(fs.ErrInvalid, `authority "%s" cannot be the cache too`, x.Name)
 		}
 	}
 	a.cache = &s
@@ -128,9 +129,9 @@ func (a *API) oneAuthority() (string, error) {
 	case len(a.authorities) == 1:
 		return a.authorities[0].Name, nil
 	case len(a.authorities) == 0:
-		return "", errorf(fs.ErrNotExist, "No authorities found. See attach_authority.")
+		return "", leaf.Errorf(fs.ErrNotExist, "No authorities found. See attach_authority.")
 	}
-	return "", errorf(fs.ErrInvalid, "Authority ambiguous. Set authority or DefaultAuthorityName.")
+	return "", leaf.Errorf(fs.ErrInvalid, "Authority ambiguous. Set authority or DefaultAuthorityName.")
 }
 
 // SetDefaultAuthority ends the ambiguity of several authorities. "" brings it
@@ -152,14 +153,14 @@ func (a *API) knownAuthority(name string) error {
 	if name == "" || slices.Contains(a.authorityNames(), name) {
 		return nil
 	}
-	return errorf(fs.ErrNotExist, `Authority "%s" not found`, name)
+	return leaf.Errorf(fs.ErrNotExist, `Authority "%s" not found`, name)
 }
 
 // chooseAuthority returns the authority for a new archive or a listing: by the
 // name's prefix, else by the option, else the default.
 func (a *API) chooseAuthority(name, prefix, option string) (string, error) {
 	if prefix != "" && option != "" && prefix != option {
-		return "", errorf(fs.ErrInvalid, `authority name "%s" not found in archive: "%s"`, option, name)
+		return "", leaf.Errorf(fs.ErrInvalid, `authority name "%s" not found in archive: "%s"`, option, name)
 	}
 	if prefix == "" {
 		prefix = option

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -46,7 +47,7 @@ func (h *Archive) Cache(ctx context.Context, version string) error {
 
 // RemoveFromCache gives up a version's content here, after the archive's authority
 // has been asked whether it has all of it. What other versions share with it stays.
-// Where this repository is its only home the error wraps ErrReadOnly, where parts are
+// Where this repository is its only home the error wraps errors.ErrUnsupported, where parts are
 // missing at the authority ErrCorrupt.
 func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
 	rec, err := h.resolve(ctx, version)
@@ -54,7 +55,7 @@ func (h *Archive) RemoveFromCache(ctx context.Context, version string) error {
 		return err
 	}
 	if rec.Place == "" {
-		return errorf(ErrReadOnly, "%s: this repository is the only home of its contents: they are not removed", h)
+		return leaf.Errorf(errors.ErrUnsupported, "%s: this repository is the only home of its contents: they are not removed", h)
 	}
 	site, err := h.api.site(ctx, h.authority)
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
@@ -75,7 +76,7 @@ func (a *API) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) (
 		opts = &CheckoutOptions{}
 	}
 	if !slices.Contains([]string{"", wayAuto, wayCopy, wayReflink, wayHardlink}, opts.Link) {
-		return rep, errorf(fs.ErrInvalid, "link %q: want auto, copy, reflink or hardlink", opts.Link)
+		return rep, leaf.Errorf(fs.ErrInvalid, "link %q: want auto, copy, reflink or hardlink", opts.Link)
 	}
 	if rep.Chosen, err = a.checkoutChoice(ctx, opts); err != nil {
 		return rep, err
@@ -147,7 +148,7 @@ func (l *Lock) only(names []string, file string) (*Lock, error) {
 		}
 		i := slices.IndexFunc(l.Archives, func(x Locked) bool { return x.Archive == normal })
 		if i < 0 {
-			return nil, errorf(fs.ErrNotExist, "%s does not lock an archive %q", file, normal)
+			return nil, leaf.Errorf(fs.ErrNotExist, "%s does not lock an archive %q", file, normal)
 		}
 		part.Archives = append(part.Archives, l.Archives[i])
 	}
@@ -210,7 +211,7 @@ func (t *target) full(f *checkedFile) string { return path.Join(t.next.name, f.p
 // aim checks that the archives have places of their own.
 func (co *checkout) aim() error {
 	if rel, err := filepath.Rel(co.api.Repo(), co.dir); err == nil && filepath.IsLocal(rel) {
-		return errorf(fs.ErrInvalid, "%s belongs to the repository: check out into another directory", co.dir)
+		return leaf.Errorf(fs.ErrInvalid, "%s belongs to the repository: check out into another directory", co.dir)
 	}
 	if err := co.api.checkDestination(co.dir); err != nil {
 		return err
@@ -243,7 +244,7 @@ func apart(names []string) error {
 	names = slices.SortedFunc(slices.Values(names), objects.ComparePaths)
 	for i := 1; i < len(names); i++ {
 		if below(names[i], names[i-1]) {
-			return errorf(fs.ErrExist, "archives %q and %q would share a place: check them out into directories of their own", names[i-1], names[i])
+			return leaf.Errorf(fs.ErrExist, "archives %q and %q would share a place: check them out into directories of their own", names[i-1], names[i])
 		}
 	}
 	return nil
@@ -257,14 +258,14 @@ func below(path, dir string) bool {
 // allowed refuses an archive whose place is taken.
 func (co *checkout) allowed(name string) error {
 	if why := names.Unwritable(name, onWindows); why != "" {
-		return errorf(fs.ErrInvalid, "archive %q cannot be checked out: %s", name, why)
+		return leaf.Errorf(fs.ErrInvalid, "archive %q cannot be checked out: %s", name, why)
 	}
 	repo, err := filepath.Rel(co.dir, co.api.Repo())
 	if err == nil && filepath.IsLocal(repo) && (below(name, filepath.ToSlash(repo)) || below(filepath.ToSlash(repo), name)) {
-		return errorf(fs.ErrInvalid, "archive %q cannot be checked out here: its place belongs to datafs itself", name)
+		return leaf.Errorf(fs.ErrInvalid, "archive %q cannot be checked out here: its place belongs to datafs itself", name)
 	}
 	if !validPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return errorf(fs.ErrInvalid, "archive %q cannot be checked out: its name is no path", name)
+		return leaf.Errorf(fs.ErrInvalid, "archive %q cannot be checked out: its name is no path", name)
 	}
 	return nil
 }
@@ -304,11 +305,11 @@ func (co *checkout) take(ctx context.Context) error {
 	path := filepath.Join(co.dir, checkoutLock)
 	for {
 		if fi, err := co.root.Lstat(checkoutLock); err == nil && !fi.Mode().IsRegular() {
-			return errorf(fs.ErrExist, "%s is not a file", path)
+			return leaf.Errorf(fs.ErrExist, "%s is not a file", path)
 		}
 		lock, err := co.api.waitLock(ctx, path, true)
 		if errors.Is(err, ErrBusy) {
-			return errorf(ErrBusy, "another checkout into %s is under way", co.dir)
+			return leaf.Errorf(ErrBusy, "another checkout into %s is under way", co.dir)
 		}
 		if err != nil {
 			return err
@@ -341,5 +342,5 @@ func (co *checkout) inTheWay() error {
 	if co.opts.DryRun {
 		text = count(len(kept), "file is in the way", "files are in the way")
 	}
-	return &HintError{errorf(fs.ErrExist, "%s", text), "move them away, or use --force to replace files (never directories)"}
+	return &HintError{leaf.Errorf(fs.ErrExist, "%s", text), "move them away, or use --force to replace files (never directories)"}
 }

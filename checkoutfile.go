@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -41,7 +42,7 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 
 func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, errorf(ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
+		return nil, leaf.Errorf(ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
 	}
 	f, err := root.Open(name)
 	if err != nil {
@@ -53,7 +54,7 @@ func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if fi.Size() > limit || !fi.Mode().IsRegular() {
-		return nil, errorf(ErrCorrupt, "it is larger than %d bytes, or no file", limit)
+		return nil, leaf.Errorf(ErrCorrupt, "it is larger than %d bytes, or no file", limit)
 	}
 	b := make([]byte, fi.Size())
 	_, err = io.ReadFull(f, b)

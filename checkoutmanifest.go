@@ -14,6 +14,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -180,14 +181,14 @@ func appendText(b []byte, s string) []byte {
 func decodeManifest(b []byte) (*manifest, error) {
 	body, found := bytes.CutPrefix(b, []byte(manifestMagic))
 	if !found || len(body) < 1+len(objects.ID{}) {
-		return nil, errorf(ErrCorrupt, "it is not a manifest of a checkout")
+		return nil, leaf.Errorf(ErrCorrupt, "it is not a manifest of a checkout")
 	}
 	if body[0] != manifestVersion {
 		return nil, fmt.Errorf("version %d of the manifest is not known to this program (it knows %d): use a newer datafs", body[0], manifestVersion)
 	}
 	end := len(b) - len(objects.ID{})
 	if objects.Hash(b[:end]) != objects.ID(b[end:]) {
-		return nil, errorf(ErrCorrupt, "the checksum of the manifest is wrong")
+		return nil, leaf.Errorf(ErrCorrupt, "the checksum of the manifest is wrong")
 	}
 	c := &manifestCursor{b: b[len(manifestMagic)+1 : end]}
 	m := &manifest{}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -83,7 +84,7 @@ func (co *checkout) apartFromOthers(names map[string]*target) error {
 
 func takenBy(name, other string) error {
 	return &HintError{
-		Err:  errorf(fs.ErrExist, "archive %q would share a place with %q, which was checked out here before", name, other),
+		Err:  leaf.Errorf(fs.ErrExist, "archive %q would share a place with %q, which was checked out here before", name, other),
 		Hint: "use another directory, or check out all that is wanted with --prune, to remove what is not",
 	}
 }
@@ -201,7 +202,7 @@ func (co *checkout) listTree(ctx context.Context, t *target, tree *objects.Tree)
 		}
 	}
 	if co.opts.Locked != "" && !rec.Dir && t.next.files[0].hash != rec.Hash {
-		return errorf(ErrCorrupt, "the file is not the one that the lock names")
+		return leaf.Errorf(ErrCorrupt, "the file is not the one that the lock names")
 	}
 	t.acts = make([]act, len(t.next.files))
 	if t.old != nil {
@@ -227,7 +228,7 @@ func (t *target) listEntries(ctx context.Context, tree *objects.Tree) error {
 		t.entries = []objects.Entry{{Kind: objects.KindDir}}
 	}
 	if single := len(t.entries) == 1 && t.entries[0].Path == "" && t.entries[0].Kind.IsFile(); single == t.next.dir {
-		return errorf(ErrCorrupt, "its tree is not what the record says: a file, or a directory")
+		return leaf.Errorf(ErrCorrupt, "its tree is not what the record says: a file, or a directory")
 	}
 	return nil
 }

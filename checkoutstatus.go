@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -56,7 +57,7 @@ func (a *API) CheckoutState(ctx context.Context, dir string, opts *CheckoutOptio
 	defer root.Close()
 	co := &checkout{api: a, opts: opts, dir: st.Dir, root: root, rep: &CheckoutReport{}}
 	if _, err := root.Lstat(manifestName); errors.Is(err, fs.ErrNotExist) {
-		return st, errorf(fs.ErrNotExist, "nothing was checked out into %s", st.Dir)
+		return st, leaf.Errorf(fs.ErrNotExist, "nothing was checked out into %s", st.Dir)
 	}
 	if co.old, err = readManifest(root, st.Dir); err != nil {
 		return st, err

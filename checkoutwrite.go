@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -239,7 +240,7 @@ func (t *target) read(ctx context.Context, tree *objects.Tree) (err error) {
 	}
 	same := slices.EqualFunc(probe.next.files, t.next.files, func(x, y checkedFile) bool { return x.path == y.path && x.identity == y.identity })
 	if !same {
-		return &HintError{errorf(ErrCorrupt, "the manifest %s does not say what is in the tree", manifestName), manifestHint}
+		return &HintError{leaf.Errorf(ErrCorrupt, "the manifest %s does not say what is in the tree", manifestName), manifestHint}
 	}
 	t.entries = probe.entries
 	return nil
@@ -328,7 +329,7 @@ func (co *checkout) verified(out io.Writer, f *checkedFile, t *target, content f
 	}
 	var got objects.ID
 	if h.Sum(got[:0]); got != f.hash {
-		return errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", got, f.hash)
+		return leaf.Errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", got, f.hash)
 	}
 	return nil
 }

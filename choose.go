@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -101,7 +102,7 @@ func (a *API) wished(opts *ChooseOptions) (w wish, err error) {
 	if len(opts.Archives) == 0 {
 		if w.list = all; !there {
 			err = &HintError{
-				errorf(fs.ErrInvalid, "no archive is named, and there are no requirements"),
+				leaf.Errorf(fs.ErrInvalid, "no archive is named, and there are no requirements"),
 				"write the names, one a line, into " + requirementsName + ", or name a file with --requirements",
 			}
 		}
@@ -128,11 +129,11 @@ func (w *wish) add(text string, pins, seen map[string]refs.Requirement) error {
 		return err
 	}
 	if own && r.Version == nil {
-		return errorf(fs.ErrInvalid, `"%s" names no version of one's own`, text)
+		return leaf.Errorf(fs.ErrInvalid, `"%s" names no version of one's own`, text)
 	}
 	first, again := seen[r.Name]
 	if again && (first.String() != r.String() || own != (w.own[r.Name] != "")) {
-		return errorf(fs.ErrInvalid, `"%s" is named twice, as "%s" and "%s"`, r.Name, first, r)
+		return leaf.Errorf(fs.ErrInvalid, `"%s" is named twice, as "%s" and "%s"`, r.Name, first, r)
 	}
 	if again {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -94,7 +95,7 @@ func frozen(c *Chosen) (refs.Requirement, error) {
 	}
 	back, err := refs.ParseRequirements(r.String(), "x")
 	if err != nil || len(back) != 1 || back[0].Name != r.Name || back[0].String() != r.String() {
-		return r, errorf(fs.ErrInvalid, "%q cannot be written as a line of requirements", r.String())
+		return r, leaf.Errorf(fs.ErrInvalid, "%q cannot be written as a line of requirements", r.String())
 	}
 	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -84,7 +85,7 @@ func (u *universe) checkAuthority(ctx context.Context, r refs.Requirement) error
 	}
 	k, err := u.archive(ctx, r.Name)
 	if err == nil && k.rec.Authority != r.Authority {
-		err = errorf(fs.ErrNotExist, `Archive "%s" not found on %s. Did you mean "%s://%s"?`, r.Name, r.Authority, k.rec.Authority, r.Name)
+		err = leaf.Errorf(fs.ErrNotExist, `Archive "%s" not found on %s. Did you mean "%s://%s"?`, r.Name, r.Authority, k.rec.Authority, r.Name)
 	}
 	return err
 }
@@ -251,9 +252,9 @@ func (u *universe) records(ctx context.Context, choices []refs.Choice, pins map[
 
 func errNotHere(c refs.Choice) error {
 	if c.Unversioned {
-		return errorf(fs.ErrNotExist, `Archive "%s" has no versions`, c.Name)
+		return leaf.Errorf(fs.ErrNotExist, `Archive "%s" has no versions`, c.Name)
 	}
-	return errorf(fs.ErrNotExist, `Archive "%s" version %s not found`, c.Name, c.Version)
+	return leaf.Errorf(fs.ErrNotExist, `Archive "%s" version %s not found`, c.Name, c.Version)
 }
 
 // take sets the record if it is the chosen one. Of an unversioned archive that

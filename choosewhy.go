@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -47,7 +48,7 @@ func (a *API) Why(ctx context.Context, name string, opts *WhyOptions) (r Reasons
 	}
 	c := at[normal]
 	if c == nil {
-		return r, errorf(fs.ErrNotExist, "nothing in the requirements asks for %q, nor do their dependencies", normal)
+		return r, leaf.Errorf(fs.ErrNotExist, "nothing in the requirements asks for %q, nor do their dependencies", normal)
 	}
 	if r.Archive = normal; c.Archive.versioned {
 		r.Version = c.Record.Version.String()

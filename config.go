@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // Limits of a configuration file. A file is written by hand, so what exceeds
@@ -17,10 +19,8 @@ const (
 	maxProbedLines  = 1000    // up to here the line of a syntax error is searched for
 )
 
-// Names of a service and a manager as the configuration spells them.
+// Names of a manager as the configuration spells them.
 var (
-	configServices = []string{"OSFS", "TempFS", "MemoryFS", "S3FS", "ZipFS", "FTPFS", "SFTPFS", "HTTPFS", "RPCFS", "DAVFS"}
-	configSchemes  = []string{"file", "s3", "sftp", "ftp", "ftps", "http", "https", "dav", "davs", "mem", "zip"}
 	configManagers = []string{"MongoDBManager", "DynamoDBManager", "AuthorityManager", "EmbeddedManager"}
 	managerStarts  = []string{"mongo", "dynamo", "authority", "embedded"}
 	managerSchemes = []string{"mongodb", "mongodb+srv", "dynamodb"}
@@ -93,16 +93,6 @@ type Profile struct {
 	Checksums        []string       // "md5", "sha256": recorded besides BLAKE3
 	Grace            *time.Duration // gc: grace: how long gc keeps what was deleted; nil: DefaultGrace
 }
-
-// confError is a refusal in words that users know, with the kind of error that
-// programs ask for.
-type confError struct {
-	text string
-	kind error
-}
-
-func (e *confError) Error() string { return e.text }
-func (e *confError) Unwrap() error { return e.kind }
 
 // ParseConfig reads a configuration. What belongs to a profile is only checked
 // when the profile is asked for, since others may name what is out of reach;
@@ -213,12 +203,12 @@ func (c *Config) profileNode(name string) (confNode, error) {
 		if name == "default" {
 			return c.wholeNode(), nil
 		}
-		return confNode{}, &confError{fmt.Sprintf("Profile %q not found", name), fs.ErrNotExist}
+		return confNode{}, leaf.Errorf(fs.ErrNotExist, "Profile %q not found", name)
 	}
 	n, ok := c.profiles[name]
 	if !ok {
 		text := fmt.Sprintf("Profile %q not found in %s, which has %s", name, c.file, strings.Join(c.names, ", "))
-		return confNode{}, &confError{text, fs.ErrNotExist}
+		return confNode{}, leaf.Errorf(fs.ErrNotExist, "%s", text)
 	}
 	n.path = "" // errors name the key inside the profile; the line tells which profile
 	return n, nil
@@ -363,7 +353,7 @@ func (n confNode) authorities() ([]NamedService, error) {
 // service reads a mapping with service, args and kwargs, or a URL.
 func (n confNode) service() (Service, error) {
 	if scheme, ok := n.urlScheme(); ok {
-		if !slices.Contains(configSchemes, scheme) {
+		if !slices.Contains(allSchemes(), scheme) {
 			return Service{}, n.noService(scheme)
 		}
 		return Service{URL: n.target().Value}, nil
@@ -379,18 +369,18 @@ func (n confNode) service() (Service, error) {
 	if name == "" {
 		return Service{}, n.errorf("service is missing, e.g. service: OSFS")
 	}
-	i := slices.IndexFunc(configServices, func(s string) bool { return strings.EqualFold(s, name) })
+	i := slices.IndexFunc(kinds, func(k kind) bool { return strings.EqualFold(k.service, name) })
 	if i < 0 {
 		return Service{}, f.get("service").noService(name)
 	}
-	s := Service{Service: configServices[i]}
+	s := Service{Service: kinds[i].service}
 	s.Args, s.Kwargs, err = f.arguments()
 	return s, err
 }
 
 func (n confNode) noService(name string) error {
 	return n.atf("Filesystem %q not found, there are %s and the URLs %s://", strings.ToLower(name),
-		strings.Join(configServices, ", "), strings.Join(configSchemes, "://, "))
+		strings.Join(allServices(), ", "), strings.Join(allSchemes(), "://, "))
 }
 
 // manager reads a mapping with class, args and kwargs, or a URL. No manager at

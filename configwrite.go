@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // maxConfigLinks bounds how many symbolic links lead to a configuration file.
@@ -337,7 +339,7 @@ func writeConfigFile(file string, data []byte) error {
 		os.Remove(f.Name())
 		return fmt.Errorf("config file: %w", err)
 	}
-	syncDir(filepath.Dir(target))
+	_ = leaf.SyncDir(filepath.Dir(target)) // the file is whole either way
 	return nil
 }
 
@@ -366,12 +368,4 @@ func configTarget(file string) (string, error) {
 		file = to
 	}
 	return "", fmt.Errorf("%s: too many symbolic links", file)
-}
-
-// syncDir makes a rename last, where the platform can; the file is whole either way.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
 }

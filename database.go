@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -93,7 +94,7 @@ func (a *API) closeDatabase() error {
 func (a *API) networkDatabase(ctx context.Context) (Database, error) {
 	db, err := a.database(ctx)
 	if err == nil && db != nil && a.opts.Offline {
-		err = errorf(ErrUnavailable, "this run is offline: %s is not asked", db)
+		err = leaf.Errorf(ErrUnavailable, "this run is offline: %s is not asked", db)
 	}
 	return db, err
 }
@@ -103,7 +104,7 @@ func (a *API) networkDatabase(ctx context.Context) (Database, error) {
 func (a *API) teamDatabase(ctx context.Context, how access) (refs.Manager, string, error) {
 	db, err := a.database(ctx)
 	if err == nil && db == nil {
-		err = errorf(errors.ErrUnsupported, "this program was built without %s", a.Manager().name())
+		err = leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", a.Manager().name())
 	}
 	if err != nil {
 		return nil, "", err

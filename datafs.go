@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
@@ -182,10 +183,10 @@ func (a *API) open() (err error) {
 	_, noJournal := os.Stat(filepath.Join(dir, journalName)) // looked for first: another process may be making the repository
 	if _, err := os.Stat(filepath.Join(dir, repoFormatFile)); errors.Is(err, fs.ErrNotExist) {
 		if noJournal == nil {
-			return errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, repoFormatFile))
+			return leaf.Errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, repoFormatFile))
 		}
 		if a.opts.MustExist {
-			return &HintError{errorf(fs.ErrNotExist, "there is no repository in %s", dir), `"datafs init DIR" makes one`}
+			return &HintError{leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir), `"datafs init DIR" makes one`}
 		}
 		if err := a.opts.makeRepo(dir); err != nil {
 			return err
@@ -258,14 +259,14 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 	if fi, err := os.Stat(dir); err != nil {
 		return "", err
 	} else if !fi.IsDir() {
-		return "", errorf(fs.ErrInvalid, "%s is not a directory", dir)
+		return "", leaf.Errorf(fs.ErrInvalid, "%s is not a directory", dir)
 	}
 	repo, err := filepath.Abs(filepath.Join(dir, repoDirName))
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(filepath.Join(repo, repoFormatFile)); err == nil {
-		return repo, errorf(fs.ErrExist, "repository %s already exists", repo)
+		return repo, leaf.Errorf(fs.ErrExist, "repository %s already exists", repo)
 	}
 	config := filepath.Join(repo, configFileName)
 	_, lay := os.Lstat(config)

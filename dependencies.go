@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -38,7 +39,7 @@ func (h *Archive) setDependencies(ctx context.Context, deps Dependencies, strict
 		return err
 	}
 	if len(versions) == 0 {
-		return errorf(ErrEmpty, "Cannot set dependencies on an empty archive")
+		return leaf.Errorf(ErrEmpty, "Cannot set dependencies on an empty archive")
 	}
 	list, err := requirementsOf(deps)
 	if err != nil {

@@ -7,11 +7,6 @@ import (
 	"testing"
 )
 
-const module = "github.com/datafs/datafs"
-
-// layers are the rooms of the house; each may import those before it.
-var layers = []string{"index", "objects", "refs", "remote", "", "cli", "cli/datafs"}
-
 // direct are the modules that the program may use directly. docs/dependencies.md
 // says why each is there.
 var direct = []string{
@@ -50,35 +45,6 @@ func goList(t *testing.T, args ...string) []string {
 		t.Fatalf("go list: %v", err)
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
-}
-
-// layer returns the number of the room that a package of ours belongs to.
-func layer(t *testing.T, pkg string) int {
-	t.Helper()
-	rel := strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")
-	if i := slices.Index(layers, rel); i >= 0 {
-		return i
-	}
-	top, _, _ := strings.Cut(rel, "/")
-	i := slices.Index(layers, top)
-	if i < 0 {
-		t.Fatalf("%s is in no room of the house", pkg)
-	}
-	return i
-}
-
-func TestImportsRunOneWay(t *testing.T) {
-	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
-		words := strings.Fields(line)
-		if strings.HasPrefix(words[0], module+"/fixtures") {
-			continue
-		}
-		for _, imp := range words[1:] {
-			if (imp == module || strings.HasPrefix(imp, module+"/")) && !strings.HasSuffix(words[0], "test") && layer(t, imp) > layer(t, words[0]) {
-				t.Errorf("%s imports %s", words[0], imp)
-			}
-		}
-	}
 }
 
 func TestNothingShippedImportsTestsOrFixtures(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/names"
 )
 
@@ -21,14 +22,14 @@ func (a *API) checkDestination(target string) error {
 		return nil // nothing can be written there
 	}
 	if names.BelowStore(filepath.ToSlash(real)) {
-		return errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, repoDirName)
+		return leaf.Errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, repoDirName)
 	}
 	repo, err := resolved(a.Repo())
 	if err != nil {
 		return err
 	}
 	if rel, err := filepath.Rel(repo, real); err == nil && filepath.IsLocal(rel) {
-		return errorf(fs.ErrInvalid, "%s belongs to the repository: nothing is written there", target)
+		return leaf.Errorf(fs.ErrInvalid, "%s belongs to the repository: nothing is written there", target)
 	}
 	return nil
 }
@@ -62,7 +63,7 @@ func (a *API) windowsFault(ctx context.Context, name string) (string, error) {
 		return "", nil // it is not new
 	}
 	if onWindows {
-		return "", errorf(fs.ErrInvalid, "archive %q cannot be made on Windows: %s", name, why)
+		return "", leaf.Errorf(fs.ErrInvalid, "archive %q cannot be made on Windows: %s", name, why)
 	}
 	return why, nil
 }

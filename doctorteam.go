@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 )
 
 // teamManager looks at whoever keeps the team's records.
@@ -69,10 +70,10 @@ func (d *doctor) catalogueManager(ctx context.Context, what, authority string) {
 
 // openAnyCatalog opens the catalogue at an authority, also at one where nothing
 // is yet.
-func (d *doctor) openAnyCatalog(ctx context.Context, site *openSite) (c *remote.Catalog, used bool, err error) {
+func (d *doctor) openAnyCatalog(ctx context.Context, site *openSite) (c *catalog.Catalog, used bool, err error) {
 	_, err = site.Meet(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		c, err = remote.OpenCatalog(site.authority, &remote.CatalogOptions{Table: d.Table(), Random: d.opts.Rand})
+		c, err = catalog.Open(site.authority, &catalog.Options{Table: d.Table(), Random: d.opts.Rand})
 		return c, false, err
 	}
 	if err != nil {
@@ -90,7 +91,7 @@ func (d *doctor) databaseManager(ctx context.Context, what string) {
 	}
 	db, err := d.database(ctx)
 	if err == nil && db == nil {
-		err = errorf(errors.ErrUnsupported, "this program was built without %s", d.Manager().name())
+		err = leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", d.Manager().name())
 	}
 	if err != nil {
 		d.problem(what, err, "")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 )
@@ -263,8 +264,8 @@ func (m *wardManager) Put(context.Context, string, []byte, refs.Rev) (refs.Rev, 
 }
 
 func TestDoctorOfADatabase(t *testing.T) {
-	missing := errorf(fs.ErrNotExist, `Table "things" not found`)
-	denied := errorf(fs.ErrPermission, "user ann may not find in things.log")
+	missing := leaf.Errorf(fs.ErrNotExist, `Table "things" not found`)
+	denied := leaf.Errorf(fs.ErrPermission, "user ann may not find in things.log")
 	for _, c := range []struct {
 		name   string
 		ward   *ward
@@ -276,7 +277,7 @@ func TestDoctorOfADatabase(t *testing.T) {
 		{"there is no table of archives", &ward{fail: missing}, CheckProblem, "create-table"},
 		{"the requirements must not be read", &ward{noSpec: denied}, CheckProblem, "docs/managers.md"},
 		{"the log must not be read", &ward{fail: denied}, CheckProblem, "ann may not"},
-		{"it is down", &ward{noSpec: errorf(ErrUnavailable, "no server")}, CheckProblem, "the server are up"},
+		{"it is down", &ward{noSpec: leaf.Errorf(ErrUnavailable, "no server")}, CheckProblem, "the server are up"},
 		{"a variable is not set", &ward{}, CheckProblem, "set the variable"},
 		{"this program does not know it", nil, CheckProblem, "built without MongoDBManager"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -44,7 +45,7 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 		target = filepath.Clean(target)
 	}
 	if fi, err := os.Stat(filepath.Dir(target)); err != nil || !fi.IsDir() {
-		return "", errorf(fs.ErrNotExist, `Directory not found: "%s"`, filepath.Dir(target))
+		return "", leaf.Errorf(fs.ErrNotExist, `Directory not found: "%s"`, filepath.Dir(target))
 	}
 	if whole {
 		err = h.downloadDir(ctx, rec, target, opts.Force)
@@ -117,12 +118,12 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 	case errors.Is(err, fs.ErrNotExist):
 		return h.extractNew(ctx, t, target)
 	case err != nil:
-		return errorf(fs.ErrInvalid, "%s is there and is not a directory", target)
+		return leaf.Errorf(fs.ErrInvalid, "%s is there and is not a directory", target)
 	case len(left) == 0:
 		return h.extractInto(ctx, t, target)
 	case !force:
 		return &HintError{
-			Err:  errorf(fs.ErrExist, "directory %s is not empty", target),
+			Err:  leaf.Errorf(fs.ErrExist, "directory %s is not empty", target),
 			Hint: "use --force to write into it; files of the same names are replaced, others stay",
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -112,9 +113,9 @@ func oldFile(target string) (fs.FileInfo, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err == nil && fi.IsDir():
-		return nil, errorf(fs.ErrInvalid, "%s is a directory", target)
+		return nil, leaf.Errorf(fs.ErrInvalid, "%s is a directory", target)
 	case err == nil && !fi.Mode().IsRegular():
-		return nil, errorf(fs.ErrInvalid, "%s is not a regular file", target)
+		return nil, leaf.Errorf(fs.ErrInvalid, "%s is not a regular file", target)
 	}
 	return fi, err
 }
@@ -142,7 +143,7 @@ func (h *Archive) mayReplace(ctx context.Context, target string, old fs.FileInfo
 		return err
 	}
 	return &HintError{
-		Err:  errorf(ErrUnstored, "%s is there already, and its bytes are in no version here", target),
+		Err:  leaf.Errorf(ErrUnstored, "%s is there already, and its bytes are in no version here", target),
 		Hint: "move it away, store it with \"datafs update\", or use --force to replace it",
 	}
 }
@@ -162,7 +163,7 @@ func (h *Archive) fill(f *File, tmp *os.File, old fs.FileInfo) error {
 		return errors.Join(err, tmp.Close())
 	}
 	if sumOf(sum) != f.Entry().Hash {
-		return errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", sumOf(sum), f.Entry().Hash)
+		return leaf.Errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", sumOf(sum), f.Entry().Hash)
 	}
 	return errors.Join(tmp.Chmod(old.Mode().Perm()), tmp.Sync(), tmp.Close())
 }

@@ -2,11 +2,11 @@ package datafs
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote"
 )
 
 // The kinds of errors, for errors.Is, besides the standard ones: fs.ErrNotExist
@@ -19,22 +19,8 @@ var (
 	ErrBusy     = index.ErrBusy      // another process holds the repository too long
 	ErrChanged  = objects.ErrChanged // a file changed while it was read
 	ErrEmpty    = errors.New("no contents")
-	ErrReadOnly = errors.New("read-only")
+	ErrReadOnly = remote.ErrReadOnly // what cannot be written; it is an fs.ErrPermission, too
 )
-
-// kindError is an error whose text users know, with the kind of error that
-// programs ask for.
-type kindError struct {
-	text string
-	kind error
-}
-
-func (e *kindError) Error() string { return e.text }
-func (e *kindError) Unwrap() error { return e.kind }
-
-func errorf(kind error, format string, args ...any) error {
-	return &kindError{fmt.Sprintf(format, args...), kind}
-}
 
 // HintError is an error with a line that says what to do about it.
 type HintError struct {

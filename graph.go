@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -115,7 +116,7 @@ func (g *grapher) begin(ctx context.Context, text string) error {
 		return err
 	}
 	if len(r.Range) > 0 {
-		return errorf(fs.ErrInvalid, "graph %s: a range has no dependencies, name one version", text)
+		return leaf.Errorf(fs.ErrInvalid, "graph %s: a range has no dependencies, name one version", text)
 	}
 	version := ""
 	if v := r.VersionText(); v != nil {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
@@ -74,7 +75,7 @@ func (a *API) Import(ctx context.Context, dir string, opts *ImportOptions) (Impo
 	if fi, err := os.Stat(dir); err != nil {
 		return im.sum, err
 	} else if !fi.IsDir() {
-		return im.sum, errorf(fs.ErrInvalid, "%s is not a directory", dir)
+		return im.sum, leaf.Errorf(fs.ErrInvalid, "%s is not a directory", dir)
 	}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

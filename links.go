@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -60,16 +61,16 @@ func checkEntry(name string, e fs.DirEntry) error {
 	case e.Type()&fs.ModeSymlink != 0:
 		return linkError(name)
 	case slices.Contains(repoDirs, e.Name()) && !e.IsDir():
-		return errorf(fs.ErrPermission, "%s is not a directory: the repository is not used", name)
+		return leaf.Errorf(fs.ErrPermission, "%s is not a directory: the repository is not used", name)
 	case slices.Contains(repoFiles, e.Name()) && !e.Type().IsRegular():
-		return errorf(fs.ErrPermission, "%s is not a regular file: the repository is not used", name)
+		return leaf.Errorf(fs.ErrPermission, "%s is not a regular file: the repository is not used", name)
 	}
 	return nil
 }
 
 func linkError(name string) error {
 	return &HintError{
-		Err:  errorf(fs.ErrPermission, "%s is a link: nothing in a repository is reached through one", name),
+		Err:  leaf.Errorf(fs.ErrPermission, "%s is a link: nothing in a repository is reached through one", name),
 		Hint: "if you made it, put what it leads to in its place; the repository's own directory may be a link",
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -181,7 +182,7 @@ func without(pins map[string]lockPin, names []string, list []refs.Requirement) (
 	for _, name := range names {
 		_, ok := pins[name]
 		if !ok && !slices.ContainsFunc(list, func(r refs.Requirement) bool { return r.Name == name }) {
-			return nil, errorf(fs.ErrNotExist, `"%s" is neither in the lock nor required`, name)
+			return nil, leaf.Errorf(fs.ErrNotExist, `"%s" is neither in the lock nor required`, name)
 		}
 		delete(pins, name)
 	}
@@ -244,7 +245,7 @@ func (a *API) writeLock(ctx context.Context, file string, l *Lock, chosen []Chos
 			return false, fmt.Errorf("write lock: %w", err)
 		}
 	}
-	syncDir(filepath.Dir(file)) // also for whoever wrote the same and was killed
+	_ = leaf.SyncDir(filepath.Dir(file)) // also for whoever wrote the same and was killed
 	return !same, nil
 }
 

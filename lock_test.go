@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/remote"
 )
@@ -273,7 +274,7 @@ func TestAnAuthorityThatIsDownIsTriedOnce(t *testing.T) {
 	opts.OpenAuthority = func(ctx context.Context, s Service) (remote.Authority, error) {
 		if fmt.Sprint(s.Args...) == "/down" {
 			tries++
-			return nil, errorf(ErrUnavailable, "no route")
+			return nil, leaf.Errorf(ErrUnavailable, "no route")
 		}
 		return OpenAuthority(ctx, s)
 	}

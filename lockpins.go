@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -115,7 +116,7 @@ func (a *API) pinOf(ctx context.Context, r refs.Requirement) (string, error) {
 	}
 	v, ok := k.best(r)
 	if !ok {
-		return "", errorf(fs.ErrNotExist, `Archive "%s" has no version that satisfies "%s"`, r.Name, r)
+		return "", leaf.Errorf(fs.ErrNotExist, `Archive "%s" has no version that satisfies "%s"`, r.Name, r)
 	}
 	return v.String(), nil
 }

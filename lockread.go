@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -53,13 +54,13 @@ func decodeLock(r io.Reader, files bool) (*Lock, error) {
 	case err == nil:
 		return &d.l, nil
 	case limited.N <= 0:
-		return nil, errorf(fs.ErrInvalid, "it has more than %d bytes", int64(maxLockSize))
+		return nil, leaf.Errorf(fs.ErrInvalid, "it has more than %d bytes", int64(maxLockSize))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, errorf(fs.ErrInvalid, "it ends too early")
+		return nil, leaf.Errorf(fs.ErrInvalid, "it ends too early")
 	case errors.Is(err, fs.ErrInvalid), isFileError(err):
 		return nil, err
 	}
-	return nil, errorf(fs.ErrInvalid, "it is no lock: %v", err)
+	return nil, leaf.Errorf(fs.ErrInvalid, "it is no lock: %v", err)
 }
 
 func isFileError(err error) bool {
@@ -135,7 +136,7 @@ func (d *lockDecoder) delim(want json.Delim) error {
 }
 
 func (d *lockDecoder) invalid(format string, args ...any) error {
-	return errorf(fs.ErrInvalid, format, args...)
+	return leaf.Errorf(fs.ErrInvalid, format, args...)
 }
 
 func (d *lockDecoder) lock() error {
@@ -172,11 +173,11 @@ func checkLockFormat(format int) error {
 	switch {
 	case format > lockFormat:
 		return &HintError{
-			errorf(fs.ErrInvalid, "it has the format %d, this program knows formats up to %d", format, lockFormat),
+			leaf.Errorf(fs.ErrInvalid, "it has the format %d, this program knows formats up to %d", format, lockFormat),
 			"use a newer version of datafs",
 		}
 	case format < 1:
-		return errorf(fs.ErrInvalid, "it has the format %d, which there is not", format)
+		return leaf.Errorf(fs.ErrInvalid, "it has the format %d, which there is not", format)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -144,7 +145,7 @@ func (s *lockSites) fetch(ctx context.Context, c *Chosen, do func(*openSite) err
 func (s *lockSites) nowhere(c *Chosen, names []string, errs []error) error {
 	if len(names) == 0 {
 		return &HintError{
-			errorf(ErrUnavailable, "the contents of %s are not here, and the profile has no authority to ask", c),
+			leaf.Errorf(ErrUnavailable, "the contents of %s are not here, and the profile has no authority to ask", c),
 			"name it in the configuration file, e.g. authorities: {" + c.Archive.authority + ": s3://bucket/prefix}",
 		}
 	}
@@ -156,7 +157,7 @@ func (s *lockSites) nowhere(c *Chosen, names []string, errs []error) error {
 			kind = fs.ErrPermission
 		}
 	}
-	return errorf(kind, "the contents of %s are neither here nor to be had from %s: %v", c, strings.Join(names, ", "), errs[0])
+	return leaf.Errorf(kind, "the contents of %s are neither here nor to be had from %s: %v", c, strings.Join(names, ", "), errs[0])
 }
 
 // from calls do with one authority. It is told first where the trees lie, if it
@@ -346,7 +347,7 @@ func (c *Chosen) differs(path string) error {
 		path = " at " + path
 	}
 	return &HintError{
-		errorf(ErrCorrupt, "%s: its contents differ from the lock%s", c, path),
+		leaf.Errorf(ErrCorrupt, "%s: its contents differ from the lock%s", c, path),
 		`the lock was edited or damaged; take it from where it came, or make it anew with "datafs lock"`,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -14,7 +15,7 @@ import (
 // file checks an entry.
 func (x *lockedEntry) file() (f LockedFile, err error) {
 	bad := func(what string) (LockedFile, error) {
-		return f, errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what)
+		return f, leaf.Errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what)
 	}
 	f = LockedFile{Path: x.Path, Kind: x.Kind, Hash: x.Hash}
 	if x.Path64 != "" {
@@ -45,7 +46,7 @@ func (x *lockedEntry) file() (f LockedFile, err error) {
 
 // checkKind checks that an entry has what its kind has, and nothing else.
 func (x *lockedEntry) checkKind(f *LockedFile) error {
-	bad := func(what string) error { return errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what) }
+	bad := func(what string) error { return leaf.Errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what) }
 	switch f.Kind {
 	case objects.KindFile.String(), objects.KindExec.String():
 		if x.Size == nil || *x.Size < 0 {
@@ -83,7 +84,7 @@ func inEntry(path string, err error) error {
 func checkHex(what, s string) error {
 	id, err := objects.ParseID(s)
 	if err != nil || id.String() != s || id.IsZero() {
-		return errorf(fs.ErrInvalid, "%s %.80q is no hash of 64 hexadecimal digits", what, s)
+		return leaf.Errorf(fs.ErrInvalid, "%s %.80q is no hash of 64 hexadecimal digits", what, s)
 	}
 	return nil
 }
@@ -95,7 +96,7 @@ func (l *Locked) check(sum *entrySum) error {
 		return err
 	}
 	if prefix != "" || name != l.Archive {
-		return errorf(fs.ErrInvalid, "the name is not in its normal form, %q", name)
+		return leaf.Errorf(fs.ErrInvalid, "the name is not in its normal form, %q", name)
 	}
 	if err := refs.CheckAuthorityName(l.Authority); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (l *Locked) check(sum *entrySum) error {
 			return err
 		}
 		if v.String() != l.Version {
-			return errorf(fs.ErrInvalid, "version %q is not in its normal form, %q", l.Version, v)
+			return leaf.Errorf(fs.ErrInvalid, "version %q is not in its normal form, %q", l.Version, v)
 		}
 	}
 	if err := errors.Join(checkHex("tree", l.Tree), checkHex("blake3", l.Hash)); err != nil {
@@ -118,17 +119,17 @@ func (l *Locked) check(sum *entrySum) error {
 func (l *Locked) checkCounts(sum *entrySum) error {
 	switch {
 	case l.Size < 0 || l.Count < 0:
-		return errorf(fs.ErrInvalid, "size and files must not be negative")
+		return leaf.Errorf(fs.ErrInvalid, "size and files must not be negative")
 	case l.Dir && !sum.listed:
-		return errorf(fs.ErrInvalid, "it is a directory, and has no entries")
+		return leaf.Errorf(fs.ErrInvalid, "it is a directory, and has no entries")
 	case !l.Dir && (sum.listed || l.Count != 1):
-		return errorf(fs.ErrInvalid, "it is a single file, and has entries, or not one file")
+		return leaf.Errorf(fs.ErrInvalid, "it is a single file, and has entries, or not one file")
 	case l.Dir && sum.files != l.Count:
-		return errorf(fs.ErrInvalid, "it has %d files, but its entries are %d", l.Count, sum.files)
+		return leaf.Errorf(fs.ErrInvalid, "it has %d files, but its entries are %d", l.Count, sum.files)
 	case l.Dir && sum.size != l.Size:
-		return errorf(fs.ErrInvalid, "its entries have %d bytes, and its size is %d", sum.size, l.Size)
+		return leaf.Errorf(fs.ErrInvalid, "its entries have %d bytes, and its size is %d", sum.size, l.Size)
 	case l.Dir && l.Hash != l.Tree:
-		return errorf(fs.ErrInvalid, "blake3 and tree of a directory differ")
+		return leaf.Errorf(fs.ErrInvalid, "blake3 and tree of a directory differ")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -154,7 +155,7 @@ func (m *migration) run(ctx context.Context) error {
 	}
 	missing := slices.DeleteFunc(m.wanted, func(name string) bool { return m.names[name] != "" })
 	if len(missing) > 0 {
-		return errorf(fs.ErrNotExist, "migrate: not found at the source: %s", strings.Join(missing, ", "))
+		return leaf.Errorf(fs.ErrNotExist, "migrate: not found at the source: %s", strings.Join(missing, ", "))
 	}
 	return nil
 }

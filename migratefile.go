@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -157,7 +158,7 @@ func openFirst(ctx context.Context, files SeedFiles, paths []string) (io.ReadClo
 			return f, err
 		}
 	}
-	return nil, errorf(fs.ErrNotExist, "its file %s is missing", paths[0])
+	return nil, leaf.Errorf(fs.ErrNotExist, "its file %s is missing", paths[0])
 }
 
 // Read implements io.Reader.

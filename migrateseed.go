@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -59,7 +60,7 @@ func (s *jsonSeed) Close() error { return nil }
 func (s *jsonSeed) Documents(ctx context.Context) iter.Seq2[map[string]any, error] {
 	return func(yield func(map[string]any, error) bool) {
 		if s.read {
-			yield(nil, errorf(fs.ErrInvalid, "the documents can be read once only"))
+			yield(nil, leaf.Errorf(fs.ErrInvalid, "the documents can be read once only"))
 			return
 		}
 		s.read = true
@@ -106,7 +107,7 @@ func (s *jsonSeed) documents(ctx context.Context) iter.Seq2[map[string]any, erro
 			for _, x := range list {
 				doc, ok := x.(map[string]any)
 				if !ok {
-					yield(nil, errorf(fs.ErrInvalid, "the exported documents: one of them is no object"))
+					yield(nil, leaf.Errorf(fs.ErrInvalid, "the exported documents: one of them is no object"))
 					return
 				}
 				if !yield(doc, nil) {
@@ -153,7 +154,7 @@ func (d seedDir) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 		return nil, notThereIn(path, err)
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, errorf(fs.ErrInvalid, "%s is no file", path)
+		return nil, leaf.Errorf(fs.ErrInvalid, "%s is no file", path)
 	}
 	f, err := d.root.Open(name)
 	if err != nil {
@@ -165,7 +166,7 @@ func (d seedDir) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 // notThereIn makes of a path that leads through a file one that is not there.
 func notThereIn(path string, err error) error {
 	if notThere(err) {
-		return errorf(fs.ErrNotExist, "%s is not there", path)
+		return leaf.Errorf(fs.ErrNotExist, "%s is not there", path)
 	}
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 func TestInit(t *testing.T) {
@@ -125,7 +127,7 @@ func TestAClosedAPIIsOfNoUse(t *testing.T) {
 }
 
 func TestErrorsHaveATextAndAKind(t *testing.T) {
-	hint := &HintError{Err: errorf(ErrEmpty, "nothing in %s", "x"), Hint: "put something in"}
+	hint := &HintError{Err: leaf.Errorf(ErrEmpty, "nothing in %s", "x"), Hint: "put something in"}
 	equal(t, "text", hint.Error(), "nothing in x")
 	equal(t, "kind", errors.Is(hint, ErrEmpty), true)
 	equal(t, "another kind", errors.Is(hint, ErrBusy), false)

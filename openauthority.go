@@ -5,9 +5,80 @@ import (
 	"errors"
 	"io/fs"
 	"net/url"
+	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/web"
 )
+
+// A kind of authority. A nil fromService belongs to a package with dependencies of its
+// own, which Options.OpenAuthority calls.
+type kind struct {
+	service     string   // in a configuration
+	schemes     []string // of URLs
+	fromService func(args []any, kwargs map[string]any) (remote.Authority, error)
+	fromURL     func(u *url.URL) (remote.Authority, error)
+}
+
+// kinds are all that a configuration can name.
+var kinds = []kind{
+	{"OSFS", []string{"file"},
+		func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return via(remote.OpenDir)(remote.DirFromService(args, kwargs))
+		},
+		func(u *url.URL) (remote.Authority, error) { return via(remote.OpenDir)(remote.DirFromURL(u)) }},
+	{"TempFS", nil, openTemp, nil},
+	{"MemoryFS", []string{"mem"},
+		func([]any, map[string]any) (remote.Authority, error) { return &remote.Mem{}, nil },
+		func(*url.URL) (remote.Authority, error) { return &remote.Mem{}, nil }},
+	{"S3FS", []string{"s3"}, nil, nil},
+	{"ZipFS", []string{"zip"},
+		func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return via(remote.OpenZip)(remote.ZipFromService(args, kwargs))
+		},
+		func(u *url.URL) (remote.Authority, error) { return via(remote.OpenZip)(remote.ZipFromURL(u)) }},
+	{"FTPFS", []string{"ftp", "ftps"}, nil, nil},
+	{"SFTPFS", []string{"sftp"}, nil, nil},
+	{"HTTPFS", []string{"http", "https"},
+		func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return via(web.OpenHTTP)(web.HTTPFromService(args, kwargs))
+		},
+		func(u *url.URL) (remote.Authority, error) { return via(web.OpenHTTP)(web.HTTPFromURL(u)) }},
+	{"RPCFS", []string{"rpc", "rpcs"},
+		func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return via(web.OpenRPC)(web.RPCFromService(args, kwargs))
+		},
+		func(u *url.URL) (remote.Authority, error) { return via(web.OpenRPC)(web.RPCFromURL(u)) }},
+	{"DAVFS", []string{"dav", "davs"},
+		func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return via(web.OpenDAV)(web.DAVFromService(args, kwargs))
+		},
+		func(u *url.URL) (remote.Authority, error) { return via(web.OpenDAV)(web.DAVFromURL(u)) }},
+}
+
+// allServices and allSchemes are the names in the table, for messages.
+func allServices() (list []string) {
+	for _, k := range kinds {
+		list = append(list, k.service)
+	}
+	return list
+}
+
+func allSchemes() (list []string) {
+	for _, k := range kinds {
+		list = append(list, k.schemes...)
+	}
+	return list
+}
+
+func openTemp(args []any, kwargs map[string]any) (remote.Authority, error) {
+	dir, name, err := remote.TempFromService(args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	return remote.OpenTemp(dir, name)
+}
 
 // OpenAuthority opens the authorities that need the standard library only:
 // directories (OSFS, TempFS, file:), memory (MemoryFS, mem:), zip files (ZipFS,
@@ -16,52 +87,24 @@ import (
 // packages remote/s3, remote/sftp and remote/ftp; the error wraps
 // errors.ErrUnsupported here.
 func OpenAuthority(_ context.Context, s Service) (remote.Authority, error) {
-	if s.URL != "" {
-		return openURL(s.URL)
-	}
-	switch s.Service {
-	case "OSFS":
-		return via(remote.OpenDir)(remote.DirFromService(s.Args, s.Kwargs))
-	case "TempFS":
-		dir, name, err := remote.TempFromService(s.Args, s.Kwargs)
-		if err != nil {
-			return nil, err
+	if s.URL == "" {
+		for _, k := range kinds {
+			if k.service == s.Service && k.fromService != nil {
+				return k.fromService(s.Args, s.Kwargs)
+			}
 		}
-		return remote.OpenTemp(dir, name)
-	case "MemoryFS":
-		return &remote.Mem{}, nil
-	case "ZipFS":
-		return via(remote.OpenZip)(remote.ZipFromService(s.Args, s.Kwargs))
-	case "HTTPFS":
-		return via(remote.OpenHTTP)(remote.HTTPFromService(s.Args, s.Kwargs))
-	case "DAVFS":
-		return via(remote.OpenDAV)(remote.DAVFromService(s.Args, s.Kwargs))
-	case "RPCFS":
-		return via(remote.OpenRPC)(remote.RPCFromService(s.Args, s.Kwargs))
+		return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", s.Service)
 	}
-	return nil, errorf(errors.ErrUnsupported, "this program was built without %s", s.Service)
-}
-
-func openURL(text string) (remote.Authority, error) {
-	u, err := url.Parse(text)
+	u, err := url.Parse(s.URL)
 	if err != nil {
-		return nil, errorf(fs.ErrInvalid, "the URL cannot be read") // it may hold a password
+		return nil, leaf.Errorf(fs.ErrInvalid, "the URL cannot be read") // it may hold a password
 	}
-	switch u.Scheme {
-	case "file":
-		return via(remote.OpenDir)(remote.DirFromURL(u))
-	case "mem":
-		return &remote.Mem{}, nil
-	case "zip":
-		return via(remote.OpenZip)(remote.ZipFromURL(u))
-	case "http", "https":
-		return via(remote.OpenHTTP)(remote.HTTPFromURL(u))
-	case "dav", "davs":
-		return via(remote.OpenDAV)(remote.DAVFromURL(u))
-	case "rpc", "rpcs":
-		return via(remote.OpenRPC)(remote.RPCFromURL(u))
+	for _, k := range kinds {
+		if slices.Contains(k.schemes, u.Scheme) && k.fromURL != nil {
+			return k.fromURL(u)
+		}
 	}
-	return nil, errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
+	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
 }
 
 // via makes of a function that opens what options say one that passes on why

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const day = 24 * time.Hour
@@ -14,7 +16,7 @@ const day = 24 * time.Hour
 // as 14d, 36h or 1d12h. Where it is none the error wraps fs.ErrInvalid.
 func ParseTime(text string) (time.Duration, error) {
 	fail := func() (time.Duration, error) {
-		return 0, errorf(fs.ErrInvalid, "want a time such as 14d, 12h or 0, got %q", text)
+		return 0, leaf.Errorf(fs.ErrInvalid, "want a time such as 14d, 12h or 0, got %q", text)
 	}
 	days, rest, found := strings.Cut(text, "d")
 	if !found {

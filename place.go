@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const (
@@ -38,7 +39,7 @@ func (a *API) indexPath(dir, id string) (string, error) {
 		return "", fmt.Errorf("repository %s lies on a network filesystem (%s), and there is no home directory for its index", dir, kind)
 	}
 	if !filepath.IsLocal(id) || id == "." || strings.ContainsAny(id, `/\:`) { // it comes from a file that others may have written
-		return "", errorf(ErrCorrupt, "repository %s: %q cannot be the id of a repository", dir, id)
+		return "", leaf.Errorf(ErrCorrupt, "repository %s: %q cannot be the id of a repository", dir, id)
 	}
 	local := filepath.Join(cache, "datafs", "index", id)
 	if err = os.MkdirAll(local, 0o700); err != nil {

@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // PullOptions say what to bring here.
@@ -23,7 +24,7 @@ type PullOptions struct {
 
 // PullReport says what came.
 type PullReport struct {
-	remote.PullReport
+	team.PullReport
 	Contents []Pulled // by name
 	Requests int64    // to authorities
 	Received int64    // bytes
@@ -62,7 +63,7 @@ func (a *API) Pull(ctx context.Context, opts *PullOptions) (rep PullReport, err 
 }
 
 // conflictError is what a command ends with that found conflicts.
-func conflictError(list []remote.Conflict) error {
+func conflictError(list []team.Conflict) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -70,7 +71,7 @@ func conflictError(list []remote.Conflict) error {
 	if len(list) > 1 {
 		text += fmt.Sprintf(" (and %s: see status)", count(len(list)-1, "more conflict", "more conflicts"))
 	}
-	return &HintError{errorf(ErrConflict, "%s", text), list[0].Hint()}
+	return &HintError{leaf.Errorf(ErrConflict, "%s", text), list[0].Hint()}
 }
 
 // traffic adds up the requests to all authorities and the bytes received.
@@ -128,7 +129,7 @@ func (a *API) fetchAll(ctx context.Context, list []wantedVersion) ([]Pulled, err
 			continue
 		}
 		if w.rec.Place == "" {
-			return nil, errorf(ErrCorrupt, "%s version %s: its contents are damaged, and nowhere else", w.h.name, w.rec.Label())
+			return nil, leaf.Errorf(ErrCorrupt, "%s version %s: its contents are damaged, and nowhere else", w.h.name, w.rec.Label())
 		}
 		if missing[w.h.authority] == nil {
 			missing[w.h.authority] = map[objects.ID]string{}

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // PushOptions say what to push.
@@ -26,7 +27,7 @@ type PushReport struct {
 	Changed    []string // archives whose metadata, tags or dependencies were registered
 	Deleted    []string // archives
 	Required   bool     // what an administrator requires was registered
-	Renumbered []remote.Renumbered
+	Renumbered []team.Renumbered
 	Refused    []Refusal // archives that were left out; the others were pushed
 
 	New, Shared int64 // contents that the authorities lacked, and that they had
@@ -96,7 +97,7 @@ func (r *PushReport) worst() error {
 // pushing is one push under way.
 type pushing struct {
 	api   *API
-	t     *team
+	t     *members
 	opts  *PushOptions
 	rep   *PushReport
 	names []string
@@ -142,7 +143,7 @@ func (p *pushing) run(ctx context.Context) error {
 // administrator requires.
 func (p *pushing) begin(ctx context.Context) (err error) {
 	if p.t.site != nil && p.t.site.readOnly {
-		return errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
+		return leaf.Errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
 	}
 	if len(p.names) > 0 {
 		_, err = p.t.Pull(ctx, nil)
@@ -154,8 +155,8 @@ func (p *pushing) begin(ctx context.Context) (err error) {
 
 // admitted leaves out archives without what the team requires by now of new
 // archives and versions: they were made before this was known here.
-func (p *pushing) admitted(ctx context.Context, pending []remote.Pending) ([]remote.Pending, error) {
-	var list []remote.Pending
+func (p *pushing) admitted(ctx context.Context, pending []team.Pending) ([]team.Pending, error) {
+	var list []team.Pending
 	for _, x := range pending {
 		var err error
 		if x.Record != nil {
@@ -180,7 +181,7 @@ func (p *pushing) renumber(ctx context.Context) error {
 		return err
 	}
 	for _, x := range pending {
-		if !slices.ContainsFunc(x.Conflicts, func(c remote.Conflict) bool { return c.Kind == "version" }) {
+		if !slices.ContainsFunc(x.Conflicts, func(c team.Conflict) bool { return c.Kind == "version" }) {
 			continue
 		}
 		moved, err := p.t.Renumber(ctx, x.Archive)
@@ -194,7 +195,7 @@ func (p *pushing) renumber(ctx context.Context) error {
 
 // contents sends the trees of versions to their authorities, and notes in the
 // versions' records where they lie.
-func (p *pushing) contents(ctx context.Context, pending []remote.Pending) error {
+func (p *pushing) contents(ctx context.Context, pending []team.Pending) error {
 	byAuthority, order, err := p.sort(ctx, pending)
 	if err != nil {
 		return err
@@ -208,7 +209,7 @@ func (p *pushing) contents(ctx context.Context, pending []remote.Pending) error 
 }
 
 // sort groups the versions to send by the authority that they belong to.
-func (p *pushing) sort(ctx context.Context, pending []remote.Pending) (map[string][]refs.VersionRecord, []string, error) {
+func (p *pushing) sort(ctx context.Context, pending []team.Pending) (map[string][]refs.VersionRecord, []string, error) {
 	byAuthority := map[string][]refs.VersionRecord{}
 	var order []string
 	for _, x := range pending {
@@ -248,7 +249,7 @@ func (p *pushing) home(ctx context.Context, rec *refs.Archive) (string, error) {
 }
 
 // register gives the records to the team.
-func (p *pushing) register(ctx context.Context, pending []remote.Pending) error {
+func (p *pushing) register(ctx context.Context, pending []team.Pending) error {
 	done, err := p.t.Register(ctx, pending)
 	for _, v := range done.Registered {
 		p.rep.Versions = append(p.rep.Versions, Pushed{v.Archive, v.Version})

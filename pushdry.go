@@ -3,7 +3,7 @@ package datafs
 import (
 	"context"
 
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // dry finds out what a push would send.
@@ -44,11 +44,11 @@ func (p *pushing) dry(ctx context.Context) error {
 }
 
 // foresee adds the conflicts that the team's news would bring.
-func (p *pushing) foresee(ctx context.Context, pending []remote.Pending) error {
+func (p *pushing) foresee(ctx context.Context, pending []team.Pending) error {
 	if p.t.empty {
 		return nil
 	}
-	news, err := p.t.Pull(ctx, &remote.PullOptions{Dry: true})
+	news, err := p.t.Pull(ctx, &team.PullOptions{Dry: true})
 	for _, c := range news.Conflicts {
 		for i := range pending {
 			if pending[i].Archive == c.Archive {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // send pushes the trees of versions to one authority.
@@ -25,7 +25,7 @@ func (p *pushing) send(ctx context.Context, authority string, versions []refs.Ve
 // damaged, it halves the list until they are alone.
 func (p *pushing) sendTo(ctx context.Context, site *openSite, versions []refs.VersionRecord) error {
 	err := p.sendAll(ctx, site, versions)
-	if damage := (*remote.DamageHere)(nil); !errors.As(err, &damage) {
+	if damage := (*transfer.DamageHere)(nil); !errors.As(err, &damage) {
 		return err
 	}
 	left, gone := p.still(ctx, versions)
@@ -82,8 +82,8 @@ func (p *pushing) sendAll(ctx context.Context, site *openSite, versions []refs.V
 			size += v.Size
 		}
 	}
-	sent, err := site.Push(ctx, trees, &remote.PushOptions{Dry: p.opts.DryRun, Warn: p.api.opts.Warn})
-	if damage := (*remote.DamageHere)(nil); sent != nil && !errors.As(err, &damage) { // else some of them are pushed again
+	sent, err := site.Push(ctx, trees, &transfer.PushOptions{Dry: p.opts.DryRun, Warn: p.api.opts.Warn})
+	if damage := (*transfer.DamageHere)(nil); sent != nil && !errors.As(err, &damage) { // else some of them are pushed again
 		p.rep.New += sent.New
 		p.rep.Sent += sent.Sent
 		p.rep.Packs += sent.Packs

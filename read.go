@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -53,7 +54,7 @@ func (h *Archive) open(ctx context.Context, rec *refs.VersionRecord, inner strin
 		return nil, fmt.Errorf("%s version %s: %w", h.name, rec.Label(), err)
 	}
 	if !e.Kind.IsFile() {
-		return nil, errorf(fs.ErrInvalid, "%s version %s: %q is not a file", h.name, rec.Label(), inner)
+		return nil, leaf.Errorf(fs.ErrInvalid, "%s version %s: %q is not a file", h.name, rec.Label(), inner)
 	}
 	return h.content(rec).OpenEntry(ctx, e), nil
 }
@@ -65,14 +66,14 @@ func (h *Archive) innerPath(rec *refs.VersionRecord, inner string) (string, erro
 	case !rec.Dir && inner == "":
 		return "", nil
 	case !rec.Dir:
-		return "", errorf(fs.ErrInvalid, "%s version %s is a single file and has no path %q", h.name, rec.Label(), inner)
+		return "", leaf.Errorf(fs.ErrInvalid, "%s version %s is a single file and has no path %q", h.name, rec.Label(), inner)
 	case clean == "":
 		return "", &HintError{
-			Err:  errorf(fs.ErrInvalid, "%s version %s is a directory", h.name, rec.Label()),
+			Err:  leaf.Errorf(fs.ErrInvalid, "%s version %s is a directory", h.name, rec.Label()),
 			Hint: "name a file in it with --path, or download it",
 		}
 	case strings.Contains("/"+inner+"/", "/../"):
-		return "", errorf(fs.ErrInvalid, `path %q: ".." is not allowed`, inner)
+		return "", leaf.Errorf(fs.ErrInvalid, `path %q: ".." is not allowed`, inner)
 	}
 	return clean, nil
 }
@@ -190,7 +191,7 @@ func (h *Archive) Meta(ctx context.Context, version, name string) (string, error
 	if v, ok := info.Sums[name]; ok {
 		return v, nil
 	}
-	return "", errorf(fs.ErrNotExist, "%s has no property %q", info.Path, name)
+	return "", leaf.Errorf(fs.ErrNotExist, "%s has no property %q", info.Path, name)
 }
 
 // HasMeta says whether Meta knows a property.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -22,7 +23,7 @@ func openRegular(path string) (*os.File, error) {
 	if fd, ok := Descriptor(path); ok && !fi.IsDir() {
 		return OpenDescriptor(fd, path)
 	}
-	return nil, errorf(fs.ErrInvalid, "%s is a %s, not a file", path, objects.KindOf(fi.Mode()))
+	return nil, leaf.Errorf(fs.ErrInvalid, "%s is a %s, not a file", path, objects.KindOf(fi.Mode()))
 }
 
 // isNullDevice says whether a file is the null device.
@@ -48,7 +49,7 @@ func makeDirs(dir string, mode fs.FileMode) error {
 		return err
 	}
 	for _, d := range made {
-		syncDir(filepath.Dir(d))
+		_ = leaf.SyncDir(filepath.Dir(d))
 	}
 	return nil
 }

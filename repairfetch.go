@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -80,7 +81,7 @@ func (a *API) met(ctx context.Context, site *openSite) error {
 	_, err := site.Meet(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		if id, e := site.Remembered(ctx); id != "" || e != nil {
-			return errors.Join(e, errorf(ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", site.Name()))
+			return errors.Join(e, leaf.Errorf(ErrUnavailable, "authority %q is empty, and was not at the last time: is the disk mounted?", site.Name()))
 		}
 	}
 	return err

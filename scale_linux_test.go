@@ -18,7 +18,7 @@ import (
 
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // TestFiguresOfManyArchives prints what the command takes among many archives:
@@ -85,7 +85,7 @@ func (m scale) make(t *testing.T) {
 	begin := time.Now()
 	api := openOnly(t, m.options())
 	aside := must(api.tables(t.Context()))(t)
-	s := remote.NewSync(&remote.SyncOptions{
+	s := team.New(&team.Options{
 		Local: api.bolt, Aside: aside, Team: madeUpTeam{many: m}, Space: "team/" + api.Table(), Now: api.opts.Now,
 	})
 	rep := must(s.Pull(t.Context(), nil))(t)

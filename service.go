@@ -3,6 +3,8 @@ package datafs
 import (
 	"io/fs"
 	"strings"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // expand returns the service as it is to be opened: "env:NAME" stands for the
@@ -76,7 +78,7 @@ func (a *API) expandValue(v any) (_ any, err error) {
 		}
 		value := a.opts.Getenv(name)
 		if value == "" {
-			return nil, errorf(fs.ErrPermission, "the variable %s is not set", name)
+			return nil, leaf.Errorf(fs.ErrPermission, "the variable %s is not set", name)
 		}
 		a.secrets.add(name, value)
 		return value, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -82,7 +83,7 @@ func (a *API) settleAll(ctx context.Context, archive string, list []refs.Require
 		}
 		doubt := fmt.Sprintf("dependency %q: %s", r, one.doubt)
 		if strict && one.doubt != "" {
-			return settled{}, errorf(fs.ErrNotExist, "%s", doubt)
+			return settled{}, leaf.Errorf(fs.ErrNotExist, "%s", doubt)
 		}
 		if one.doubt != "" {
 			doubts = append(doubts, doubt)
@@ -139,7 +140,7 @@ func (u *universe) settle(ctx context.Context, r refs.Requirement, pin *refs.Ver
 		err = u.settleOpen(ctx, k, r, pin, &d)
 	}
 	if err == nil && d.doubt != "" && d.version != nil && len(r.Range) > 0 && *d.version == r.Range.String() {
-		err = errorf(fs.ErrNotExist, "dependency %q: %s", r, d.doubt)
+		err = leaf.Errorf(fs.ErrNotExist, "dependency %q: %s", r, d.doubt)
 	}
 	return d, err
 }

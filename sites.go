@@ -8,9 +8,11 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // ErrUnavailable is wrapped when the network, the manager or an authority
@@ -33,7 +35,7 @@ func (s *sites) limiter(rate int64) *remote.Limiter {
 }
 
 type openSite struct {
-	*remote.Site
+	*transfer.Site
 	authority remote.Authority
 	service   Service
 	traffic   *remote.Observer
@@ -43,7 +45,7 @@ type openSite struct {
 // site opens an authority of the profile. Nothing is asked of it yet.
 func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 	if a.opts.Offline {
-		return nil, errorf(ErrUnavailable, "this run is offline: authority %q is not asked", name)
+		return nil, leaf.Errorf(ErrUnavailable, "this run is offline: authority %q is not asked", name)
 	}
 	a.mu.Lock()
 	i := slices.IndexFunc(a.authorities, func(s NamedService) bool { return s.Name == name })
@@ -54,7 +56,7 @@ func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 	a.mu.Unlock()
 	if i < 0 || service.none() {
 		return nil, &HintError{
-			Err:  errorf(fs.ErrNotExist, "the profile has no authority %q", name),
+			Err:  leaf.Errorf(fs.ErrNotExist, "the profile has no authority %q", name),
 			Hint: "name it in the configuration file, e.g. authorities: {" + name + ": s3://bucket/prefix}",
 		}
 	}
@@ -101,7 +103,7 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 		auth = a.sites.limiter(a.opts.LimitRate).Wrap(auth)
 	}
 	auth = remote.Retry(auth, &remote.RetryOptions{Budget: a.opts.RetryTime, Waiting: a.opts.Retrying})
-	site := remote.NewSite(&remote.SiteOptions{
+	site := transfer.NewSite(&transfer.SiteOptions{
 		Authority: auth, Name: name, Location: location, Store: a.store, Rand: a.opts.Rand,
 	})
 	return &openSite{Site: site, authority: auth, service: service, traffic: traffic, readOnly: readOnly}, nil

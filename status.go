@@ -4,15 +4,16 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // Status is what is not in step between this repository and the team.
 type Status struct {
-	Pending  []remote.Pending // by archive
-	Required bool             // what an administrator requires has changed here
-	LastPull string           // when the team was asked last, RFC 3339; "": never
+	Pending  []team.Pending // by archive
+	Required bool           // what an administrator requires has changed here
+	LastPull string         // when the team was asked last, RFC 3339; "": never
 }
 
 // Status compares what is here with what the team had when it was asked last.
@@ -64,7 +65,7 @@ type ResolveOptions struct {
 
 // Resolve settles the conflicts of an archive that Pull or Push reported. It
 // never touches the network.
-func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([]remote.Renumbered, error) {
+func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([]team.Renumbered, error) {
 	_, normal, err := refs.ParseName(name)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (a *API) Resolve(ctx context.Context, name string, opts *ResolveOptions) ([
 		opts = &ResolveOptions{}
 	}
 	if n := boolCount(opts.Renumber, opts.Theirs, opts.Ours); n != 1 {
-		return nil, errorf(fs.ErrInvalid, "resolve %s: choose one of renumber, theirs and ours", normal)
+		return nil, leaf.Errorf(fs.ErrInvalid, "resolve %s: choose one of renumber, theirs and ours", normal)
 	}
 	t, err := a.team(ctx, withoutNetwork)
 	if err != nil {

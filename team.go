@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // asideSuffix makes the name of the table that keeps one's own versions whose
@@ -26,14 +28,14 @@ func (a *API) catalogue() (authority string, err error) {
 	switch {
 	case m == nil && a.noAuthorities():
 		return "", &HintError{
-			Err:  errorf(fs.ErrNotExist, "the profile has neither authority nor manager: there is no team to share with"),
+			Err:  leaf.Errorf(fs.ErrNotExist, "the profile has neither authority nor manager: there is no team to share with"),
 			Hint: "name one in the configuration file, e.g. authorities: {remote: s3://bucket/prefix}",
 		}
 	case m == nil:
 		name, err := a.oneAuthority()
 		if err != nil {
 			return "", &HintError{
-				Err:  errorf(fs.ErrInvalid, "the profile has several authorities and neither a manager nor a default-authority that keeps the catalogue"),
+				Err:  leaf.Errorf(fs.ErrInvalid, "the profile has several authorities and neither a manager nor a default-authority that keeps the catalogue"),
 				Hint: "set default-authority in the configuration file",
 			}
 		}
@@ -41,7 +43,7 @@ func (a *API) catalogue() (authority string, err error) {
 	case m.isDatabase():
 		return "", nil
 	case m.Class == "EmbeddedManager":
-		return "", errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
+		return "", leaf.Errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
 	}
 	if name, ok := m.Kwargs["authority"].(string); ok {
 		return name, nil
@@ -70,10 +72,10 @@ func (a *API) noAuthorities() bool {
 	return true
 }
 
-// team is what this repository knows of the team's records and, with the
+// members is what this repository knows of the team's records and, with the
 // network, the records themselves.
-type team struct {
-	*remote.Sync
+type members struct {
+	*team.Sync
 	site  *openSite // that keeps the catalogue; nil: a database does, or without the network
 	empty bool      // nobody has pushed anything yet
 }
@@ -88,7 +90,7 @@ const (
 )
 
 // team opens the team's records.
-func (a *API) team(ctx context.Context, how access) (*team, error) {
+func (a *API) team(ctx context.Context, how access) (*members, error) {
 	authority, err := a.catalogue()
 	if err != nil {
 		return nil, err
@@ -97,8 +99,8 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &team{}
-	opts := &remote.SyncOptions{
+	t := &members{}
+	opts := &team.Options{
 		Local: a.bolt, Aside: aside, Now: a.opts.Now, Warn: a.opts.Warn,
 		Space: authority + "/" + a.Table(), // the same without the network
 	}
@@ -106,7 +108,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 		opts.Team, opts.Space, err = a.teamDatabase(ctx, how)
 	}
 	if authority == "" || how == withoutNetwork {
-		t.Sync = remote.NewSync(opts)
+		t.Sync = team.New(opts)
 		return t, err
 	}
 	if t.site, err = a.site(ctx, authority); err != nil {
@@ -121,12 +123,12 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 			return nil, err
 		}
 	}
-	t.Sync = remote.NewSync(opts)
+	t.Sync = team.New(opts)
 	other, err := t.Meet(ctx, id)
 	switch {
 	case err == nil && other && t.empty:
 		return nil, &HintError{
-			Err:  errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
+			Err:  leaf.Errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
 			Hint: `"datafs push" brings what is here`,
 		}
 	case err == nil && other:
@@ -136,7 +138,7 @@ func (a *API) team(ctx context.Context, how access) (*team, error) {
 }
 
 // meet asks the authority who it is; an empty one is nobody.
-func (t *team) meet(ctx context.Context, how access) (id string, err error) {
+func (t *members) meet(ctx context.Context, how access) (id string, err error) {
 	if how == toWrite {
 		return t.site.Found(ctx)
 	}
@@ -171,7 +173,7 @@ func (a *API) tables(ctx context.Context) (aside *refs.Bolt, err error) {
 	return a.tableOf(name)
 }
 
-func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog, error) {
+func (a *API) openCatalog(ctx context.Context, site *openSite) (*catalog.Catalog, error) {
 	id, err := site.ID(ctx)
 	if err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (a *API) openCatalog(ctx context.Context, site *openSite) (*remote.Catalog,
 	if err != nil {
 		return nil, err
 	}
-	return remote.OpenCatalog(site.authority, &remote.CatalogOptions{
+	return catalog.Open(site.authority, &catalog.Options{
 		Table: a.Table(), Index: a.index, Space: id, Random: a.opts.Rand,
 		Probed: probed, OnProbed: func() { site.Note(ctx, notedProbe) }, // or it is probed again
 	})

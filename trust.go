@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -56,7 +57,7 @@ func (o *whereOptions) checkOwner(repo string) error {
 func foreignError(repo, name, owner string) error {
 	dir := filepath.Dir(repo)
 	return &HintError{
-		Err: errorf(fs.ErrPermission, "repository %s was found, but %s belongs to %s: it is not used", repo, name, userName(owner)),
+		Err: leaf.Errorf(fs.ErrPermission, "repository %s was found, but %s belongs to %s: it is not used", repo, name, userName(owner)),
 		Hint: fmt.Sprintf(`"--repo %s" uses it all the same, "datafs configure --trust %s" trusts it and its configuration, "datafs init DIR" makes one in a directory of your own`,
 			repo, dir),
 	}
@@ -203,13 +204,13 @@ func Trust(ctx context.Context, dir string, opts *Options) (repo string, err err
 	}
 	r, err := newTrustRecord(repo)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", errorf(fs.ErrNotExist, "there is no repository in %s", dir)
+		return "", leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir)
 	}
 	if err != nil {
 		return "", err
 	}
 	if err := o.writableByOthers(repo, r.owner); err != nil {
-		return "", &HintError{errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), hintIn(err)}
+		return "", &HintError{leaf.Errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), hintIn(err)}
 	}
 	return repo, o.addTrust(ctx, r)
 }

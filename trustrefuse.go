@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // What a configuration that is not trusted may not have: it would send what this
@@ -181,7 +183,7 @@ func (w *whereabouts) refusal(list []string) error {
 		return nil
 	}
 	return &HintError{
-		Err:  errorf(fs.ErrPermission, "%s is not trusted (%v), and may not have %s", w.ConfigFile, w.Distrust, strings.Join(list, "; ")),
+		Err:  leaf.Errorf(fs.ErrPermission, "%s is not trusted (%v), and may not have %s", w.ConfigFile, w.Distrust, strings.Join(list, "; ")),
 		Hint: distrustHint(w.Repo, w.Distrust),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -52,7 +53,7 @@ func (a *API) Undelete(ctx context.Context, name string, opts *UndeleteOptions) 
 		return Undeleted{}, err
 	}
 	if prefix != "" && prefix != d.Archive.Authority {
-		return Undeleted{}, errorf(fs.ErrNotExist, `Archive "%s" was not deleted on %s, but on %s`, name, prefix, d.Archive.Authority)
+		return Undeleted{}, leaf.Errorf(fs.ErrNotExist, `Archive "%s" was not deleted on %s, but on %s`, name, prefix, d.Archive.Authority)
 	}
 	lost, err := a.dropLost(ctx, &d)
 	if err == nil {
@@ -80,9 +81,9 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (refs.Deleted, e
 		if err != nil || back {
 			return d, err
 		}
-		return d, &HintError{errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
+		return d, &HintError{leaf.Errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
 	case err == nil:
-		return d, errorf(fs.ErrExist, `Archive "%s" already exists`, as)
+		return d, leaf.Errorf(fs.ErrExist, `Archive "%s" already exists`, as)
 	case !errors.Is(err, fs.ErrNotExist):
 		return d, err
 	case as != name:
@@ -118,7 +119,7 @@ func (a *API) dropHere(ctx context.Context, there refs.Archive, d *refs.Deleted)
 		}
 	}
 	if d.Versions = missing; len(missing) == 0 {
-		return true, errorf(fs.ErrNotExist, `Archive "%s" is here, with all of its versions that were deleted`, there.Name)
+		return true, leaf.Errorf(fs.ErrNotExist, `Archive "%s" is here, with all of its versions that were deleted`, there.Name)
 	}
 	return true, nil
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -73,7 +74,7 @@ func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) 
 		return res, err
 	}
 	if len(res.Left) > 0 {
-		return res, errorf(fs.ErrExist, "%s is not removed: %s below it is in no version", path, res.Left[0])
+		return res, leaf.Errorf(fs.ErrExist, "%s is not removed: %s below it is in no version", path, res.Left[0])
 	}
 	return res, os.RemoveAll(path)
 }
@@ -177,7 +178,7 @@ func (h *Archive) checkMetadata(ctx context.Context, set map[string]*string) err
 	}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		if _, required := spec.Metadata[key]; required && set[key] == nil {
-			return errorf(fs.ErrInvalid, `Cannot remove required metadata attribute "%s"`, key)
+			return leaf.Errorf(fs.ErrInvalid, `Cannot remove required metadata attribute "%s"`, key)
 		}
 	}
 	return nil
@@ -233,7 +234,7 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 	if c.Size == 0 && c.Files == 0 || c.Size == 0 && !c.Dir {
 		if !nv.AllowEmpty {
 			return Result{}, &HintError{
-				Err:  errorf(ErrEmpty, "update %s: the contents are empty, no version is made", h),
+				Err:  leaf.Errorf(ErrEmpty, "update %s: the contents are empty, no version is made", h),
 				Hint: "use --allow-empty if that is meant",
 			}
 		}
@@ -291,7 +292,7 @@ func (a *API) sum(ctx context.Context, tree objects.ID, algorithms []string) (ma
 		case "sha256":
 			sums[name] = sha256.New()
 		default:
-			return nil, errorf(fs.ErrInvalid, "unknown checksum %q", name)
+			return nil, leaf.Errorf(fs.ErrInvalid, "unknown checksum %q", name)
 		}
 		all = append(all, sums[name])
 	}

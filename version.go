@@ -9,6 +9,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -155,7 +156,7 @@ func (h *Archive) resolve(ctx context.Context, version string) (*refs.VersionRec
 func (h *Archive) find(ctx context.Context, version string) (*refs.VersionRecord, error) {
 	if !h.versioned {
 		if version != "" {
-			return nil, errorf(fs.ErrInvalid, "Cannot specify version on an unversioned archive.")
+			return nil, leaf.Errorf(fs.ErrInvalid, "Cannot specify version on an unversioned archive.")
 		}
 		return h.latest(ctx)
 	}
@@ -171,7 +172,7 @@ func (h *Archive) find(ctx context.Context, version string) (*refs.VersionRecord
 	}
 	rec, err := h.exactly(ctx, pin)
 	if errors.Is(err, fs.ErrNotExist) && pin != latest {
-		return nil, errorf(fs.ErrNotExist, `Archive "%s" version %s not found`, h.name, pin)
+		return nil, leaf.Errorf(fs.ErrNotExist, `Archive "%s" version %s not found`, h.name, pin)
 	}
 	return rec, err
 }
@@ -211,7 +212,7 @@ func (h *Archive) aside(ctx context.Context, number string) (*refs.VersionRecord
 			return &list[i], nil
 		}
 	}
-	return nil, errorf(fs.ErrNotExist, `Archive "%s" version %s%s not found`, h.name, number, asideSuffix)
+	return nil, leaf.Errorf(fs.ErrNotExist, `Archive "%s" version %s%s not found`, h.name, number, asideSuffix)
 }
 
 // Version returns the record of a version: "" is the default one.

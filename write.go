@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // WriteOptions say which version a writer starts from and what it makes.
@@ -41,7 +43,7 @@ func (h *Archive) OpenWriter(ctx context.Context, mode string, opts *WriteOption
 		flags = os.O_APPEND
 	case "r+":
 	default:
-		return nil, errorf(fs.ErrInvalid, "mode %q: want w, w+, a, a+ or r+", mode)
+		return nil, leaf.Errorf(fs.ErrInvalid, "mode %q: want w, w+, a, a+ or r+", mode)
 	}
 	local, err := h.local(ctx, opts, !strings.HasPrefix(mode, "w"))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -25,7 +26,7 @@ func (h *Archive) Unyank(ctx context.Context, version string) error {
 // CheckYank finds out whether Yank would refuse a version.
 func (h *Archive) CheckYank(ctx context.Context, version string) error {
 	if !h.versioned {
-		return errorf(fs.ErrInvalid, "Cannot yank a version of an unversioned archive")
+		return leaf.Errorf(fs.ErrInvalid, "Cannot yank a version of an unversioned archive")
 	}
 	v, err := refs.ParseVersion(version)
 	if err != nil {

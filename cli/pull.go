@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 type pullJSON struct {
@@ -120,7 +120,7 @@ func pullReport(r datafs.PullReport) pullJSON {
 	return v
 }
 
-func conflictReport(conflicts []remote.Conflict) []conflictJSON {
+func conflictReport(conflicts []team.Conflict) []conflictJSON {
 	list := []conflictJSON{}
 	for _, x := range conflicts {
 		list = append(list, conflictJSON{x.Archive, x.Kind, x.Version, x.Key, x.Mine, x.Theirs, x.Base, x.String(), x.Hint()})

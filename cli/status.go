@@ -9,7 +9,7 @@ import (
 
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 type statusJSON struct {
@@ -89,7 +89,7 @@ func known(c *cli.Context, api *datafs.API, st datafs.Status) error {
 	return nil
 }
 
-func pendingReport(p remote.Pending) pendingJSON {
+func pendingReport(p team.Pending) pendingJSON {
 	yanked, not := yanks(p.Yanked)
 	return pendingJSON{
 		Archive: p.Archive, New: p.New, Deleted: p.Deleted, Versions: labels(p.Versions), Edited: labels(p.Edited), edited: len(p.Edited) > 0,

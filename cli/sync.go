@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 func syncCommands(s *session) []*cli.Command {
@@ -158,7 +158,7 @@ func tense(r datafs.PushReport, done, would string) string {
 	return done
 }
 
-func movedText(m remote.Renumbered) string {
+func movedText(m team.Renumbered) string {
 	return fmt.Sprintf("%s %s is %s now", m.Archive, m.From, m.To)
 }
 
@@ -196,7 +196,7 @@ func pushReport(r datafs.PushReport) pushJSON {
 	return v
 }
 
-func movedReport(moved []remote.Renumbered) []movedJSON {
+func movedReport(moved []team.Renumbered) []movedJSON {
 	list := []movedJSON{}
 	for _, m := range moved {
 		list = append(list, movedJSON{m.Archive, m.From, m.To})

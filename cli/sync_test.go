@@ -12,6 +12,7 @@ import (
 
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/team"
 )
 
 func TestExitCodesOfTheTeam(t *testing.T) {
@@ -26,7 +27,7 @@ func TestExitCodesOfTheTeam(t *testing.T) {
 		{"another process", datafs.ErrBusy, exitUnavailable, "--lock-timeout"},
 		{"wrong credentials", fs.ErrPermission, exitPermission, ""},
 		{"an authority that cannot be written", remote.ErrReadOnly, exitPermission, ""},
-		{"a conflict", remote.Conflict{Archive: "x", Kind: remote.ConflictVersion, Version: "0.0.2"}, exitConflict, "datafs push --renumber x"},
+		{"a conflict", team.Conflict{Archive: "x", Kind: team.ConflictVersion, Version: "0.0.2"}, exitConflict, "datafs push --renumber x"},
 		{"damage on the way", datafs.ErrCorrupt, exitIntegrity, "fsck"},
 		{"a kind of authority that this program has not", errors.ErrUnsupported, exitError, ""},
 		{"a full disk there", syscall.ENOSPC, exitError, "full"},
@@ -72,12 +73,12 @@ func TestPushSummary(t *testing.T) {
 
 func TestNewsText(t *testing.T) {
 	tests := []struct {
-		report remote.PullReport
+		report team.PullReport
 		want   string
 	}{
-		{remote.PullReport{}, ""},
-		{remote.PullReport{NewArchives: 12, NewVersions: 30, ChangedArchives: 2, DeletedArchives: 1}, "12 new archives, 30 new versions, 2 changed, 1 deleted"},
-		{remote.PullReport{NewVersions: 1}, "1 new version"},
+		{team.PullReport{}, ""},
+		{team.PullReport{NewArchives: 12, NewVersions: 30, ChangedArchives: 2, DeletedArchives: 1}, "12 new archives, 30 new versions, 2 changed, 1 deleted"},
+		{team.PullReport{NewVersions: 1}, "1 new version"},
 	}
 	for _, tt := range tests {
 		if got := newsText(datafs.PullReport{PullReport: tt.report}); got != tt.want {

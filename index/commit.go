@@ -8,13 +8,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // foreignLockTimeout is how long to wait for a program that has opened the file
@@ -137,7 +138,7 @@ func create(path string, changed []*bucket) error {
 		os.Remove(tmp)
 		return fmt.Errorf("create index: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return leaf.SyncDir(filepath.Dir(path))
 }
 
 // createEmpty makes a file that bbolt then opens: nobody else may have put one
@@ -148,21 +149,6 @@ func createEmpty(name string) error {
 		return err
 	}
 	return f.Close()
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there, nor need they be
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("create index: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("create index: %w", err)
-	}
-	return nil
 }
 
 // writeBolt applies changes in one transaction of bbolt. A panic of bbolt means

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // The state of the index as a whole is in the bucket .state.
@@ -216,5 +218,5 @@ func (db *DB) Replace(ctx context.Context, build func() (string, error)) error {
 	if err != nil {
 		return fmt.Errorf("replace index: %w", err)
 	}
-	return syncDir(filepath.Dir(db.path))
+	return leaf.SyncDir(filepath.Dir(db.path))
 }

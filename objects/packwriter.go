@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // packWriter writes one pack. It is for one goroutine.
@@ -110,7 +111,7 @@ func (p *packWriter) publish(name string) error {
 	if err := p.rename(name); err != nil {
 		return err
 	}
-	if err := syncDir(sub); err != nil {
+	if err := leaf.SyncDir(sub); err != nil {
 		return err
 	}
 	return syncName(sub, made == nil)
@@ -139,7 +140,7 @@ func syncName(dir string, isNew bool) error {
 	if _, done := lasting.Load(dir); done && !isNew {
 		return nil
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := leaf.SyncDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
 	lasting.Store(dir, true)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // quarantineDir is where damaged packs are put, in a repository.
@@ -33,7 +34,7 @@ func (s *Store) keepAside(id ID) error {
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
-	return errors.Join(syncDir(dir), syncDir(s.dir))
+	return errors.Join(leaf.SyncDir(dir), leaf.SyncDir(s.dir))
 }
 
 func copyFile(from, to string) (err error) {

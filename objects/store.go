@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const (
@@ -112,7 +112,7 @@ func Create(dir string, opts *CreateOptions) error {
 			return fmt.Errorf("make repository: %w", err)
 		}
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := leaf.SyncDir(filepath.Dir(dir)); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
 	data, err := f.Encode()
@@ -137,7 +137,7 @@ func writeNew(dir, name string, data []byte) error {
 	if err := os.Link(tmp.Name(), filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return leaf.SyncDir(dir)
 }
 
 // ReadFormat reads the format file of the repository in dir. Where there is no
@@ -266,16 +266,4 @@ func TakeLock(ctx, bounded context.Context, path string, exclusive bool) (*flock
 		return nil, fmt.Errorf("lock %s: %w", path, index.ErrBusy)
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, index.NotFollowed(err))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrInvalid) {
-		err = nil // some filesystems cannot; there is nothing better to do
-	}
-	return errors.Join(err, d.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // DefaultTable is the table that exists by itself.
@@ -249,7 +250,7 @@ func (t *boltTx) takeBack() error {
 		if err := os.Remove(journalPath(t.b.dir, t.mark.Generation)); err != nil {
 			return err
 		}
-		if err := syncDir(t.b.dir); err != nil {
+		if err := leaf.SyncDir(t.b.dir); err != nil {
 			return err
 		}
 	}

@@ -61,8 +61,7 @@ func (d *DB) change(ctx context.Context, fn func(Manager) error) error {
 // lostRace tells a conflict between two writers of one record, which another
 // try resolves, from one that is a message to the user.
 func lostRace(err error) bool {
-	var text *textError
-	return errors.Is(err, ErrConflict) && !errors.As(err, &text)
+	return errors.Is(err, ErrConflict) && !errors.Is(err, errRefused)
 }
 
 // CreateOptions say what Create does beyond the usual.

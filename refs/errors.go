@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // ErrConflict is wrapped by errors that say that a record is not what the
@@ -19,28 +20,21 @@ var ErrUnavailable = errors.New("unavailable")
 // ErrCorrupt is index.ErrCorrupt: what was read is not what was written.
 var ErrCorrupt = index.ErrCorrupt
 
-// A textError has a text that is interface (users and scripts know it by
-// heart), so the kind of error is found by errors.Is and never printed.
-type textError struct {
-	text string
-	kind error
-}
-
-func (e *textError) Error() string { return e.text }
-func (e *textError) Unwrap() error { return e.kind }
+// errRefused is the kind of a conflict that is a message to the user.
+var errRefused = fmt.Errorf("refused: %w", ErrConflict)
 
 func notFound(format string, args ...any) error {
-	return &textError{fmt.Sprintf(format, args...), fs.ErrNotExist}
+	return leaf.Errorf(fs.ErrNotExist, format, args...)
 }
 
 func exists(format string, args ...any) error {
-	return &textError{fmt.Sprintf(format, args...), fs.ErrExist}
+	return leaf.Errorf(fs.ErrExist, format, args...)
 }
 
 func invalid(format string, args ...any) error {
-	return &textError{fmt.Sprintf(format, args...), fs.ErrInvalid}
+	return leaf.Errorf(fs.ErrInvalid, format, args...)
 }
 
 func conflict(format string, args ...any) error {
-	return &textError{fmt.Sprintf(format, args...), ErrConflict}
+	return leaf.Errorf(errRefused, format, args...)
 }

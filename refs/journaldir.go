@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // makeJournalDir makes the journal's directory and its name last. One that was
@@ -13,7 +15,7 @@ func makeJournalDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("making journal: %w", err)
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := leaf.SyncDir(filepath.Dir(dir)); err != nil {
 		return fmt.Errorf("making journal: %w", err)
 	}
 	return nil
@@ -23,7 +25,7 @@ func makeJournalDir(dir string) error {
 // the process that made it may have been killed before.
 func settleJournal(dir string) error {
 	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := syncDir(d); err != nil {
+		if err := leaf.SyncDir(d); err != nil {
 			return fmt.Errorf("opening journal: %w", err)
 		}
 	}

@@ -7,11 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const journalSuffix = ".journal"
@@ -135,7 +134,7 @@ func createJournal(dir string, generation uint64, fill func(*journalWriter) erro
 		os.Remove(path + ".tmp")
 		return position{}, fmt.Errorf("making journal: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := leaf.SyncDir(dir); err != nil {
 		// Whether the name lasts is not known, so it must not be relied on.
 		os.Remove(path)
 		return position{}, fmt.Errorf("making journal: %w", err)
@@ -175,20 +174,4 @@ func cutJournal(path string, size int64) (err error) {
 		return fmt.Errorf("cutting journal: %w", err)
 	}
 	return f.Sync()
-}
-
-// syncDir makes the names in a directory last, where the system can.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
 }

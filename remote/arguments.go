@@ -142,9 +142,9 @@ func (a *Arguments) Done() error {
 	return a.err
 }
 
-// oneArgument is NewArguments for a service whose first argument, the only one
+// OneArgument is NewArguments for a service whose first argument, the only one
 // that may stand without its name, has the name first.
-func oneArgument(service, first string, args []any, kwargs map[string]any) *Arguments {
+func OneArgument(service, first string, args []any, kwargs map[string]any) *Arguments {
 	a := NewArguments(service, kwargs)
 	if len(args) > 0 {
 		a.Set(first, args[0])

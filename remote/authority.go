@@ -1,10 +1,7 @@
-// Package remote brings content to where a team keeps it and back: authorities
-// (directories, buckets, servers) that hold immutable files, push and the
-// fetching of what is not here, and a catalogue of archives kept in an
-// authority. It knows neither profiles nor commands. Its one invariant: what
-// names something (a tree, a place, a catalogue entry) is written only after
-// what it names is at the authority, and whatever comes back is verified before
-// it is used.
+// Package remote is about the places where a team keeps things: the interface of an
+// authority (a directory, a bucket, a server) that holds immutable files, what all kinds
+// of them share, and wrappers that try again, limit and count. Its packages use it to
+// move content and records. It knows neither profiles nor commands.
 package remote
 
 import (

@@ -7,8 +7,9 @@ import (
 	"io/fs"
 )
 
-// checkGet refuses a bad name, a negative offset and a context that is over.
-func checkGet(ctx context.Context, name string, off int64) error {
+// CheckGet refuses what no driver's Get can do: a bad name, a negative offset, and a
+// context that is over.
+func CheckGet(ctx context.Context, name string, off int64) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
@@ -18,7 +19,8 @@ func checkGet(ctx context.Context, name string, off int64) error {
 	return ctx.Err()
 }
 
-func checkList(ctx context.Context, prefix string) error {
+// CheckList refuses what no driver's List can do: a bad prefix, and a context that is over.
+func CheckList(ctx context.Context, prefix string) error {
 	if err := CheckPrefix(prefix); err != nil {
 		return err
 	}

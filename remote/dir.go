@@ -128,7 +128,7 @@ func (d *dirFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 }
 
 func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := checkGet(ctx, name, off); err != nil {
+	if err := CheckGet(ctx, name, off); err != nil {
 		return nil, err
 	}
 	root, err := d.rooted(false)
@@ -192,7 +192,7 @@ func (d *dirFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 }
 
 func (d *dirFS) list(ctx context.Context, prefix string, yield func(Info) bool) error {
-	if err := checkList(ctx, prefix); err != nil {
+	if err := CheckList(ctx, prefix); err != nil {
 		return err
 	}
 	root, err := d.rooted(false)
@@ -236,7 +236,7 @@ func (d *dirFS) Delete(ctx context.Context, name string) error {
 }
 
 func (d *dirFS) delete(ctx context.Context, name string) error {
-	if err := checkGet(ctx, name, 0); err != nil {
+	if err := CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	root, err := d.rooted(false)

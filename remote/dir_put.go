@@ -9,9 +9,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // Put is that of Authority.
@@ -26,7 +27,7 @@ func (d *dirFS) PutNew(ctx context.Context, name string, r io.ReadSeeker) error 
 
 // put writes a file that nobody sees and publishes it under its name.
 func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(root *os.Root, from, to string) error) error {
-	if err := checkGet(ctx, name, 0); err != nil {
+	if err := CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	root, err := d.rooted(true)
@@ -238,18 +239,11 @@ func noLinks(err error) bool {
 
 // syncDir brings the names in a directory to disk, where its filesystem can.
 func syncDir(root *os.Root, dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // it has no such call
-	}
 	f, err := root.Open(filepath.FromSlash(dir))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
+	return errors.Join(leaf.SyncNames(f), f.Close())
 }
 
 // missingFile makes fs.ErrNotExist of a path that leads through a file.

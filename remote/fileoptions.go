@@ -14,7 +14,7 @@ import (
 // or root_path), create, and dir_mode, which is octal if it begins with 0. "~"
 // and variables have been expanded before.
 func DirFromService(args []any, kwargs map[string]any) (*DirOptions, error) {
-	a := oneArgument("OSFS", "root_path", args, kwargs)
+	a := OneArgument("OSFS", "root_path", args, kwargs)
 	o := &DirOptions{Root: a.Text("root_path"), Create: a.Flag("create", false)}
 	if mode := a.Text("dir_mode"); mode != "" {
 		bits, err := strconv.ParseUint(mode, 0, 16)
@@ -41,7 +41,7 @@ func DirFromURL(u *url.URL) (*DirOptions, error) {
 // TempFromService reads the arguments of the service TempFS, identifier
 // (positional or by name) and temp_dir, for OpenTemp.
 func TempFromService(args []any, kwargs map[string]any) (dir, identifier string, err error) {
-	a := oneArgument("TempFS", "identifier", args, kwargs)
+	a := OneArgument("TempFS", "identifier", args, kwargs)
 	identifier, dir = a.Text("identifier"), a.Text("temp_dir")
 	return dir, identifier, a.Done()
 }
@@ -52,7 +52,7 @@ func TempFromService(args []any, kwargs map[string]any) (dir, identifier string,
 // are taken and change nothing: entries are stored, of any size, with names in
 // ASCII.
 func ZipFromService(args []any, kwargs map[string]any) (*ZipOptions, error) {
-	a := oneArgument("ZipFS", "zip_file", args, kwargs)
+	a := OneArgument("ZipFS", "zip_file", args, kwargs)
 	o := &ZipOptions{Path: a.Text("zip_file"), Create: a.Flag("create", false)}
 	switch mode := a.Text("mode"); mode {
 	case "":

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // LimitOptions bound what is asked of authorities.
@@ -46,7 +48,7 @@ func NewLimiter(opts *LimitOptions) *Limiter {
 		l.opts.Now = time.Now
 	}
 	if l.opts.Sleep == nil {
-		l.opts.Sleep = sleep
+		l.opts.Sleep = leaf.Sleep
 	}
 	return l
 }

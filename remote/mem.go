@@ -22,7 +22,7 @@ var _ Exclusive = (*Mem)(nil)
 
 // Get is that of Authority.
 func (m *Mem) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := checkGet(ctx, name, off); err != nil {
+	if err := CheckGet(ctx, name, off); err != nil {
 		return nil, fmt.Errorf("get %.80s: %s: %w", name, m, err)
 	}
 	m.mu.RLock()
@@ -77,7 +77,7 @@ func (m *Mem) put(ctx context.Context, name string, r io.Reader, exclusive bool)
 // List is that of Authority.
 func (m *Mem) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		if err := checkList(ctx, prefix); err != nil {
+		if err := CheckList(ctx, prefix); err != nil {
 			yield(Info{}, fmt.Errorf("list %.80s: %s: %w", prefix, m, err))
 			return
 		}
@@ -103,7 +103,7 @@ func (m *Mem) infos(prefix string) []Info {
 
 // Delete is that of Authority.
 func (m *Mem) Delete(ctx context.Context, name string) error {
-	if err := checkGet(ctx, name, 0); err != nil {
+	if err := CheckGet(ctx, name, 0); err != nil {
 		return fmt.Errorf("delete %.80s: %s: %w", name, m, err)
 	}
 	m.mu.Lock()

@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // RetryOptions say how long to try, and by which clock.
@@ -68,7 +70,7 @@ func Retry(inner Authority, opts *RetryOptions) Authority {
 		r.opts.Now = time.Now
 	}
 	if r.opts.Sleep == nil {
-		r.opts.Sleep = sleep
+		r.opts.Sleep = leaf.Sleep
 	}
 	if r.opts.Rand == nil {
 		r.opts.Rand = rand.Float64
@@ -77,18 +79,6 @@ func Retry(inner Authority, opts *RetryOptions) Authority {
 		return &exclusiveRetrier{r, x}
 	}
 	return r
-}
-
-// sleep waits, or until the context is over.
-func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // tries are the failures of one operation since it last got on.

@@ -161,7 +161,7 @@ func (z *zipFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 }
 
 func (z *zipFS) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := checkGet(ctx, name, off); err != nil {
+	if err := CheckGet(ctx, name, off); err != nil {
 		return nil, err
 	}
 	zf, err := z.acquire()
@@ -251,7 +251,7 @@ func (z *zipFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 }
 
 func (z *zipFS) list(ctx context.Context, prefix string) ([]Info, error) {
-	if err := checkList(ctx, prefix); err != nil {
+	if err := CheckList(ctx, prefix); err != nil {
 		return nil, err
 	}
 	zf, err := z.acquire()

@@ -36,7 +36,7 @@ func (z *zipFS) Delete(ctx context.Context, name string) error {
 // rewrite makes the zip file anew, with name as r has it, or without it if r is
 // nil.
 func (z *zipFS) rewrite(ctx context.Context, name string, r io.Reader, exclusive bool) error {
-	if err := checkGet(ctx, name, 0); err != nil {
+	if err := CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	if z.opts.ReadOnly {

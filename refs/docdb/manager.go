@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -43,20 +44,9 @@ func New(store Store, opts *Options) *Manager {
 		m.opts.Rand = rand.Reader
 	}
 	if m.opts.Pause == nil {
-		m.opts.Pause = pause
+		m.opts.Pause = leaf.Sleep
 	}
 	return m
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // A document's Seq is the number of the entry that wrote it, and a bit that says
@@ -93,17 +83,8 @@ func newDoc(key string, value []byte) Doc {
 	return Doc{Key: key, Raw: bytes.Clone(value)}
 }
 
-// A textError is found by errors.Is and does not print its kind.
-type textError struct {
-	text string
-	kind error
-}
-
-func (e *textError) Error() string { return e.text }
-func (e *textError) Unwrap() error { return e.kind }
-
 func errNoRecord(key string) error {
-	return &textError{fmt.Sprintf("no record %q", key), fs.ErrNotExist}
+	return leaf.Errorf(fs.ErrNotExist, "no record %q", key)
 }
 
 // checkKey refuses keys that no record can have.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -36,22 +37,11 @@ type conn struct {
 }
 
 func newConn(o Options) *conn {
-	c := &conn{o: o, random: o.Rand, sleep: sleep}
+	c := &conn{o: o, random: o.Rand, sleep: leaf.Sleep}
 	if c.random == nil {
 		c.random = rand.Reader
 	}
 	return c
-}
-
-func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // connect gives the client, without credentials that cannot be had: those it

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -25,26 +26,17 @@ var errBusy = fmt.Errorf("the server is too busy: %w", refs.ErrUnavailable)
 // errUnsent: there was no connection to send the request on.
 var errUnsent = fmt.Errorf("no connection: %w", refs.ErrUnavailable)
 
-// kindError has a text of its own and a kind that errors.Is finds.
-type kindError struct {
-	text string
-	kind error
-}
-
-func (e *kindError) Error() string { return e.text }
-func (e *kindError) Unwrap() error { return e.kind }
-
 func noPermission(format string, v ...any) error {
-	return &kindError{fmt.Sprintf(format, v...), fs.ErrPermission}
+	return leaf.Errorf(fs.ErrPermission, format, v...)
 }
 
 func noTable(table string) error {
 	name := strings.TrimSuffix(strings.TrimSuffix(table, logSuffix), specSuffix) // as users know it
-	return &kindError{fmt.Sprintf("Table %q not found", name), fs.ErrNotExist}
+	return leaf.Errorf(fs.ErrNotExist, "Table %q not found", name)
 }
 
 func tableExists(table string) error {
-	return &kindError{fmt.Sprintf("Table %q already exists", table), fs.ErrExist}
+	return leaf.Errorf(fs.ErrExist, "Table %q already exists", table)
 }
 
 // request names what a request does, for messages.
@@ -84,11 +76,11 @@ func (r request) explain(ctx context.Context, c *client, err error) error {
 	}
 	text := strings.TrimSpace(fmt.Sprintf("%s: the server answers %d %s", r, answer, code))
 	if message != "" && !strings.EqualFold(message, code) {
-		text += ": " + oneLine(message)
+		text += ": " + leaf.OneLine(message)
 	}
 	switch {
 	case answer < 300:
-		return fmt.Errorf("%s: the answer of the server cannot be read: %s: %w", r, oneLine(err.Error()), refs.ErrUnavailable)
+		return fmt.Errorf("%s: the answer of the server cannot be read: %s: %w", r, leaf.OneLine(err.Error()), refs.ErrUnavailable)
 	case code == "" && answer == http.StatusNotFound:
 		return fmt.Errorf("what answers at %s does not speak DynamoDB (404)", c.where)
 	case answer >= 500, answer == http.StatusRequestTimeout, answer == http.StatusTooManyRequests:
@@ -115,7 +107,7 @@ func (r request) known(code, message string) error {
 		if strings.Contains(strings.ToLower(message), "item size") {
 			return tooLarge()
 		}
-		return fmt.Errorf("%s: %s: %w", r, oneLine(message), fs.ErrInvalid)
+		return fmt.Errorf("%s: %s: %w", r, leaf.OneLine(message), fs.ErrInvalid)
 	}
 	return nil
 }
@@ -132,7 +124,7 @@ func (c *client) refused(r request, code, message string) error {
 	case "AccessDeniedException", "AccessDenied":
 		who := c.who
 		if m := userForm.FindStringSubmatch(message); m != nil {
-			who = oneLine(m[1])
+			who = leaf.OneLine(m[1])
 		}
 		return noPermission("%s may not do %s", who, r)
 	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId":
@@ -182,13 +174,13 @@ func networkError(err error) error {
 	var dial *net.OpError
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return &kindError{oneLine(err.Error()), errUnsent}
+		return leaf.Errorf(errUnsent, "%s", leaf.OneLine(err.Error()))
 	case errors.As(err, &cert):
-		return errors.New(oneLine(cert.Error()))
+		return errors.New(leaf.OneLine(cert.Error()))
 	case sent == nil && !errors.As(err, &ne): // nothing was sent
-		return errors.New(oneLine(err.Error()))
+		return errors.New(leaf.OneLine(err.Error()))
 	}
-	return fmt.Errorf("%s: %w", oneLine(err.Error()), refs.ErrUnavailable)
+	return fmt.Errorf("%s: %w", leaf.OneLine(err.Error()), refs.ErrUnavailable)
 }
 
 // haveCredentials makes sure that there are some. They are kept until shortly
@@ -210,7 +202,7 @@ func (c *client) haveCredentials(ctx context.Context) error {
 	case errors.As(err, &canceled): // another caller's context was over
 		return fmt.Errorf("get credentials: %w", refs.ErrUnavailable)
 	case !errors.As(err, &op):
-		return noPermission("the credentials of %s cannot be had: %s", c.who, oneLine(err.Error()))
+		return noPermission("the credentials of %s cannot be had: %s", c.who, leaf.OneLine(err.Error()))
 	case op.ServiceID == "ec2imds":
 		return noPermission("no credentials found for %s: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in the configuration", c.who)
 	}
@@ -218,10 +210,5 @@ func (c *client) haveCredentials(ctx context.Context) error {
 		return fmt.Errorf("get the credentials of %s: %w", c.who, networkError(err))
 	}
 	code, message := codeOf(err)
-	return noPermission("the credentials of %s cannot be had: %s %s: %s", c.who, op.ServiceID, code, oneLine(message))
+	return noPermission("the credentials of %s cannot be had: %s %s: %s", c.who, op.ServiceID, code, leaf.OneLine(message))
 }
-
-const maxText = 200 // bytes of what others say in a message
-
-// oneLine makes another program's text fit for a message.
-func oneLine(s string) string { return refs.OneLine(s, maxText) }

@@ -10,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
@@ -50,7 +51,7 @@ func encodeDoc(id string, d docdb.Doc) (bson.Raw, error) {
 func marshal(id string, doc bson.D) (bson.Raw, error) {
 	raw, err := bson.Marshal(doc)
 	if err != nil {
-		return nil, newError(fs.ErrInvalid, "encode record %q: %v", id, err)
+		return nil, leaf.Errorf(fs.ErrInvalid, "encode record %q: %v", id, err)
 	}
 	return raw, nil
 }

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
@@ -90,7 +91,7 @@ func (d *Database) Close() error {
 	client := d.client
 	d.client = nil
 	if err := client.Disconnect(ctx); err != nil && ctx.Err() == nil {
-		return errors.New(oneLine(err.Error()))
+		return errors.New(leaf.OneLine(err.Error()))
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (d *Database) connect(ctx context.Context) (*driver.Client, error) {
 	}
 	client, err := driver.Connect(o)
 	if err != nil {
-		return nil, errors.New(oneLine(err.Error()))
+		return nil, errors.New(leaf.OneLine(err.Error()))
 	}
 	if d.replica, err = isReplica(ctx, client); err != nil {
 		_ = client.Disconnect(context.WithoutCancel(ctx))

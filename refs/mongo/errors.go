@@ -13,26 +13,14 @@ import (
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
-// kindError has a text of its own and a kind that errors.Is finds.
-type kindError struct {
-	text string
-	kind error
-}
-
-func (e *kindError) Error() string { return e.text }
-func (e *kindError) Unwrap() error { return e.kind }
-
-func newError(kind error, format string, v ...any) error {
-	return &kindError{fmt.Sprintf(format, v...), kind}
-}
-
-func noTable(name string) error { return newError(fs.ErrNotExist, `Table "%s" not found`, name) }
+func noTable(name string) error { return leaf.Errorf(fs.ErrNotExist, `Table "%s" not found`, name) }
 
 func tableExists(name string) error {
-	return newError(fs.ErrExist, `Table "%s" already exists`, name)
+	return leaf.Errorf(fs.ErrExist, `Table "%s" already exists`, name)
 }
 
 // Codes of MongoDB, from src/mongo/base/error_codes.yml.
@@ -65,11 +53,11 @@ func (d *Database) explain(ctx context.Context, r request, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	text := oneLine(err.Error())
+	text := leaf.OneLine(err.Error())
 	var server driver.ServerError
 	isServer := errors.As(err, &server)
 	if driver.IsNetworkError(err) || !isServer && isNetwork(err) {
-		return newError(refs.ErrUnavailable, "%s does not answer: %s", d.o.String(), text)
+		return leaf.Errorf(refs.ErrUnavailable, "%s does not answer: %s", d.o.String(), text)
 	}
 	if !isServer {
 		return fmt.Errorf("%s in %s: %s", r, d.o.String(), text)
@@ -77,17 +65,17 @@ func (d *Database) explain(ctx context.Context, r request, err error) error {
 	has := func(codes []int) bool { return slices.ContainsFunc(codes, server.HasErrorCode) }
 	switch {
 	case concernFailed(err), has(codesElsewhere), has(codesBusy), mayRetry(server):
-		return newError(refs.ErrUnavailable, "%s did not %s: %s", d.o.String(), r, text)
+		return leaf.Errorf(refs.ErrUnavailable, "%s did not %s: %s", d.o.String(), r, text)
 	case has(codesLogin):
-		return newError(fs.ErrPermission, "%s does not accept %s", d.o.String(), d.who())
+		return leaf.Errorf(fs.ErrPermission, "%s does not accept %s", d.o.String(), d.who())
 	case has(codesDenied):
-		return newError(fs.ErrPermission, "%s may not %s of %s", d.who(), r, d.o.String())
+		return leaf.Errorf(fs.ErrPermission, "%s may not %s of %s", d.who(), r, d.o.String())
 	case has(codesDuplicate):
 		return fs.ErrExist
 	case has(codesImpossible):
-		return newError(fs.ErrInvalid, "%s in %s: %s", r, d.o.String(), text)
+		return leaf.Errorf(fs.ErrInvalid, "%s in %s: %s", r, d.o.String(), text)
 	case has(codesFull):
-		return newError(syscall.ENOSPC, "%s in %s: %s", r, d.o.String(), text)
+		return leaf.Errorf(syscall.ENOSPC, "%s in %s: %s", r, d.o.String(), text)
 	}
 	return fmt.Errorf("%s in %s: %s", r, d.o.String(), text)
 }
@@ -116,8 +104,3 @@ func isNetwork(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
 		strings.HasPrefix(err.Error(), "server selection ") || strings.Contains(err.Error(), "connection pool")
 }
-
-const maxText = 300 // bytes of what others say in a message
-
-// oneLine makes another program's text fit for a message.
-func oneLine(s string) string { return refs.OneLine(s, maxText) }

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
@@ -202,7 +203,7 @@ func (p place) conceal(err error) error {
 	if password != "" && (strings.Contains(text, password) || strings.Contains(text, plain)) {
 		return errURI
 	}
-	return errors.New(oneLine(text))
+	return errors.New(leaf.OneLine(text))
 }
 
 // escape is for a part before the "@" of a URI.

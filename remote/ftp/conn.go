@@ -16,6 +16,7 @@ import (
 
 	jlaffaye "github.com/jlaffaye/ftp"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -62,7 +63,7 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 	}
 	text, err := os.ReadFile(o.CAFile)
 	if err != nil {
-		return nil, refused("ca_file: %s", oneLine(err))
+		return nil, refused("ca_file: %s", leaf.OneLine(err.Error()))
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(text) {
@@ -81,7 +82,7 @@ func (c *conn) login(o *Options, config *tls.Config) error {
 	}
 	server, err := jlaffaye.Dial(net.JoinHostPort(o.Host, strconv.Itoa(o.Port)), options...)
 	if code := replyCode(err); code >= 500 && o.TLS == ExplicitTLS {
-		return finalf("the server offers no TLS: it says %s", oneLine(err))
+		return finalf("the server offers no TLS: it says %s", leaf.OneLine(err.Error()))
 	}
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (c *conn) loginError(o *Options, err error) error {
 		return err
 	}
 	if code == 0 || code == 530 || code == 532 || code == 430 || code == 332 {
-		return refused("login of %s was refused: %s", o.User, oneLine(err))
+		return refused("login of %s was refused: %s", o.User, leaf.OneLine(err.Error()))
 	}
 	return err
 }
@@ -189,7 +190,7 @@ func (c *conn) rootError() error {
 	case err == nil || !inOrder(err):
 		return err
 	case denied(err):
-		return refused("directory %s: %s", c.root, oneLine(err))
+		return refused("directory %s: %s", c.root, leaf.OneLine(err.Error()))
 	}
 	return finalf("directory %s: %w", c.root, remote.ErrNoStorage)
 }
@@ -204,10 +205,10 @@ func (c *conn) unusable(name string, err error) error {
 		return err
 	}
 	if denied(err) {
-		return refused("the server says %s", oneLine(err))
+		return refused("the server says %s", leaf.OneLine(err.Error()))
 	}
 	if _, sizeErr := c.FileSize(c.path(name)); sizeErr == nil {
-		return refused("the server says %s", oneLine(err))
+		return refused("the server says %s", leaf.OneLine(err.Error()))
 	} else if !inOrder(sizeErr) {
 		return sizeErr
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -77,13 +78,13 @@ func kindOf(ctx context.Context, err error) error {
 	case errors.As(err, &done):
 		return done.error
 	case errors.As(err, &cert):
-		return fmt.Errorf("the server's certificate is not accepted: %s: %w", oneLine(cert), fs.ErrPermission)
+		return fmt.Errorf("the server's certificate is not accepted: %s: %w", leaf.OneLine(cert.Error()), fs.ErrPermission)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Errorf("no such host %q: %w", dns.Name, remote.ErrNoStorage)
 	case replyCode(err) == 0:
-		return fmt.Errorf("%w: %s", remote.ErrUnavailable, oneLine(err))
+		return fmt.Errorf("%w: %s", remote.ErrUnavailable, leaf.OneLine(err.Error()))
 	}
-	return replyError(replyCode(err), oneLine(err))
+	return replyError(replyCode(err), leaf.OneLine(err.Error()))
 }
 
 // replyError reads an answer of the server; see RFC 959, section 4.2.
@@ -102,8 +103,4 @@ func replyError(code int, text string) error {
 		return fmt.Errorf("the server says %s", text)
 	}
 	return fmt.Errorf("the server says %s: %w", text, kind)
-}
-
-func oneLine(err error) string {
-	return strings.ToValidUTF8(strings.Join(strings.Fields(err.Error()), " "), "?")
 }

@@ -10,6 +10,7 @@ import (
 
 	jlaffaye "github.com/jlaffaye/ftp"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -122,7 +123,7 @@ func (c *conn) noDir(err error) error {
 		return err
 	}
 	if denied(err) {
-		return refused("the server says %s", oneLine(err))
+		return refused("the server says %s", leaf.OneLine(err.Error()))
 	}
 	rootErr := c.rootError()
 	if c.create && errors.Is(rootErr, remote.ErrNoStorage) {

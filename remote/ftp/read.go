@@ -11,6 +11,7 @@ import (
 
 	jlaffaye "github.com/jlaffaye/ftp"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -127,7 +128,7 @@ func (b *transfer) confirm(err error) error {
 	if code := replyCode(closeErr); code/100 == 2 {
 		return nil
 	} else if code != 0 {
-		return finalf("%w: the server says %s", remote.ErrUnavailable, oneLine(closeErr))
+		return finalf("%w: the server says %s", remote.ErrUnavailable, leaf.OneLine(closeErr.Error()))
 	}
 	return closeErr
 }

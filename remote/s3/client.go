@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const (
@@ -202,5 +204,5 @@ func configError(ctx context.Context, err error) error {
 	if errors.As(err, &none) {
 		return noPermission("there is no profile %q in ~/.aws", none.Profile)
 	}
-	return noPermission("the AWS configuration cannot be used: %s", oneLine(err.Error()))
+	return noPermission("the AWS configuration cannot be used: %s", leaf.OneLine(err.Error()))
 }

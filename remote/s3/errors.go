@@ -16,7 +16,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -27,21 +27,12 @@ var (
 	errConflict = fmt.Errorf("another request for this file is under way: %w", remote.ErrUnavailable)
 )
 
-// kindError has a text of its own and a kind that errors.Is finds.
-type kindError struct {
-	text string
-	kind error
-}
-
-func (e *kindError) Error() string { return e.text }
-func (e *kindError) Unwrap() error { return e.kind }
-
 func noPermission(format string, v ...any) error {
-	return &kindError{fmt.Sprintf(format, v...), fs.ErrPermission}
+	return leaf.Errorf(fs.ErrPermission, format, v...)
 }
 
 func noStorage(format string, v ...any) error {
-	return &kindError{fmt.Sprintf(format, v...), remote.ErrNoStorage}
+	return leaf.Errorf(remote.ErrNoStorage, format, v...)
 }
 
 // status is the code of the answer that err comes from, 0 if there was none.
@@ -94,10 +85,10 @@ func (a *authority) explain(ctx context.Context, c *client, err error) error {
 	}
 	text := strings.TrimSpace(fmt.Sprintf("the server answers %d %s", answer, code))
 	if message != "" && !strings.EqualFold(message, code) {
-		text += ": " + oneLine(message)
+		text += ": " + leaf.OneLine(message)
 	}
 	if answer < 300 {
-		text = "the answer of the server cannot be read: " + oneLine(err.Error())
+		text = "the answer of the server cannot be read: " + leaf.OneLine(err.Error())
 	}
 	if kind := kindOf(answer, code); kind != nil {
 		if kind == fs.ErrNotExist || kind == errPrecondition || kind == errConflict {
@@ -148,7 +139,7 @@ func (a *authority) elsewhere(c *client, err error, code, message string) error 
 		if region == "" {
 			return noStorage("bucket %q is not in region %s: set region_name to the right one", a.o.Bucket, c.region)
 		}
-		return noStorage("bucket %q is in region %s, not %s: set region_name", a.o.Bucket, oneLine(region), c.region)
+		return noStorage("bucket %q is in region %s, not %s: set region_name", a.o.Bucket, leaf.OneLine(region), c.region)
 	case code == "" && answer.StatusCode == http.StatusNotFound:
 		return noStorage("what answers at %s does not speak S3 (404)", c.endpoint)
 	}
@@ -199,11 +190,11 @@ func networkError(err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return noStorage("there is no host %q", dns.Name)
 	case errors.As(err, &cert):
-		return errors.New(oneLine(cert.Error()))
+		return errors.New(leaf.OneLine(cert.Error()))
 	case request == nil && !isNetwork(err): // nothing was sent
-		return errors.New(oneLine(err.Error()))
+		return errors.New(leaf.OneLine(err.Error()))
 	}
-	return fmt.Errorf("%s: %w", oneLine(err.Error()), remote.ErrUnavailable)
+	return fmt.Errorf("%s: %w", leaf.OneLine(err.Error()), remote.ErrUnavailable)
 }
 
 func isNetwork(err error) bool {
@@ -241,7 +232,7 @@ func (c *client) haveCredentials(ctx context.Context) error {
 	case errors.As(err, &canceled): // another caller's context was over
 		return fmt.Errorf("get credentials: %w", remote.ErrUnavailable)
 	case !errors.As(err, &op):
-		return noPermission("the credentials of %s cannot be had: %s", c.who, oneLine(err.Error()))
+		return noPermission("the credentials of %s cannot be had: %s", c.who, leaf.OneLine(err.Error()))
 	case op.ServiceID == "ec2imds":
 		return noPermission("no credentials found for %s: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in the configuration", c.who)
 	}
@@ -249,10 +240,5 @@ func (c *client) haveCredentials(ctx context.Context) error {
 		return fmt.Errorf("get the credentials of %s: %w", c.who, networkError(err))
 	}
 	code, message := codeOf(err)
-	return noPermission("the credentials of %s cannot be had: %s %s: %s", c.who, op.ServiceID, code, oneLine(message))
+	return noPermission("the credentials of %s cannot be had: %s %s: %s", c.who, op.ServiceID, code, leaf.OneLine(message))
 }
-
-const maxText = 200 // bytes of what others say in a message
-
-// oneLine makes another program's text fit for a message.
-func oneLine(s string) string { return refs.OneLine(s, maxText) }

@@ -11,7 +11,9 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // TestServerPullCostsWhatChanged pulls the records of many archives, and then
@@ -28,7 +30,7 @@ func TestServerPullCostsWhatChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	catalog, err := remote.OpenCatalog(a, nil)
+	records, err := catalog.Open(a, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestServerPullCostsWhatChanged(t *testing.T) {
 	for i := range n {
 		changes = append(changes, record(t, i, "K"))
 	}
-	if errs, err := catalog.PutAll(t.Context(), changes); err != nil || errs[0] != nil {
+	if errs, err := records.PutAll(t.Context(), changes); err != nil || errs[0] != nil {
 		t.Fatal(err, errs[0])
 	}
 
@@ -50,11 +52,11 @@ func TestServerPullCostsWhatChanged(t *testing.T) {
 
 	for i := range 10 {
 		key := record(t, i*n/10, "K").Key
-		was, err := catalog.Get(t.Context(), key)
+		was, err := records.Get(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := catalog.Put(t.Context(), key, record(t, i*n/10, "C").Value, was.Rev); err != nil {
+		if _, err := records.Put(t.Context(), key, record(t, i*n/10, "C").Value, was.Rev); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +85,7 @@ func record(t *testing.T, i int, units string) refs.Change {
 
 // pulled opens the repository of records in dir, as a new process would, and
 // pulls.
-func pulled(t *testing.T, a remote.Authority, dir string) remote.PullReport {
+func pulled(t *testing.T, a remote.Authority, dir string) team.PullReport {
 	t.Helper()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
@@ -98,11 +100,11 @@ func pulled(t *testing.T, a remote.Authority, dir string) remote.PullReport {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalog, err := remote.OpenCatalog(a, &remote.CatalogOptions{Index: db, Space: "team"})
+	records, err := catalog.Open(a, &catalog.Options{Index: db, Space: "team"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := remote.NewSync(&remote.SyncOptions{Local: local, Aside: aside, Team: catalog, Space: "team"}).Pull(t.Context(), nil)
+	rep, err := team.New(&team.Options{Local: local, Aside: aside, Team: records, Space: "team"}).Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

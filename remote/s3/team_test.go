@@ -17,7 +17,9 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/refstest"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/transfer"
 )
 
 // TestServerKeepsTheCatalogue runs the suite of managers on a catalogue in a
@@ -30,7 +32,7 @@ func TestServerKeepsTheCatalogue(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { a.Close() })
-		c, err := remote.OpenCatalog(a, nil)
+		c, err := catalog.Open(a, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +54,7 @@ func TestServerThatIgnoresConditionsIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	c, err := remote.OpenCatalog(ignoring{a}, nil)
+	c, err := catalog.Open(ignoring{a}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +122,8 @@ func TestServerReadsAndPushesWhatChanged(t *testing.T) {
 	defer a.Close()
 	counted := remotetest.NewFaulty(t, a)
 	mine, yours := repository(t), repository(t)
-	site := func(s *objects.Store) *remote.Site {
-		return remote.NewSite(&remote.SiteOptions{Authority: counted, Name: "team", Store: s})
+	site := func(s *objects.Store) *transfer.Site {
+		return transfer.NewSite(&transfer.SiteOptions{Authority: counted, Name: "team", Store: s})
 	}
 	tree := taken(t, mine, random(1, 0, size))
 	rep, err := site(mine).Push(t.Context(), []objects.ID{tree}, nil)

@@ -6,7 +6,7 @@ import (
 	"github.com/datafs/datafs/fixtures/servers"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/refstest"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/catalog"
 )
 
 // TestServerKeepsTheCatalogue runs the suite of managers on a catalogue at a
@@ -14,7 +14,7 @@ import (
 func TestServerKeepsTheCatalogue(t *testing.T) {
 	s := servers.SFTP(t)
 	refstest.Run(t, func(t *testing.T) refs.Manager {
-		c, err := remote.OpenCatalog(open(t, realOptions(s, t.TempDir())), nil)
+		c, err := catalog.Open(open(t, realOptions(s, t.TempDir())), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

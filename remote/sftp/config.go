@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/kevinburke/ssh_config"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const globalKnownHosts = "/etc/ssh/ssh_known_hosts"
@@ -54,7 +56,7 @@ func readConfig(o *Options) (*userConfig, error) {
 		c.Config, err = ssh_config.Decode(bytes.NewReader(text))
 	}
 	if err != nil {
-		return nil, final("ssh configuration %s: %s", c.file, oneLine(err))
+		return nil, final("ssh configuration %s: %s", c.file, leaf.OneLine(err.Error()))
 	}
 	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 	pkgsftp "github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -56,7 +57,7 @@ func kindOf(ctx context.Context, err error) error {
 // statusError reads an answer of the server. SFTP has one code, failure, for a
 // full disk, a file that exists and much else.
 func statusError(status *pkgsftp.StatusError) error {
-	text := oneLine(status)
+	text := leaf.OneLine(status.Error())
 	low := strings.ToLower(text)
 	switch {
 	case status.FxCode() == pkgsftp.ErrSSHFxConnectionLost, status.FxCode() == pkgsftp.ErrSSHFxNoConnection:
@@ -77,11 +78,7 @@ func networkError(err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Errorf("no such host %q: %w", dns.Name, remote.ErrNoStorage)
 	case errors.As(err, &algorithms):
-		return fmt.Errorf("%s", oneLine(err))
+		return fmt.Errorf("%s", leaf.OneLine(err.Error()))
 	}
-	return fmt.Errorf("%w: %s", remote.ErrUnavailable, oneLine(err))
-}
-
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	return fmt.Errorf("%w: %s", remote.ErrUnavailable, leaf.OneLine(err.Error()))
 }

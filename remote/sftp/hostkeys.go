@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // hostKeys are the keys that one host may have: the lines of known_hosts files
@@ -39,7 +41,7 @@ func knownHostsOf(o *Options, t *target, last bool) (*hostKeys, error) {
 	if o.HostKey != "" && last {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(o.HostKey))
 		if err != nil {
-			return nil, refused("the host key given is no public key: %s", oneLine(err))
+			return nil, refused("the host key given is no public key: %s", leaf.OneLine(err.Error()))
 		}
 		h.keys = []hostKey{{key, "the configuration"}}
 		return h, nil
@@ -47,7 +49,7 @@ func knownHostsOf(o *Options, t *target, last bool) (*hostKeys, error) {
 	for _, file := range t.knownHosts {
 		text, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, refused("known hosts: %s", oneLine(err))
+			return nil, refused("known hosts: %s", leaf.OneLine(err.Error()))
 		}
 		h.read(text, file)
 	}
@@ -180,7 +182,7 @@ func (h *hostKeys) check(addr string, remote net.Addr, key ssh.PublicKey) error 
 	err := checker.CheckHostKey(addr, remote, key)
 	var known finalError
 	if err != nil && !errors.As(err, &known) {
-		err = refused("the host key of %s is not accepted: %s", h.target.host, oneLine(err))
+		err = refused("the host key of %s is not accepted: %s", h.target.host, leaf.OneLine(err.Error()))
 	}
 	h.refusal = err
 	return err

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // defaultKeys are tried below .ssh of Home where nothing else is configured.
@@ -135,7 +137,7 @@ func (l *login) parse(keys []ssh.Signer, text []byte, what string) []ssh.Signer 
 	case errors.As(err, &encrypted):
 		l.note("%s is encrypted and not in the ssh agent: ssh-add it", what)
 	default:
-		l.note("%s: %s", what, oneLine(err))
+		l.note("%s: %s", what, leaf.OneLine(err.Error()))
 	}
 	return keys
 }
@@ -169,14 +171,14 @@ func (l *login) agentKeys() []ssh.Signer {
 	}
 	conn, err := (&net.Dialer{}).DialContext(l.ctx, "unix", l.target.agent)
 	if err != nil {
-		l.note("ssh agent: %s", oneLine(err))
+		l.note("ssh agent: %s", leaf.OneLine(err.Error()))
 		return nil
 	}
 	context.AfterFunc(l.ctx, func() { conn.Close() })
 	l.conn = conn
 	keys, err := agent.NewClient(conn).Signers()
 	if err != nil {
-		l.note("ssh agent: %s", oneLine(err))
+		l.note("ssh agent: %s", leaf.OneLine(err.Error()))
 	}
 	return keys
 }

@@ -15,6 +15,7 @@ import (
 	pkgsftp "github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -76,7 +77,7 @@ func (s *session) start(root string) error {
 		pkgsftp.MaxConcurrentRequestsPerFile(maxRequests))
 	var refusal *ssh.OpenChannelError
 	if errors.As(err, &refusal) || err != nil && strings.Contains(err.Error(), "subsystem request failed") {
-		return final("the server offers no sftp: %s", oneLine(err))
+		return final("the server offers no sftp: %s", leaf.OneLine(err.Error()))
 	}
 	if err != nil {
 		return err

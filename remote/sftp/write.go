@@ -13,6 +13,7 @@ import (
 
 	pkgsftp "github.com/pkg/sftp"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -138,7 +139,7 @@ func (s *session) full(err error) error {
 		return err
 	}
 	if vfs, statErr := s.client.StatVFS(s.root); statErr == nil && (vfs.Bavail == 0 || vfs.Files > 0 && vfs.Favail == 0) {
-		return final("the server says %s: %w", oneLine(status), syscall.ENOSPC)
+		return final("the server says %s: %w", leaf.OneLine(status.Error()), syscall.ENOSPC)
 	}
 	return err
 }

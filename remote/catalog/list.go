@@ -1,0 +1,234 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/datafs/datafs/refs"
+)
+
+func catNumber(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func parseCatCursor(c refs.Cursor) (uint64, error) {
+	if c == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(string(c), 10, 64)
+	if err != nil || n == math.MaxUint64 {
+		return 0, fmt.Errorf("unknown cursor %.80q: %w", c, fs.ErrInvalid)
+	}
+	return n, nil
+}
+
+// List implements refs.Manager. It reads the commits that hold the values, many
+// at a time, so that a whole list costs about as many requests as there are
+// commits that still count.
+func (c *Catalog) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
+	return func(yield func(refs.Record, error) bool) {
+		if err := c.current(ctx); err != nil {
+			yield(refs.Record{}, err)
+			return
+		}
+		for after := ""; ; {
+			list, err := c.listPage(ctx, prefix, after)
+			if err != nil {
+				yield(refs.Record{}, err)
+				return
+			}
+			if len(list) == 0 {
+				return
+			}
+			for _, r := range list {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			after = list[len(list)-1].Key
+		}
+	}
+}
+
+func (c *Catalog) listPage(ctx context.Context, prefix, after string) ([]refs.Record, error) {
+	keys, err := c.replica.page(ctx, prefix, after)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.records(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("listing table %q: %w", c.table, err)
+	}
+	return list, nil
+}
+
+// records reads the values of keys.
+func (c *Catalog) records(ctx context.Context, keys []catKey) ([]refs.Record, error) {
+	slots := map[uint64]map[string]int{} // by commit and key
+	for i, k := range keys {
+		if slots[k.rev] == nil {
+			slots[k.rev] = map[string]int{}
+		}
+		slots[k.rev][k.key] = i
+	}
+	list := make([]refs.Record, len(keys))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(catParallel / 2)
+	for _, rev := range slices.Sorted(maps.Keys(slots)) {
+		g.Go(func() error { return c.pick(gctx, rev, slots[rev], list) })
+	}
+	err := g.Wait()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return list, err
+}
+
+// pick puts the records of a commit into their slots.
+func (c *Catalog) pick(ctx context.Context, rev uint64, slots map[string]int, list []refs.Record) error {
+	f, err := c.knownCommit(ctx, rev)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, change := range f.changes {
+		if i, ok := slots[change.key]; ok && change.value != nil {
+			list[i] = liveChange(change)
+			n++
+		}
+	}
+	if n != len(slots) {
+		return corruptCatalog("commit %d lacks %d records", rev, len(slots)-n)
+	}
+	return nil
+}
+
+// Changes implements refs.Manager. A caller whose cursor is where this Catalog
+// was last costs each new commit one request, or less where runs cover them. A
+// record that changes again while it is given may be given again.
+func (c *Catalog) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
+	return func(yield func(refs.Record, error) bool) {
+		err := c.changes(ctx, since, func(r refs.Record) bool { return yield(r, nil) })
+		if err != nil {
+			yield(refs.Record{}, err)
+		}
+	}
+}
+
+func (c *Catalog) changes(ctx context.Context, since refs.Cursor, give func(refs.Record) bool) error {
+	after, err := parseCatCursor(since)
+	if err != nil {
+		return err
+	}
+	spool, head, lost, err := c.catchUp(ctx, after)
+	if err != nil {
+		return err
+	}
+	if lost || after > head.number {
+		after, spool = 0, nil
+	}
+	g := &catGiver{c: c, after: after, head: head.number, give: give}
+	if spool != nil {
+		for i := range spool.files {
+			f, err := spool.files[i].decode()
+			spool.files[i] = spooled{}
+			if more, err := g.file(ctx, f, err); err != nil || !more {
+				return err
+			}
+		}
+		after = spool.end
+	}
+	w := &catWalker{c: c, at: catPlace{number: after}, chained: after == 0, limit: head.number}
+	for {
+		f, _, err := w.next(ctx)
+		if f == nil && err == nil {
+			return nil
+		}
+		if more, err := g.file(ctx, f, err); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// catchUp brings the replica up to date, and keeps what it reads where it begins
+// at the commit after.
+func (c *Catalog) catchUp(ctx context.Context, after uint64) (spool *catSpool, head catPlace, lost bool, err error) {
+	if err := c.lock(ctx); err != nil {
+		return nil, head, false, err
+	}
+	defer c.unlock()
+	at, _, err := c.replica.look(ctx, nil)
+	if err != nil {
+		return nil, head, false, err
+	}
+	if at.number == after {
+		spool = &catSpool{end: after}
+	}
+	if lost, err = c.refresh(ctx, spool); err != nil {
+		return nil, head, lost, err
+	}
+	head, _, err = c.replica.look(ctx, nil)
+	return spool, head, lost, err
+}
+
+// catGiver gives the changes of files to a caller.
+type catGiver struct {
+	c           *Catalog
+	after, head uint64
+	give        func(refs.Record) bool
+}
+
+// file gives those changes of a file that are the last ones of their keys, as
+// far as that was known when all began, and reports whether the caller wants
+// more. Amid a commit the cursor is that of the commit before.
+func (g *catGiver) file(ctx context.Context, f *catFile, err error) (bool, error) {
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the changes of table %q: %w", g.c.table, err)
+	}
+	last, err := g.lasting(ctx, f.changes)
+	if err != nil {
+		return false, err
+	}
+	for i, change := range last {
+		r := liveChange(change)
+		if change.value == nil {
+			r.Rev, r.Value, r.Deleted = refs.Absent, nil, true
+		}
+		if i+1 < len(last) && last[i+1].rev == change.rev {
+			r.Cursor = refs.Cursor(catNumber(change.rev - 1))
+		}
+		if !g.give(r) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// lasting leaves out the changes that a later one up to the head stands for.
+func (g *catGiver) lasting(ctx context.Context, changes []catChange) ([]catChange, error) {
+	keys := make([]string, len(changes))
+	for i, change := range changes {
+		keys[i] = change.key
+	}
+	_, entries, err := g.c.replica.look(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var last []catChange
+	for i, change := range changes {
+		stale := entries[i].rev > change.rev && entries[i].rev <= g.head
+		if change.rev > g.after && change.rev <= g.head && !stale {
+			last = append(last, change)
+		}
+	}
+	return last, nil
+}

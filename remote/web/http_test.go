@@ -1,0 +1,243 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/datafs/datafs/fixtures/servers"
+	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/web"
+)
+
+func openHTTP(t *testing.T, url string) remote.Authority {
+	t.Helper()
+	a, err := web.OpenHTTP(&web.HTTPOptions{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// webServer gives the address of a server that a handler answers.
+func webServer(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func webFiles(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestHTTP(t *testing.T) {
+	remotetest.RunReadOnly(t, func(t *testing.T, files map[string][]byte) remote.Authority {
+		handler := http.StripPrefix("/base", http.FileServer(http.Dir(webFiles(t, files))))
+		return openHTTP(t, webServer(t, handler.ServeHTTP)+"/base/")
+	})
+}
+
+func TestHTTPWithoutRanges(t *testing.T) {
+	remotetest.RunReadOnly(t, func(t *testing.T, files map[string][]byte) remote.Authority {
+		handler := http.FileServer(http.Dir(webFiles(t, files)))
+		return openHTTP(t, webServer(t, func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("Range")
+			handler.ServeHTTP(w, r)
+		}))
+	})
+}
+
+func TestServerHTTP(t *testing.T) {
+	for _, base := range []string{"", "/unranged"} {
+		t.Run("nginx"+base, func(t *testing.T) {
+			remotetest.RunReadOnly(t, func(t *testing.T, files map[string][]byte) remote.Authority {
+				return openHTTP(t, servers.Static(t, webFiles(t, files))+base)
+			})
+		})
+	}
+	t.Run("nginx refuses", func(t *testing.T) {
+		a := openHTTP(t, servers.Static(t, webFiles(t, map[string][]byte{"dir/a": nil})))
+		if _, err := a.Get(t.Context(), "forbidden/a", 0, -1); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("got %v, want fs.ErrPermission", err)
+		}
+		if _, err := a.Get(t.Context(), "dir", 0, -1); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a directory: got %v, want fs.ErrNotExist", err)
+		}
+	})
+}
+
+func TestHTTPStatus(t *testing.T) {
+	a := openHTTP(t, webServer(t, func(w http.ResponseWriter, r *http.Request) {
+		var code int
+		fmt.Sscanf(r.URL.Path, "/%d", &code)
+		w.WriteHeader(code)
+	}))
+	for code, want := range map[int]error{
+		401: fs.ErrPermission, 403: fs.ErrPermission, 404: fs.ErrNotExist,
+		429: remote.ErrUnavailable, 500: remote.ErrUnavailable, 503: remote.ErrUnavailable,
+	} {
+		_, err := a.Get(t.Context(), fmt.Sprint(code), 10, 10)
+		if !errors.Is(err, want) {
+			t.Errorf("%d: got %v, want %v", code, err, want)
+		}
+	}
+	r, err := a.Get(t.Context(), "416", 10, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); len(got) != 0 || err != nil {
+		t.Errorf("416: got %q, %v, want nothing", got, err)
+	}
+}
+
+func TestHTTPShortBody(t *testing.T) {
+	a := openHTTP(t, webServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			w.Header().Set("Content-Length", "100")
+		} else {
+			w.Header().Set("Content-Range", "bytes 10-14/100")
+			w.WriteHeader(http.StatusPartialContent)
+		}
+		io.WriteString(w, "12345")
+	}))
+	for name, off := range map[string]int64{"broken": 0, "shortened": 10} {
+		r, err := a.Get(t.Context(), name, off, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		r.Close()
+		if string(got) != "12345" || !errors.Is(err, remote.ErrUnavailable) || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: got %q, %v, want ErrUnavailable", name, got, err)
+		}
+	}
+	if _, err := a.Get(t.Context(), "shortened", 20, 50); err == nil {
+		t.Error("a part that begins elsewhere was taken")
+	}
+}
+
+func TestHTTPSecrets(t *testing.T) {
+	var user, password, query string
+	base := webServer(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ = r.BasicAuth()
+		query = r.URL.RawQuery
+		w.WriteHeader(500)
+	})
+	a := openHTTP(t, strings.Replace(base, "://", "://me:hunter2@", 1)+"/x?sig=token7")
+	_, err := a.Get(t.Context(), "a", 0, -1)
+	if user != "me" || password != "hunter2" || query != "sig=token7" {
+		t.Errorf("sent %s:%s?%s", user, password, query)
+	}
+	a2 := openHTTP(t, "http://me:hunter2@127.0.0.1:1/?sig=token7")
+	_, err2 := a2.Get(t.Context(), "a", 0, -1)
+	for _, err := range []error{err, err2} {
+		if !errors.Is(err, remote.ErrUnavailable) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "token7") {
+			t.Errorf("got %v, want ErrUnavailable without secrets", err)
+		}
+	}
+}
+
+func TestHTTPRedirects(t *testing.T) {
+	plain := webServer(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "plain") })
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, plain+"/elsewhere", http.StatusFound)
+	}))
+	defer secure.Close()
+	a, err := web.OpenHTTP(&web.HTTPOptions{URL: secure.URL, Client: secure.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := a.Get(t.Context(), "a", 0, -1); err == nil {
+		r.Close()
+		t.Error("a redirect from https to http was followed")
+	}
+	b := openHTTP(t, webServer(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, plain+"/elsewhere", http.StatusFound)
+	}))
+	r, err := b.Get(t.Context(), "a", 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); string(got) != "plain" {
+		t.Errorf("got %q, %v, want plain", got, err)
+	}
+}
+
+func TestHTTPListing(t *testing.T) {
+	a := openHTTP(t, "http://127.0.0.1:1/")
+	for _, err := range a.List(t.Context(), "") {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("got %v, want errors.ErrUnsupported", err)
+		}
+	}
+}
+
+func TestHTTPBodyHonoursContext(t *testing.T) {
+	a := openHTTP(t, webServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := a.Get(ctx, "a", 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cancel()
+	if _, err := io.ReadAll(r); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestOptionsOfFiles(t *testing.T) {
+	parse := func(s string) *url.URL {
+		u, err := url.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	dir, err := remote.DirFromService([]any{"data"}, map[string]any{"create": true, "dir_mode": "0750"})
+	if err != nil || *dir != (remote.DirOptions{Root: "data", Create: true, DirMode: 0o750}) {
+		t.Errorf("OSFS: got %+v, %v", dir, err)
+	}
+	dir, err = remote.DirFromURL(parse("file:///mnt/a%20b?create=true"))
+	if err != nil || *dir != (remote.DirOptions{Root: filepath.FromSlash("/mnt/a b"), Create: true}) {
+		t.Errorf("file: got %+v, %v", dir, err)
+	}
+	zip, err := remote.ZipFromService(nil, map[string]any{"zip_file": "a.zip", "mode": "r", "allow_zip_64": true})
+	if err != nil || *zip != (remote.ZipOptions{Path: "a.zip", ReadOnly: true}) {
+		t.Errorf("ZipFS: got %+v, %v", zip, err)
+	}
+	got, err := web.HTTPFromService([]any{"https://host/x"}, map[string]any{"user": "me", "password": 12})
+	if err != nil || *got != (web.HTTPOptions{URL: "https://host/x", Username: "me", Password: "12"}) {
+		t.Errorf("HTTPFS: got %+v, %v", got, err)
+	}
+	if _, err := remote.DirFromURL(parse("file:///a?creat=1")); err == nil || !strings.Contains(err.Error(), "creat") {
+		t.Errorf("an unknown option: got %v", err)
+	}
+	if _, err := remote.DirFromURL(parse("file://mnt/a")); err == nil {
+		t.Error("a host in a file URL was taken")
+	}
+}

@@ -1,0 +1,264 @@
+package datafs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A room is a package, and what it may import of this module. Limits that are not
+// zero are exceptions, with a reason in the comment.
+type room struct {
+	name    string // below the module
+	imports string // rooms, separated by spaces; "*": all that stand above it in the table
+	files   int    // at most so many that are no tests
+	lines   int    // at most so many
+	knot    int    // at most so many files that all need each other
+}
+
+// The limits of a room, where the table has no other.
+const (
+	maxFiles = 20
+	maxLines = 3200
+	maxKnot  = 8
+)
+
+// rooms are the packages of the house, from the ground up.
+var rooms = []room{
+	// What every room needs and the standard library lacks.
+	{name: "index/leaf"},
+	// Chunk places and records in one file. To be split into runs and records.
+	{name: "index", imports: "index/leaf", files: 32, lines: 4700, knot: 30},
+	// Which names a file of an archive may have on which system.
+	{name: "objects/names"},
+	// Chunks, packs, trees. Codecs, checkouts and packs are to leave it.
+	{name: "objects", imports: "index index/leaf objects/names", files: 53, lines: 9600, knot: 41},
+	// Names, versions, rules, and the journal. Journal, solver and graph are to leave it.
+	{name: "refs", imports: "index index/leaf objects/names", files: 47, lines: 7800, knot: 14},
+	// The cases that every manager passes.
+	{name: "refs/refstest", imports: "refs"},
+	// A manager in a database of documents, whichever that is.
+	{name: "refs/docdb", imports: "index/leaf refs"},
+	// MongoDB.
+	{name: "refs/mongo", imports: "index/leaf refs refs/docdb"},
+	// DynamoDB.
+	{name: "refs/dynamo", imports: "index/leaf refs refs/docdb"},
+	// Authorities, and what all of them share.
+	{name: "remote", imports: "index/leaf objects refs"},
+	// The cases that every authority passes, and one that fails by plan.
+	{name: "remote/remotetest", imports: "remote"},
+	// The records of a team beside those of a repository. One transaction ties its files.
+	{name: "remote/team", imports: "index index/leaf refs remote", knot: 13},
+	// A manager in an authority. The log, its runs and the replica need each other.
+	{name: "remote/catalog", imports: "index index/leaf refs remote", knot: 9},
+	// Content, to an authority and back.
+	{name: "remote/transfer", imports: "index index/leaf objects remote"},
+	// HTTP, WebDAV, XML-RPC.
+	{name: "remote/web", imports: "index/leaf remote"},
+	// Amazon S3 and its like.
+	{name: "remote/s3", imports: "index/leaf remote"},
+	// SFTP.
+	{name: "remote/sftp", imports: "index/leaf remote"},
+	// FTP.
+	{name: "remote/ftp", imports: "index/leaf remote"},
+	// The public library. Configuration, checkouts, solving, doctor and migration are to leave it.
+	{name: "", imports: "index index/leaf objects objects/names refs remote remote/catalog remote/team remote/transfer remote/web", files: 101, lines: 18300, knot: 59},
+	// The command line: a file for each command, tied by their session.
+	{name: "cli", imports: "*", files: 50, lines: 6800, knot: 33},
+	// The program.
+	{name: "cli/datafs", imports: "cli"},
+}
+
+const module = "github.com/datafs/datafs"
+
+// listed is what go list tells of a package.
+type listed struct {
+	ImportPath, Dir, Export string
+	GoFiles, Imports        []string
+	Standard                bool
+}
+
+func listDeps(t *testing.T) map[string]listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports,Standard", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string]listed{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+// within returns the name of a package of this module.
+func within(path string) (name string, ok bool) {
+	if path == module {
+		return "", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+func TestEveryRoomIsInTheTable(t *testing.T) {
+	for path := range listDeps(t) {
+		name, ours := within(path)
+		if !ours || strings.HasPrefix(name, "fixtures") || strings.HasPrefix(name, "examples") {
+			continue
+		}
+		if !slices.ContainsFunc(rooms, func(r room) bool { return r.name == name }) {
+			t.Errorf("package %q is not in the table", name)
+		}
+	}
+}
+
+func TestRoomsImportWhatTheyMay(t *testing.T) {
+	all := listDeps(t)
+	for i, r := range rooms {
+		may := strings.Fields(r.imports)
+		if slices.Contains(may, "*") {
+			for _, above := range rooms[:i] {
+				may = append(may, above.name)
+			}
+		}
+		pkg, ok := all[strings.TrimSuffix(module+"/"+r.name, "/")]
+		if !ok {
+			t.Errorf("there is no package %q", r.name)
+		}
+		for _, path := range pkg.Imports {
+			if name, ours := within(path); ours && !slices.Contains(may, name) {
+				t.Errorf("package %q imports %q, and may not", r.name, name)
+			}
+		}
+		for _, name := range may {
+			at := slices.IndexFunc(rooms[:i], func(r room) bool { return r.name == name })
+			if path := strings.TrimSuffix(module+"/"+name, "/"); name != "*" && (at < 0 || !slices.Contains(strings.Fields(r.imports), "*") && !slices.Contains(pkg.Imports, path)) {
+				t.Errorf("package %q may import %q, which it does not, or which does not stand above it", r.name, name)
+			}
+		}
+	}
+}
+
+func TestRoomsAreSmall(t *testing.T) {
+	all := listDeps(t)
+	for _, r := range rooms {
+		pkg := all[strings.TrimSuffix(module+"/"+r.name, "/")]
+		lines := 0
+		for _, f := range pkg.GoFiles {
+			text, err := os.ReadFile(filepath.Join(pkg.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += bytes.Count(text, []byte("\n"))
+		}
+		knot := largestKnot(t, all, pkg)
+		for _, m := range []struct {
+			what           string
+			got, most, max int
+		}{{"files", len(pkg.GoFiles), maxFiles, r.files}, {"lines", lines, maxLines, r.lines}, {"files in a knot", len(knot), maxKnot, r.knot}} {
+			if most := max(m.most, m.max); m.got > most {
+				t.Errorf("package %q has %d %s, and may have %d %v", r.name, m.got, m.what, most, knot)
+			} else if m.max > 0 && m.got <= m.most {
+				t.Errorf("package %q needs no exception for its %d %s", r.name, m.got, m.what)
+			}
+		}
+	}
+}
+
+// largestKnot returns the largest set of files of a package that all need each other.
+func largestKnot(t *testing.T, all map[string]listed, pkg listed) []string {
+	t.Helper()
+	uses := fileUses(t, all, pkg)
+	// Tarjan, Depth-First Search and Linear Graph Algorithms, 1972.
+	index, low, on := map[string]int{}, map[string]int{}, map[string]bool{}
+	var stack, largest []string
+	var visit func(f string)
+	visit = func(f string) {
+		index[f], low[f], on[f] = len(index)+1, len(index)+1, true
+		stack = append(stack, f)
+		for g := range uses[f] {
+			if index[g] == 0 {
+				visit(g)
+				low[f] = min(low[f], low[g])
+			} else if on[g] {
+				low[f] = min(low[f], index[g])
+			}
+		}
+		if low[f] != index[f] {
+			return
+		}
+		at := slices.Index(stack, f)
+		knot := slices.Clone(stack[at:])
+		stack = stack[:at]
+		for _, g := range knot {
+			on[g] = false
+		}
+		if len(knot) > len(largest) {
+			largest = knot
+		}
+	}
+	for _, f := range pkg.GoFiles {
+		if index[f] == 0 {
+			visit(f)
+		}
+	}
+	slices.Sort(largest)
+	return largest
+}
+
+// fileUses returns which files of a package use which others.
+func fileUses(t *testing.T, all map[string]listed, pkg listed) map[string]map[string]bool {
+	t.Helper()
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range pkg.GoFiles {
+		f, err := parser.ParseFile(fset, filepath.Join(pkg.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	lookup := func(path string) (io.ReadCloser, error) {
+		if p, ok := all[path]; ok {
+			return os.Open(p.Export)
+		}
+		return nil, fmt.Errorf("no package %s", path)
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
+	checked, err := conf.Check(pkg.ImportPath, fset, files, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uses := map[string]map[string]bool{}
+	for id, obj := range info.Uses {
+		if obj.Pkg() != checked || obj.Pos() == token.NoPos {
+			continue
+		}
+		from, to := filepath.Base(fset.Position(id.Pos()).Filename), filepath.Base(fset.Position(obj.Pos()).Filename)
+		if from != to {
+			if uses[from] == nil {
+				uses[from] = map[string]bool{}
+			}
+			uses[from][to] = true
+		}
+	}
+	return uses
+}
