@@ -74,7 +74,7 @@ func TestTheRepositoryIsTheCache(t *testing.T) {
 		noError(t, h.Cache(ctx, version))
 	}
 	err := h.RemoveFromCache(ctx, "0.0.1")
-	wantError(t, err, "<DataArchive local://x>: this repository is the only home of its contents: they are not removed", ErrReadOnly)
+	wantError(t, err, "<DataArchive local://x>: this repository is the only home of its contents: they are not removed", errors.ErrUnsupported)
 	equal(t, "contents after it", text(t, h, "0.0.1"), "one")
 	for _, err := range []error{second(h.IsCached(ctx, "3.0")), h.Cache(ctx, "3.0"), h.RemoveFromCache(ctx, "3.0")} {
 		wantError(t, err, `Version "3.0" not found in archive history`, fs.ErrNotExist)
