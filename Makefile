@@ -42,7 +42,7 @@ update:
 	$(GO) test ./cli -run 'Script|Reference|Docs' -update
 
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
