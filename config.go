@@ -1,7 +1,6 @@
 package datafs
 
 import (
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -207,8 +206,7 @@ func (c *Config) profileNode(name string) (confNode, error) {
 	}
 	n, ok := c.profiles[name]
 	if !ok {
-		text := fmt.Sprintf("Profile %q not found in %s, which has %s", name, c.file, strings.Join(c.names, ", "))
-		return confNode{}, leaf.Errorf(fs.ErrNotExist, "%s", text)
+		return confNode{}, leaf.Errorf(fs.ErrNotExist, "Profile %q not found in %s, which has %s", name, c.file, strings.Join(c.names, ", "))
 	}
 	n.path = "" // errors name the key inside the profile; the line tells which profile
 	return n, nil

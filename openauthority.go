@@ -23,38 +23,38 @@ type kind struct {
 
 // kinds are all that a configuration can name.
 var kinds = []kind{
-	{"OSFS", []string{"file"},
-		func(args []any, kwargs map[string]any) (remote.Authority, error) {
-			return via(remote.OpenDir)(remote.DirFromService(args, kwargs))
+	kindOf("OSFS", remote.DirFromService, remote.DirFromURL, remote.OpenDir, "file"),
+	{service: "TempFS", fromService: openTemp},
+	{
+		service: "MemoryFS", schemes: []string{"mem"},
+		fromService: func([]any, map[string]any) (remote.Authority, error) { return &remote.Mem{}, nil },
+		fromURL:     func(*url.URL) (remote.Authority, error) { return &remote.Mem{}, nil },
+	},
+	{service: "S3FS", schemes: []string{"s3"}},
+	kindOf("ZipFS", remote.ZipFromService, remote.ZipFromURL, remote.OpenZip, "zip"),
+	{service: "FTPFS", schemes: []string{"ftp", "ftps"}},
+	{service: "SFTPFS", schemes: []string{"sftp"}},
+	kindOf("HTTPFS", web.HTTPFromService, web.HTTPFromURL, web.OpenHTTP, "http", "https"),
+	kindOf("RPCFS", web.RPCFromService, web.RPCFromURL, web.OpenRPC, "rpc", "rpcs"),
+	kindOf("DAVFS", web.DAVFromService, web.DAVFromURL, web.OpenDAV, "dav", "davs"),
+}
+
+// kindOf returns a kind whose options are read from a service or a URL, and then opened.
+func kindOf[O any](service string, fromService func([]any, map[string]any) (*O, error), fromURL func(*url.URL) (*O, error),
+	open func(*O) (remote.Authority, error), schemes ...string) kind {
+	opened := func(o *O, err error) (remote.Authority, error) {
+		if err != nil {
+			return nil, err
+		}
+		return open(o)
+	}
+	return kind{
+		service: service, schemes: schemes,
+		fromService: func(args []any, kwargs map[string]any) (remote.Authority, error) {
+			return opened(fromService(args, kwargs))
 		},
-		func(u *url.URL) (remote.Authority, error) { return via(remote.OpenDir)(remote.DirFromURL(u)) }},
-	{"TempFS", nil, openTemp, nil},
-	{"MemoryFS", []string{"mem"},
-		func([]any, map[string]any) (remote.Authority, error) { return &remote.Mem{}, nil },
-		func(*url.URL) (remote.Authority, error) { return &remote.Mem{}, nil }},
-	{"S3FS", []string{"s3"}, nil, nil},
-	{"ZipFS", []string{"zip"},
-		func(args []any, kwargs map[string]any) (remote.Authority, error) {
-			return via(remote.OpenZip)(remote.ZipFromService(args, kwargs))
-		},
-		func(u *url.URL) (remote.Authority, error) { return via(remote.OpenZip)(remote.ZipFromURL(u)) }},
-	{"FTPFS", []string{"ftp", "ftps"}, nil, nil},
-	{"SFTPFS", []string{"sftp"}, nil, nil},
-	{"HTTPFS", []string{"http", "https"},
-		func(args []any, kwargs map[string]any) (remote.Authority, error) {
-			return via(web.OpenHTTP)(web.HTTPFromService(args, kwargs))
-		},
-		func(u *url.URL) (remote.Authority, error) { return via(web.OpenHTTP)(web.HTTPFromURL(u)) }},
-	{"RPCFS", []string{"rpc", "rpcs"},
-		func(args []any, kwargs map[string]any) (remote.Authority, error) {
-			return via(web.OpenRPC)(web.RPCFromService(args, kwargs))
-		},
-		func(u *url.URL) (remote.Authority, error) { return via(web.OpenRPC)(web.RPCFromURL(u)) }},
-	{"DAVFS", []string{"dav", "davs"},
-		func(args []any, kwargs map[string]any) (remote.Authority, error) {
-			return via(web.OpenDAV)(web.DAVFromService(args, kwargs))
-		},
-		func(u *url.URL) (remote.Authority, error) { return via(web.OpenDAV)(web.DAVFromURL(u)) }},
+		fromURL: func(u *url.URL) (remote.Authority, error) { return opened(fromURL(u)) },
+	}
 }
 
 // allServices and allSchemes are the names in the table, for messages.
@@ -105,15 +105,4 @@ func OpenAuthority(_ context.Context, s Service) (remote.Authority, error) {
 		}
 	}
 	return nil, leaf.Errorf(errors.ErrUnsupported, "this program was built without %s://", u.Scheme)
-}
-
-// via makes of a function that opens what options say one that passes on why
-// they could not be read.
-func via[O any](open func(*O) (remote.Authority, error)) func(*O, error) (remote.Authority, error) {
-	return func(o *O, err error) (remote.Authority, error) {
-		if err != nil {
-			return nil, err
-		}
-		return open(o)
-	}
 }

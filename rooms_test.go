@@ -13,9 +13,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -88,25 +90,33 @@ const module = "github.com/datafs/datafs"
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles, Imports        []string
-	Standard                bool
 }
 
-func listDeps(t *testing.T) map[string]listed {
-	t.Helper()
-	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports,Standard", "./...").Output()
+// listOnce lists the packages of this module and all that they need.
+var listOnce = sync.OnceValues(func() (map[string]listed, error) {
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports", "./...").Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
 	all := map[string]listed{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all[p.ImportPath] = p
 	}
+})
+
+func listDeps(t *testing.T) map[string]listed {
+	t.Helper()
+	all, err := listOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // within returns the name of a package of this module.
@@ -138,18 +148,18 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 				may = append(may, above.name)
 			}
 		}
-		pkg, ok := all[strings.TrimSuffix(module+"/"+r.name, "/")]
+		pkg, ok := all[path.Join(module, r.name)]
 		if !ok {
 			t.Errorf("there is no package %q", r.name)
 		}
-		for _, path := range pkg.Imports {
-			if name, ours := within(path); ours && !slices.Contains(may, name) {
+		for _, imported := range pkg.Imports {
+			if name, ours := within(imported); ours && !slices.Contains(may, name) {
 				t.Errorf("package %q imports %q, and may not", r.name, name)
 			}
 		}
 		for _, name := range may {
 			at := slices.IndexFunc(rooms[:i], func(r room) bool { return r.name == name })
-			if path := strings.TrimSuffix(module+"/"+name, "/"); name != "*" && (at < 0 || !slices.Contains(strings.Fields(r.imports), "*") && !slices.Contains(pkg.Imports, path)) {
+			if name != "*" && (at < 0 || !slices.Contains(strings.Fields(r.imports), "*") && !slices.Contains(pkg.Imports, path.Join(module, name))) {
 				t.Errorf("package %q may import %q, which it does not, or which does not stand above it", r.name, name)
 			}
 		}
@@ -159,7 +169,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 func TestRoomsAreSmall(t *testing.T) {
 	all := listDeps(t)
 	for _, r := range rooms {
-		pkg := all[strings.TrimSuffix(module+"/"+r.name, "/")]
+		pkg := all[path.Join(module, r.name)]
 		lines := 0
 		for _, f := range pkg.GoFiles {
 			text, err := os.ReadFile(filepath.Join(pkg.Dir, f))

@@ -147,7 +147,7 @@ func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadClos
 		f.Close()
 		return nil, errors.Join(err, fs.ErrNotExist)
 	}
-	if err := d.settle(root, name, info.ModTime()); err != nil {
+	if err := d.syncYoung(root, name, info.ModTime()); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -114,9 +114,9 @@ func (d *dirFS) makeDirs(root *os.Root, dir string) error {
 	return err
 }
 
-// settle brings the name of a file that is read to disk, once, if it is young: whoever
-// put it may have been killed before, and the reader is about to build on it.
-func (d *dirFS) settle(root *os.Root, name string, written time.Time) error {
+// syncYoung writes the name of a file that is read to disk, once, if the file is young:
+// its writer may have been killed before, and the reader is about to build on it.
+func (d *dirFS) syncYoung(root *os.Root, name string, written time.Time) error {
 	if time.Since(written) > dirYoung || d.lasts(name, false) {
 		return nil
 	}

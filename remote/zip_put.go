@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 const zipPoll = 25 * time.Millisecond // between two tries for the lock
@@ -128,14 +130,5 @@ func (z *zipFS) replace(old *zipFile, fill func(*zip.Writer) error) error {
 	if err := os.Rename(temp, z.opts.Path); err != nil {
 		return err
 	}
-	return z.syncDir(dir)
-}
-
-func (z *zipFS) syncDir(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	return syncDir(root, ".")
+	return leaf.SyncDir(dir)
 }

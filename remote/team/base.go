@@ -160,6 +160,14 @@ func (t *syncTx) base(key string) (baseEntry, error) {
 	return baseIn(t.tx, t.s.bucket("base"), key)
 }
 
+// both returns a record as it is here, and what the team had of it.
+func (t *syncTx) both(ctx context.Context, key string) (l here, b baseEntry, err error) {
+	if l, err = t.get(ctx, key); err == nil {
+		b, err = t.base(key)
+	}
+	return l, b, err
+}
+
 // setBase notes what the team has of a record.
 func (t *syncTx) setBase(r refs.Record) error {
 	b, err := baseOf(r)
@@ -208,11 +216,7 @@ func (b baseEntry) differs(v refs.VersionRecord) (edited, yanked bool) {
 
 // mark notes whether a record differs from what the team had.
 func (t *syncTx) mark(ctx context.Context, key string) error {
-	h, err := t.get(ctx, key)
-	if err != nil {
-		return err
-	}
-	b, err := t.base(key)
+	h, b, err := t.both(ctx, key)
 	if err != nil {
 		return err
 	}

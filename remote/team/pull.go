@@ -42,9 +42,9 @@ var (
 
 // Pull merges what has changed at the team since the last time. What both sides
 // changed in ways that do not go together is reported as conflicts; all else is
-// merged. A record of an archive whose name no archive may have is skipped, and
-// Options.Warn is told. A record of the team's that is invalid otherwise is an
-// ErrCorrupt that names it; then nothing is merged from there on.
+// merged. Pull skips records of archives with invalid names and reports them to
+// Options.Warn. At any other invalid record of the team it stops, and returns an
+// ErrCorrupt that names the record.
 func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) {
 	team, err := s.team()
 	if err != nil {

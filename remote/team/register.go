@@ -193,8 +193,8 @@ func waitsFor(p Pending, own map[string]bool) error {
 			if version == nil || !own[name+`\`+*version] {
 				continue
 			}
-			text := fmt.Sprintf("version %s of archive %q depends on version %s of %q, which is not published", v.Label(), v.Archive, *version, name)
-			return leaf.Errorf(refs.ErrConflict, "%s", text)
+			return leaf.Errorf(refs.ErrConflict, "version %s of archive %q depends on version %s of %q, which is not published",
+				v.Label(), v.Archive, *version, name)
 		}
 	}
 	return nil
@@ -248,11 +248,7 @@ func (r *registering) changes(ctx context.Context, some []Pending) (first, secon
 
 func (t *syncTx) changesOf(ctx context.Context, keys map[string]pendingKey) (head, rest []refs.Change, err error) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) { // the archive comes first
-		l, err := t.get(ctx, key)
-		if err != nil {
-			return nil, nil, err
-		}
-		b, err := t.base(key)
+		l, b, err := t.both(ctx, key)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -104,11 +104,7 @@ func (r *registering) reportArchive(ctx context.Context, t *syncTx, p Pending, r
 
 // registered says whether a record that was to be written is in step now.
 func (t *syncTx) registered(ctx context.Context, key string, k pendingKey) (bool, error) {
-	l, err := t.get(ctx, key)
-	if err != nil {
-		return false, err
-	}
-	b, err := t.base(key)
+	l, b, err := t.both(ctx, key)
 	if err != nil || l.there != k.there || !l.same(b) {
 		return false, err
 	}

@@ -139,11 +139,7 @@ func (t *syncTx) unpublished(ctx context.Context, prefix string) ([]refs.Version
 	}
 	var list []refs.VersionRecord
 	for _, key := range keys {
-		l, err := t.get(ctx, key)
-		if err != nil {
-			return nil, err
-		}
-		b, err := t.base(key)
+		l, b, err := t.both(ctx, key)
 		if err != nil {
 			return nil, err
 		}

@@ -67,11 +67,7 @@ func (t *syncTx) specChanges(ctx context.Context) ([]refs.Change, error) {
 	}
 	var changes []refs.Change
 	for _, key := range keys {
-		l, err := t.get(ctx, key)
-		if err != nil {
-			return nil, err
-		}
-		b, err := t.base(key)
+		l, b, err := t.both(ctx, key)
 		if err != nil {
 			return nil, err
 		}

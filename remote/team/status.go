@@ -101,11 +101,7 @@ func (t *syncTx) unsettled(ctx context.Context) ([]string, error) {
 func (t *syncTx) pending(ctx context.Context, name string) (Pending, error) {
 	p := Pending{Archive: name, keys: map[string]pendingKey{}}
 	key := refs.ArchiveKey(name)
-	l, err := t.get(ctx, key)
-	if err != nil {
-		return p, err
-	}
-	b, err := t.base(key)
+	l, b, err := t.both(ctx, key)
 	if err != nil {
 		return p, err
 	}
@@ -172,11 +168,7 @@ func (t *syncTx) pendingVersions(ctx context.Context, p *Pending) error {
 		return err
 	}
 	for _, key := range keys {
-		l, err := t.get(ctx, key)
-		if err != nil {
-			return err
-		}
-		b, err := t.base(key)
+		l, b, err := t.both(ctx, key)
 		if err != nil {
 			return err
 		}
