@@ -78,7 +78,7 @@ func (w *Writer) do(run func(*packer) error) error {
 // compress is a worker: it names the chunks of blocks and makes the stored form
 // of those that are new.
 func (w *Writer) compress() error {
-	enc := newEncoder(w.opts.Compression)
+	enc := &encoder{}
 	near := newNearby(w, enc)
 	var ids []ID
 	for b := range w.work {

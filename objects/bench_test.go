@@ -63,28 +63,24 @@ func BenchmarkHash(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	for _, mode := range []Compression{CompressAuto, CompressFast, CompressBetter} {
-		b.Run(string(mode), func(b *testing.B) {
-			e := newEncoder(mode)
-			var out []byte
-			eachKind(b, 64<<10, func(b *testing.B, raw []byte) {
-				codec := uint8(codecRaw)
-				for b.Loop() {
-					out, codec, _ = e.encode(out[:0], raw)
-				}
-				ratio := 1.0
-				if codec != codecRaw {
-					ratio = float64(len(raw)) / float64(len(out))
-				}
-				b.ReportMetric(ratio, "ratio")
-			})
-		})
-	}
+	var e encoder
+	var out []byte
+	eachKind(b, 64<<10, func(b *testing.B, raw []byte) {
+		codec := uint8(codecRaw)
+		for b.Loop() {
+			out, codec, _ = e.encode(out[:0], raw)
+		}
+		ratio := 1.0
+		if codec != codecRaw {
+			ratio = float64(len(raw)) / float64(len(out))
+		}
+		b.ReportMetric(ratio, "ratio")
+	})
 }
 
 func BenchmarkDecode(b *testing.B) {
 	eachKind(b, 64<<10, func(b *testing.B, raw []byte) {
-		stored, codec, filter := newEncoder(CompressAuto).encode(nil, raw)
+		stored, codec, filter := (&encoder{}).encode(nil, raw)
 		if codec == codecRaw {
 			stored = raw
 		}

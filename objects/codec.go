@@ -13,53 +13,22 @@ import (
 const (
 	codecRaw   = 0
 	codecZstd  = 1
-	codecS2    = 2
+	codecS2    = 2 // read only: no encoder makes it
 	codecDelta = index.CodecDelta
 )
 
-// Compression chooses how new chunks are stored. It is no part of a chunk's
-// name: repositories with different choices still share chunks.
-type Compression string
-
-// The choices. Auto looks at a sample of each chunk: what does not shrink stays
-// raw, arrays of numbers are shuffled first, all else gets zstd.
-const (
-	CompressAuto   Compression = "auto"
-	CompressOff    Compression = "off"
-	CompressFast   Compression = "fast"
-	CompressBetter Compression = "better"
-)
-
-// ParseCompression reads a choice; "" is auto.
-func ParseCompression(s string) (Compression, error) {
-	switch c := Compression(s); c {
-	case "":
-		return CompressAuto, nil
-	case CompressAuto, CompressOff, CompressFast, CompressBetter:
-		return c, nil
-	}
-	return "", fmt.Errorf("unknown compression %q: want auto, off, fast or better", s)
-}
-
 // encoder compresses chunks one after another. It is for one goroutine.
 type encoder struct {
-	mode     Compression
 	zstd     *zstd.Encoder
 	huffman  huffman
 	shuffled []byte
 }
 
-func newEncoder(mode Compression) *encoder {
-	if mode == "" {
-		mode = CompressAuto
-	}
-	return &encoder{mode: mode}
-}
-
 // encode appends the stored form of raw to dst. With codec raw nothing is
-// appended and the stored form is raw itself.
+// appended and the stored form is raw itself. It looks at a sample: what does not
+// shrink stays raw, arrays of numbers are shuffled first, all else gets zstd.
 func (e *encoder) encode(dst, raw []byte) (out []byte, codec, filter uint8) {
-	if e.mode == CompressOff || len(raw) < 32 {
+	if len(raw) < 32 {
 		return dst, codecRaw, 0
 	}
 	filter, worth := trial(raw)
@@ -67,11 +36,11 @@ func (e *encoder) encode(dst, raw []byte) (out []byte, codec, filter uint8) {
 		return dst, codecRaw, 0
 	}
 	base := len(dst)
-	out, codec = e.squeeze(dst, e.filtered(raw, filter), filter)
+	out = e.squeeze(dst, e.filtered(raw, filter), filter)
 	if len(out)-base > len(raw)-len(raw)/64 {
 		return out[:base], codecRaw, 0
 	}
-	return out, codec, filter
+	return out, codecZstd, filter
 }
 
 // filtered returns raw as a filter makes it, which is good until the next call.
@@ -87,36 +56,24 @@ func (e *encoder) filtered(raw []byte, filter uint8) []byte {
 	return dst
 }
 
-func (e *encoder) squeeze(dst, src []byte, filter uint8) ([]byte, uint8) {
-	if e.mode == CompressFast {
-		need := s2.MaxEncodedLen(len(src))
-		base := len(dst)
-		if cap(dst)-base < need {
-			dst = append(make([]byte, 0, base+need), dst...)
-		}
-		return dst[:base+len(s2.Encode(dst[base:base+need], src))], codecS2
-	}
+func (e *encoder) squeeze(dst, src []byte, filter uint8) []byte {
 	if filter != 0 {
-		return e.planes(dst, src, int(filter&filterWidth)), codecZstd
+		return e.planes(dst, src, int(filter&filterWidth))
 	}
-	return e.zstdEncoder().EncodeAll(src, dst), codecZstd
+	return e.zstdEncoder().EncodeAll(src, dst)
 }
 
 func (e *encoder) zstdEncoder() *zstd.Encoder {
 	if e.zstd == nil {
-		e.zstd = newZstdEncoder(e.mode)
+		e.zstd = newZstdEncoder()
 	}
 	return e.zstd
 }
 
-func newZstdEncoder(mode Compression) *zstd.Encoder {
-	level := zstd.SpeedFastest
-	if mode == CompressBetter {
-		level = zstd.SpeedBetterCompression
-	}
+func newZstdEncoder() *zstd.Encoder {
 	// The window comes before the level, which would halve the size of blocks without
 	// it: a chunk in one block needs no history.
-	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
+	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants

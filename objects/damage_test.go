@@ -27,16 +27,16 @@ type damagedFile struct {
 	pack ID
 }
 
-// newDamaged takes files in with each compression. The store is not checked
+// newDamaged takes files in that are stored in different ways. The store is not checked
 // when the test ends.
 func newDamaged(t *testing.T) *damaged {
 	t.Helper()
 	d := &damaged{s: openStore(t, t.TempDir(), smallChunks)}
 	old := map[string]bool{}
-	for i, mode := range []Compression{CompressOff, CompressAuto, CompressFast} {
-		want := append(random(uint64(i), 1200), kinds(4000)[[]string{"text", "float32", "int16"}[i]]...)
-		r, _ := takeNew(t, d.s, &WriterOptions{Compression: mode}, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(want)) })
-		f := damagedFile{name: string(mode), tree: r.Tree, want: want}
+	for i, kind := range []string{"text", "float32", "int16"} {
+		want := append(random(uint64(i), 1200), kinds(4000)[kind]...)
+		r, _ := takeNew(t, d.s, &WriterOptions{}, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(want)) })
+		f := damagedFile{name: kind, tree: r.Tree, want: want}
 		for _, p := range packPaths(t, d.s) {
 			if !old[p] {
 				old[p] = true
@@ -362,7 +362,7 @@ func TestADamagedFileIsNotExtracted(t *testing.T) {
 	writeFile(t, src, "broken", 0o644, random(1, 100_000))
 	writeFile(t, src, "large", 0o644, random(2, extractLarge))
 	writeFile(t, src, "sound", 0o644, []byte("sound"))
-	r, _ := takeNew(t, s, &WriterOptions{Compression: CompressOff}, func(w *Writer) (*Result, error) { return w.Path(src, nil) })
+	r, _ := takeNew(t, s, &WriterOptions{}, func(w *Writer) (*Result, error) { return w.Path(src, nil) })
 	tree := openTree(t, s, r.Tree)
 	data, err := os.ReadFile(packPaths(t, s)[0])
 	if err != nil {

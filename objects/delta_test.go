@@ -109,7 +109,7 @@ func TestABrokenDeltaIsRefused(t *testing.T) {
 
 func TestTheStoredFormOfADeltaComesBack(t *testing.T) {
 	var e deltaEncoder
-	enc, dec := newEncoder(CompressAuto), &decoder{}
+	enc, dec := &encoder{}, &decoder{}
 	for kind, base := range kinds(64 << 10) {
 		target := edited(base, 10000, 4096, kinds(128 << 10)[kind][100<<10:104<<10])
 		delta := e.encode(nil, base, target)

@@ -39,11 +39,7 @@ type packOrder struct {
 	entries []index.Entry
 }
 
-// newNearby returns nil where deltas are not wanted.
 func newNearby(w *Writer, enc *encoder) *nearby {
-	if enc.mode != CompressAuto && enc.mode != CompressBetter {
-		return nil
-	}
 	n := &nearby{w: w, enc: enc, f: fetcher{s: w.s}}
 	n.f.reader().careful = true // a delta from a damaged base would fall with its repair
 	return n
@@ -55,7 +51,7 @@ func newNearby(w *Writer, enc *encoder) *nearby {
 // for a measure of that.
 func (n *nearby) encode(b *batch, i int, locs []index.Loc) bool {
 	c := &b.chunks[i]
-	if n == nil || c.len < minDelta {
+	if c.len < minDelta {
 		return false
 	}
 	n.prepare(locs)

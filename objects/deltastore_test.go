@@ -68,7 +68,7 @@ func deltaItem(t testing.TB, raw []byte, bases ...[]byte) item {
 		ids = append(ids, Hash(b))
 	}
 	delta := e.encode(nil, slices.Concat(bases...), raw)
-	stored, err := newEncoder(CompressAuto).appendDelta(nil, ids, delta)
+	stored, err := (&encoder{}).appendDelta(nil, ids, delta)
 	if err != nil || len(delta) == 0 {
 		t.Fatalf("no delta: %v", err)
 	}
@@ -111,31 +111,29 @@ func wantChunks(t testing.TB, s *Store, raws ...[]byte) {
 }
 
 func TestAChangedChunkIsStoredAsADifference(t *testing.T) {
-	for _, mode := range []Compression{"", CompressBetter, CompressFast, CompressOff} {
-		s := newStore(t)
-		b := slices.Concat(random(1, 2<<20), kinds(1 << 20)["float32"], kinds(1 << 20)["text"])
-		opts := &WriterOptions{Compression: mode}
-		first, _ := takeNew(t, s, opts, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
-		if deltas, _ := deltasIn(t, s); len(deltas) > 0 {
-			t.Errorf("%q: %d deltas in the first version", mode, len(deltas))
-		}
-		c := slices.Concat(changed(b, 7, 300_000), random(9, 10_000))
-		w := newWriter(t, s, opts)
-		second, err := w.File(bytes.NewReader(c))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(w.Finish(), w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		_, stored := w.Added()
-		deltas, _ := deltasIn(t, s)
-		if on := mode == "" || mode == CompressBetter; on != (len(deltas) > 10) || on != (stored < 150_000) {
-			t.Errorf("%q: %d deltas, %d bytes stored", mode, len(deltas), stored)
-		}
-		checkFile(t, s, first.Tree, b)
-		checkFile(t, s, second.Tree, c)
+	s := newStore(t)
+	b := slices.Concat(random(1, 2<<20), kinds(1 << 20)["float32"], kinds(1 << 20)["text"])
+	opts := &WriterOptions{}
+	first, _ := takeNew(t, s, opts, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
+	if deltas, _ := deltasIn(t, s); len(deltas) > 0 {
+		t.Errorf("%d deltas in the first version", len(deltas))
 	}
+	c := slices.Concat(changed(b, 7, 300_000), random(9, 10_000))
+	w := newWriter(t, s, opts)
+	second, err := w.File(bytes.NewReader(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Finish(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, stored := w.Added()
+	deltas, _ := deltasIn(t, s)
+	if len(deltas) <= 10 || stored >= 150_000 {
+		t.Errorf("%d deltas, %d bytes stored", len(deltas), stored)
+	}
+	checkFile(t, s, first.Tree, b)
+	checkFile(t, s, second.Tree, c)
 }
 
 func TestADifferenceFromADifferenceIsNotMade(t *testing.T) {

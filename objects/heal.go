@@ -118,7 +118,7 @@ func (s *Store) prefer(ctx context.Context, good index.Loc, raw []byte) (index.L
 	}
 	im := s.importer(lock)
 	defer im.Close()
-	stored, codec, filter := newEncoder(CompressAuto).encode(nil, raw)
+	stored, codec, filter := (&encoder{}).encode(nil, raw)
 	if codec == codecRaw {
 		stored = raw
 	}

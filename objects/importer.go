@@ -172,7 +172,7 @@ func (c *Copier) whole(ctx context.Context, loc *index.Loc) (e index.Entry, stor
 		return e, nil, err
 	}
 	if c.enc == nil {
-		c.enc = newEncoder(CompressAuto)
+		c.enc = &encoder{}
 	}
 	c.stored, e.Codec, e.Filter = c.enc.encode(c.stored[:0], c.v.raw)
 	if stored = c.stored; e.Codec == codecRaw {

@@ -30,7 +30,7 @@ type packer struct {
 
 func newPacker(w *Writer) *packer {
 	return &packer{
-		w: w, enc: newEncoder(w.opts.Compression), buf: bufio.NewWriterSize(nil, 16<<10),
+		w: w, enc: &encoder{}, buf: bufio.NewWriterSize(nil, 16<<10),
 		seen: map[ID]struct{}{},
 	}
 }

@@ -44,7 +44,7 @@ const planeSample = 2 << 10
 // beginning) is named once: as a match, the usual form, it takes decoders longer
 // than all the rest.
 func (e *encoder) plane(dst, plane []byte) []byte {
-	if len(plane) < planeSample || e.mode != CompressAuto {
+	if len(plane) < planeSample {
 		return e.zstdEncoder().EncodeAll(plane, dst)
 	}
 	var sample [planeSample]byte

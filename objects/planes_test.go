@@ -57,7 +57,7 @@ func TestPlanesOfAGrid(t *testing.T) {
 	if err := fixtures.Grid(&grid, 64<<10, 1); err != nil {
 		t.Fatal(err)
 	}
-	enc := newEncoder(CompressAuto)
+	enc := &encoder{}
 	stored, codec, filter := enc.encode(nil, grid.Bytes())
 	if codec != codecZstd || filter != 4|filterDelta || len(stored) > 24000 {
 		t.Errorf("codec %d, filter %d, %d bytes", codec, filter, len(stored))
@@ -74,7 +74,7 @@ func TestDifferencesOfCountersAreOneValue(t *testing.T) {
 	for i := range uint16(8 << 10) {
 		raw = binary.LittleEndian.AppendUint16(raw, 3*i)
 	}
-	stored, _, filter := newEncoder(CompressAuto).encode(nil, raw)
+	stored, _, filter := (&encoder{}).encode(nil, raw)
 	if filter&filterDelta == 0 || len(stored) > 1000 {
 		t.Errorf("filter %d, %d bytes", filter, len(stored))
 	}

@@ -212,7 +212,7 @@ func TestPacksOfTheVectorsAreRead(t *testing.T) {
 func TestPacksOfTheVectorsAreWritten(t *testing.T) {
 	v := vectors[[]packVector](t, "pack/good.json")[0]
 	s := newStore(t)
-	w := newWriter(t, s, &WriterOptions{Compression: CompressOff})
+	w := newWriter(t, s, &WriterOptions{})
 	_, entries, err := readTable(bytes.NewReader(v.Hex), int64(len(v.Hex)))
 	if err != nil {
 		t.Fatal(err)

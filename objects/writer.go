@@ -19,9 +19,8 @@ import (
 
 // WriterOptions say how to take content in.
 type WriterOptions struct {
-	Compression Compression
-	Now         func() time.Time // required: stat cache entries carry the time
-	Progress    func(n int64)    // told of every n bytes taken in, from one goroutine
+	Now      func() time.Time // required: stat cache entries carry the time
+	Progress func(n int64)    // told of every n bytes taken in, from one goroutine
 }
 
 // Writer takes files and trees into a store. Content is read and cut by the

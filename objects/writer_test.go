@@ -302,7 +302,7 @@ func TestAddedCountsWhatIsNew(t *testing.T) {
 	if _, fresh := takeNew(t, s, &WriterOptions{}, file(make([]byte, 32<<20))); fresh > 256<<10+2*nodes {
 		t.Errorf("zeros: %d", fresh)
 	}
-	w := newWriter(t, s, &WriterOptions{Compression: CompressOff})
+	w := newWriter(t, s, &WriterOptions{})
 	for range 20 {
 		if _, err := w.File(bytes.NewReader(random(2, 100_000))); err != nil {
 			t.Fatal(err)
@@ -311,8 +311,8 @@ func TestAddedCountsWhatIsNew(t *testing.T) {
 	if err := errors.Join(w.Finish(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if raw, stored := w.Added(); raw < 100_000 || raw > 100_000+nodes || stored != raw {
-		t.Errorf("one file 20 times, uncompressed: %d raw, %d stored", raw, stored)
+	if raw, stored := w.Added(); raw < 100_000 || raw > 100_000+nodes || stored < 100_000 || stored > raw {
+		t.Errorf("one file 20 times: %d raw, %d stored", raw, stored)
 	}
 }
 
