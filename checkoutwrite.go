@@ -21,6 +21,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -343,7 +344,7 @@ func (w *checkoutWorker) copy(tmp string, f *checkedFile, content func(io.Writer
 	if err != nil {
 		return err
 	}
-	err = objects.WriteSparse(out, content)
+	err = codec.WriteSparse(out, content)
 	fi, statErr := out.Stat()
 	if err := errors.Join(err, statErr, out.Close()); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // downloadFile writes a single file: into a stream, or by a temporary name
@@ -152,7 +153,7 @@ func (h *Archive) mayReplace(ctx context.Context, target string, old fs.FileInfo
 // compared with its hash, and must be on disk before the old one is gone.
 func (h *Archive) fill(f *File, tmp *os.File, old fs.FileInfo) error {
 	sum := blake3.New()
-	err := objects.WriteSparse(tmp, func(w io.Writer) error {
+	err := codec.WriteSparse(tmp, func(w io.Writer) error {
 		if w = h.api.counted(w, h.name, f.Size()); old != nil {
 			w = io.MultiWriter(w, sum)
 		}

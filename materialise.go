@@ -17,6 +17,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // The ways in which a checkout writes files.
@@ -298,7 +299,7 @@ func (k *copies) make(name string, content func(io.Writer) error) error {
 	if strings.HasSuffix(name, copiesSuffix) {
 		mode = 0o555
 	}
-	if err := errors.Join(objects.WriteSparse(tmp, content), tmp.Chmod(mode), tmp.Close()); err != nil {
+	if err := errors.Join(codec.WriteSparse(tmp, content), tmp.Chmod(mode), tmp.Close()); err != nil {
 		return err
 	}
 	if err := backdate(tmp.Name()); err != nil {

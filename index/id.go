@@ -3,10 +3,15 @@ package index
 import (
 	"encoding/hex"
 	"fmt"
+
+	"github.com/zeebo/blake3"
 )
 
 // ID names content by its hash: 32 bytes, written as 64 hexadecimal digits.
 type ID [32]byte
+
+// Hash returns the id of content: its BLAKE3-256.
+func Hash(b []byte) ID { return blake3.Sum256(b) }
 
 // ParseID reads the form that String writes; capital digits are accepted.
 func ParseID(s string) (ID, error) {

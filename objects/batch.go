@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -78,7 +80,7 @@ func (w *Writer) do(run func(*packer) error) error {
 // compress is a worker: it names the chunks of blocks and makes the stored form
 // of those that are new.
 func (w *Writer) compress() error {
-	enc := &encoder{}
+	enc := &codec.Encoder{}
 	near := newNearby(w, enc)
 	var ids []ID
 	for b := range w.work {
@@ -115,12 +117,12 @@ func (w *Writer) compress() error {
 	return nil
 }
 
-func (w *Writer) encode(enc *encoder, b *batch, c *newChunk) {
+func (w *Writer) encode(enc *codec.Encoder, b *batch, c *newChunk) {
 	raw := b.buf[c.off : c.off+c.len]
 	base := len(b.out)
-	out, codec, filter := enc.encode(b.out, raw)
-	c.codec, c.filter = codec, filter
-	if c.stored = raw; codec != codecRaw {
+	out, how, filter := enc.Encode(b.out, raw)
+	c.codec, c.filter = how, filter
+	if c.stored = raw; how != codec.Raw {
 		b.out, c.stored = out, out[base:]
 	}
 }

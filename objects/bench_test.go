@@ -6,111 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
-	"github.com/datafs/datafs/fixtures"
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const benchSize = 16 << 20
 
-// eachKind runs a benchmark for each kind of data: those that the tests of codecs
-// make, and those that are measured as a whole (make bench).
-func eachKind(b *testing.B, size int, run func(b *testing.B, raw []byte)) {
-	all := kinds(size)
-	for kind, write := range map[string]func(io.Writer, int64, uint64) error{"grid": fixtures.Grid, "gridfill": fixtures.GridFill, "csv": fixtures.CSV} {
-		var data bytes.Buffer
-		if err := write(&data, int64(size), 1); err != nil {
-			b.Fatal(err)
-		}
-		all[kind] = data.Bytes()
-	}
-	for _, kind := range slices.Sorted(maps.Keys(all)) {
-		b.Run(kind, func(b *testing.B) {
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			run(b, all[kind])
-		})
-	}
-}
-
-func BenchmarkChunker(b *testing.B) {
-	c := NewChunker(DefaultParams)
-	eachKind(b, benchSize, func(b *testing.B, raw []byte) {
-		for b.Loop() {
-			for rest := raw; len(rest) > 0; {
-				rest = rest[c.Cut(rest):]
-			}
-		}
-	})
-}
-
-func BenchmarkHash(b *testing.B) {
-	for _, n := range []int{1 << 10, 16 << 10, 64 << 10, 256 << 10} {
-		b.Run(fmt.Sprint(n>>10, "KiB"), func(b *testing.B) {
-			raw := random(1, n)
-			b.SetBytes(int64(n))
-			for b.Loop() {
-				Hash(raw)
-			}
-		})
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	var e encoder
-	var out []byte
-	eachKind(b, 64<<10, func(b *testing.B, raw []byte) {
-		codec := uint8(codecRaw)
-		for b.Loop() {
-			out, codec, _ = e.encode(out[:0], raw)
-		}
-		ratio := 1.0
-		if codec != codecRaw {
-			ratio = float64(len(raw)) / float64(len(out))
-		}
-		b.ReportMetric(ratio, "ratio")
-	})
-}
-
-func BenchmarkDecode(b *testing.B) {
-	eachKind(b, 64<<10, func(b *testing.B, raw []byte) {
-		stored, codec, filter := (&encoder{}).encode(nil, raw)
-		if codec == codecRaw {
-			stored = raw
-		}
-		var d decoder
-		var out []byte
-		var err error
-		for b.Loop() {
-			if out, err = d.decode(out[:0], stored, codec, filter, len(raw)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func BenchmarkShuffle(b *testing.B) {
-	raw, out := random(1, 64<<10), make([]byte, 64<<10)
-	for _, width := range []int{2, 4, 8} {
-		b.Run(fmt.Sprint(width), func(b *testing.B) {
-			b.SetBytes(int64(len(raw)))
-			for b.Loop() {
-				shuffle(out, raw, width)
-			}
-		})
-	}
-}
-
 func BenchmarkPackWrite(b *testing.B) {
 	s := newStore(b)
 	buf := bufio.NewWriterSize(nil, 256<<10)
-	raw := random(1, 64<<10)
+	raw := samples.Random(1, 64<<10)
 	id := Hash(raw)
 	b.SetBytes(benchSize)
 	for b.Loop() {
@@ -135,11 +46,11 @@ func BenchmarkPackWrite(b *testing.B) {
 // BenchmarkUpdate takes a stream into an empty store, syncs included.
 func BenchmarkUpdate(b *testing.B) {
 	const size = 4 * benchSize
-	eachKind(b, size, func(b *testing.B, raw []byte) {
+	samples.EachKind(b, size, func(b *testing.B, raw []byte) {
 		for b.Loop() {
 			b.StopTimer()
 			dir := b.TempDir()
-			s := openStore(b, dir, Params{})
+			s := openStore(b, dir, codec.Params{})
 			b.StartTimer()
 			takeBytes(b, s, raw)
 			b.StopTimer()
@@ -152,7 +63,7 @@ func BenchmarkUpdate(b *testing.B) {
 
 // BenchmarkUpdateKnown takes in a stream that is in the store already.
 func BenchmarkUpdateKnown(b *testing.B) {
-	s, raw := newStore(b), random(1, 4*benchSize)
+	s, raw := newStore(b), samples.Random(1, 4*benchSize)
 	takeBytes(b, s, raw)
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
@@ -164,7 +75,7 @@ func BenchmarkUpdateKnown(b *testing.B) {
 func BenchmarkUpdateUnchanged(b *testing.B) {
 	s, dir := newStore(b), b.TempDir()
 	for i := range 1000 {
-		writeFile(b, dir, fmt.Sprintf("%02d/%d", i/100, i), 0o644, random(uint64(i), 1000))
+		writeFile(b, dir, fmt.Sprintf("%02d/%d", i/100, i), 0o644, samples.Random(uint64(i), 1000))
 	}
 	path := func(before *Tree) Result {
 		r, _ := takeNew(b, s, &WriterOptions{Now: later}, func(w *Writer) (*Result, error) { return w.Path(dir, before) })
@@ -178,7 +89,7 @@ func BenchmarkUpdateUnchanged(b *testing.B) {
 
 func BenchmarkStream(b *testing.B) {
 	const size = 4 * benchSize
-	eachKind(b, size, func(b *testing.B, raw []byte) {
+	samples.EachKind(b, size, func(b *testing.B, raw []byte) {
 		s := newStore(b)
 		f := openFile(b, s, takeBytes(b, s, raw).Tree)
 		for b.Loop() {
@@ -191,7 +102,7 @@ func BenchmarkStream(b *testing.B) {
 }
 
 func BenchmarkReadAt(b *testing.B) {
-	eachKind(b, 4*benchSize, func(b *testing.B, raw []byte) {
+	samples.EachKind(b, 4*benchSize, func(b *testing.B, raw []byte) {
 		s := newStore(b)
 		f := openFile(b, s, takeBytes(b, s, raw).Tree)
 		for _, n := range []int{4 << 10, 64 << 10, 1 << 20} {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // Problem is something that a check found. It names no version: see Damage.
@@ -233,7 +234,7 @@ func (c *check) chunk(ctx context.Context, loc *index.Loc, why error) error {
 func (c *check) bases(ctx context.Context, id ID, entries []index.Entry) error {
 	var deltas []index.Loc
 	for _, e := range entries {
-		if e.Codec == codecDelta {
+		if e.Codec == codec.Delta {
 			deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
 )
 
@@ -142,7 +143,7 @@ func TestATreeWithABadEntryIsRefused(t *testing.T) {
 	s := newStore(t)
 	c := craft{t, s}
 	storeChunks(t, s, []byte("one"))
-	for _, v := range vectors[[]nodeVector](t, "tree/broken.json") {
+	for _, v := range samples.Vectors[[]nodeVector](t, "tree/broken.json") {
 		if len(v.Hex) < nodeHeader || v.Hex[5] != kindListing || v.Hex[6] != 0 || len(v.Hex) == nodeHeader {
 			continue
 		}
@@ -262,7 +263,7 @@ func TestExtractDoesNotFollowALinkOutOfTheDirectory(t *testing.T) {
 	s, src := newStore(t), t.TempDir()
 	writeFile(t, src, "d/file", 0o644, []byte("new"))
 	writeFile(t, src, "d/sub/file", 0o644, []byte("new"))
-	writeFile(t, src, "d/large", 0o644, random(1, extractLarge))
+	writeFile(t, src, "d/large", 0o644, samples.Random(1, extractLarge))
 	mkdir(t, src, "d/empty")
 	symlink(t, src, "d/link", "file")
 	tree := openTree(t, s, takePath(t, s, src).Tree)
@@ -285,7 +286,7 @@ func TestExtractDoesNotFollowALinkOutOfTheDirectory(t *testing.T) {
 func TestExtractReplacesALinkNotWhatItLeadsTo(t *testing.T) {
 	s, src := newStore(t), t.TempDir()
 	writeFile(t, src, "secret", 0o644, []byte("new"))
-	writeFile(t, src, "large", 0o644, random(1, extractLarge))
+	writeFile(t, src, "large", 0o644, samples.Random(1, extractLarge))
 	symlink(t, src, "link", "secret")
 	tree := openTree(t, s, takePath(t, s, src).Tree)
 	dir, outside := victim(t)

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // damaged is a store of some files, each in a pack of its own.
@@ -34,7 +38,7 @@ func newDamaged(t *testing.T) *damaged {
 	d := &damaged{s: openStore(t, t.TempDir(), smallChunks)}
 	old := map[string]bool{}
 	for i, kind := range []string{"text", "float32", "int16"} {
-		want := append(random(uint64(i), 1200), kinds(4000)[kind]...)
+		want := append(samples.Random(uint64(i), 1200), samples.Kinds(4000)[kind]...)
 		r, _ := takeNew(t, d.s, &WriterOptions{}, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(want)) })
 		f := damagedFile{name: kind, tree: r.Tree, want: want}
 		for _, p := range packPaths(t, d.s) {
@@ -358,9 +362,9 @@ func TestALocationInAnotherPackIsMadeGood(t *testing.T) {
 
 func TestADamagedFileIsNotExtracted(t *testing.T) {
 	t.Parallel()
-	s, src, dir := openStore(t, t.TempDir(), Params{}), t.TempDir(), t.TempDir()
-	writeFile(t, src, "broken", 0o644, random(1, 100_000))
-	writeFile(t, src, "large", 0o644, random(2, extractLarge))
+	s, src, dir := openStore(t, t.TempDir(), codec.Params{}), t.TempDir(), t.TempDir()
+	writeFile(t, src, "broken", 0o644, samples.Random(1, 100_000))
+	writeFile(t, src, "large", 0o644, samples.Random(2, extractLarge))
 	writeFile(t, src, "sound", 0o644, []byte("sound"))
 	r, _ := takeNew(t, s, &WriterOptions{}, func(w *Writer) (*Result, error) { return w.Path(src, nil) })
 	tree := openTree(t, s, r.Tree)
@@ -368,7 +372,7 @@ func TestADamagedFileIsNotExtracted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range [][]byte{random(1, 100), random(2, extractLarge)[3<<20:][:100]} {
+	for _, part := range [][]byte{samples.Random(1, 100), samples.Random(2, extractLarge)[3<<20:][:100]} {
 		bad := bytes.Clone(data)
 		bad[bytes.Index(bad, part)] ^= 1
 		overwrite(t, packPaths(t, s)[0], bad)
@@ -385,6 +389,27 @@ func TestADamagedFileIsNotExtracted(t *testing.T) {
 					t.Error(err)
 				}
 			}
+		}
+	}
+}
+
+// TestAHugeLocationFailsWithoutMemory has the index say that small chunks are
+// huge.
+func TestAHugeLocationFailsWithoutMemory(t *testing.T) {
+	d := newDamaged(t)
+	for name, change := range map[string]func(*index.Entry){
+		"stored": func(e *index.Entry) { e.Stored = math.MaxUint32 },
+		"raw":    func(e *index.Entry) { e.Raw = math.MaxUint32 },
+	} {
+		d.relocate(t, change)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for _, f := range d.files {
+			readFile(t.Context(), d.s, f.tree) // what it gives is another test's business
+		}
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, got)
 		}
 	}
 }

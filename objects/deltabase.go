@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // What a new chunk differs little from is found by its neighbours in the file:
@@ -22,8 +23,8 @@ const (
 // nearby finds bases and makes deltas, for one worker of a Writer.
 type nearby struct {
 	w      *Writer
-	enc    *encoder
-	diff   deltaEncoder
+	enc    *codec.Encoder
+	diff   codec.DeltaEncoder
 	f      fetcher
 	places basePlaces // while the store's lock is held no base moves
 	block  *index.Loc // the first of the block that was prepared last
@@ -39,7 +40,7 @@ type packOrder struct {
 	entries []index.Entry
 }
 
-func newNearby(w *Writer, enc *encoder) *nearby {
+func newNearby(w *Writer, enc *codec.Encoder) *nearby {
 	n := &nearby{w: w, enc: enc, f: fetcher{s: w.s}}
 	n.f.reader().careful = true // a delta from a damaged base would fall with its repair
 	return n
@@ -66,7 +67,7 @@ func (n *nearby) encode(b *batch, i int, locs []index.Loc) bool {
 		raw, stored = raw+int(l.Raw), stored+int(l.Stored)
 	}
 	var err error
-	if n.stored, err = n.enc.appendDelta(n.stored[:0], ids, n.delta); err != nil {
+	if n.stored, err = n.enc.AppendDelta(n.stored[:0], ids, n.delta); err != nil {
 		return false
 	}
 	end := len(b.out)
@@ -76,7 +77,7 @@ func (n *nearby) encode(b *batch, i int, locs []index.Loc) bool {
 		}
 	}
 	b.out = append(b.out[:end], n.stored...)
-	c.stored, c.codec, c.filter = b.out[end:], codecDelta, 0
+	c.stored, c.codec, c.filter = b.out[end:], codec.Delta, 0
 	return true
 }
 
@@ -106,7 +107,7 @@ func (n *nearby) best(b *batch, i int, locs []index.Loc) []index.Loc {
 
 // telling says whether the place of a chunk tells what lies beside it.
 func telling(l *index.Loc) bool {
-	return l.Found && (l.Codec == codecDelta || int64(l.Stored)*plainRatio > int64(l.Raw))
+	return l.Found && (l.Codec == codec.Delta || int64(l.Stored)*plainRatio > int64(l.Raw))
 }
 
 // make makes the delta of raw from bases. It reports whether there is one.
@@ -128,7 +129,7 @@ func (n *nearby) make(bases []index.Loc, raw []byte) bool {
 	if len(bases) > 1 {
 		base = n.joined
 	}
-	n.delta = n.diff.encode(n.delta[:0], base, raw)
+	n.delta = n.diff.Encode(n.delta[:0], base, raw)
 	return len(n.delta) > 0
 }
 
@@ -136,7 +137,7 @@ func (n *nearby) make(bases []index.Loc, raw []byte) bool {
 // with step 1 before it, and overlap the most with the size bytes there, in their
 // order.
 func (n *nearby) beside(known *index.Loc, step int, dist, size int64) []index.Loc {
-	if known.Codec == codecDelta {
+	if known.Codec == codec.Delta {
 		whole := n.basesOf(known)
 		if len(whole) == 0 {
 			return nil
@@ -171,7 +172,7 @@ type overlap struct {
 func largest(list []overlap) []int {
 	slices.SortStableFunc(list, func(a, b overlap) int { return cmp.Compare(b.size, a.size) })
 	var at []int
-	for _, o := range list[:min(len(list), maxDeltaBases)] {
+	for _, o := range list[:min(len(list), codec.MaxBases)] {
 		at = append(at, o.at)
 	}
 	slices.Sort(at)
@@ -182,12 +183,12 @@ func largest(list []overlap) []int {
 func (n *nearby) whole(pack ID, entries []index.Entry, at []int) (bases []index.Loc) {
 	for _, i := range at {
 		list := []index.Loc{{Entry: entries[i], Pack: pack, Found: true}}
-		if entries[i].Codec == codecDelta {
+		if entries[i].Codec == codec.Delta {
 			list = n.basesOf(&list[0])
 		}
 		for _, l := range list {
 			same := func(b index.Loc) bool { return b.ID == l.ID }
-			if len(bases) < maxDeltaBases && l.Raw > 0 && !slices.ContainsFunc(bases, same) {
+			if len(bases) < codec.MaxBases && l.Raw > 0 && !slices.ContainsFunc(bases, same) {
 				bases = append(bases, l)
 			}
 		}
@@ -211,7 +212,7 @@ func (n *nearby) basesOf(delta *index.Loc) (bases []index.Loc) {
 			n.places.put(locs)
 			l = locs[0]
 		}
-		if l.Found && l.Codec != codecDelta {
+		if l.Found && l.Codec != codec.Delta {
 			bases = append(bases, l)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -60,21 +61,21 @@ func (f *fetcher) readDelta(ctx context.Context, dst []byte, loc *index.Loc) ([]
 	if err != nil {
 		return dst, err
 	}
-	d.stored = grow(d.stored[:0], int(loc.Stored))[:loc.Stored]
+	d.stored = codec.Grow(d.stored[:0], int(loc.Stored))[:loc.Stored]
 	_, err = pf.f.ReadAt(d.stored, int64(loc.Offset))
 	f.s.packs.release(pf)
 	if err != nil {
 		return dst, err
 	}
-	sd, err := parseDelta(d.stored)
+	sd, err := codec.ParseDelta(d.stored)
 	if err != nil {
 		return dst, err
 	}
-	base, err := f.join(ctx, sd.bases)
+	base, err := f.join(ctx, sd.Bases)
 	if err != nil {
 		return dst, err
 	}
-	dst, d.literals, err = f.dec.decodeStored(dst, base, sd, d.literals, int(loc.Raw))
+	dst, d.literals, err = f.dec.DecodeDelta(dst, base, sd, d.literals, int(loc.Raw))
 	return dst, err
 }
 
@@ -166,7 +167,7 @@ func (f *fetcher) fetchBase(ctx context.Context, dst []byte, loc *index.Loc) ([]
 
 // readBase refuses deltas, so that no chunk takes more than one step to read.
 func (f *fetcher) readBase(_ context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
-	if loc.Codec == codecDelta {
+	if loc.Codec == codec.Delta {
 		return dst, errors.New("it is stored as a difference itself")
 	}
 	return f.readWhole(dst, loc)
@@ -174,7 +175,7 @@ func (f *fetcher) readBase(_ context.Context, dst []byte, loc *index.Loc) ([]byt
 
 // maxBasePlaces bounds how many places of bases are remembered: a few
 // batches of chunks that were looked up to be read.
-const maxBasePlaces = 4 * locateBatch * maxDeltaBases
+const maxBasePlaces = 4 * locateBatch * codec.MaxBases
 
 // basePlaces remembers where bases lie that will soon be read: to look them up
 // one by one would cost more than all else about deltas. A place stays true as
@@ -214,7 +215,7 @@ func (p *basePlaces) get(id ID) (index.Loc, bool) {
 // be read.
 func (s *Store) basesOf(locs []index.Loc) (ids []ID) {
 	for i := range locs {
-		if locs[i].Found && locs[i].Codec == codecDelta {
+		if locs[i].Found && locs[i].Codec == codec.Delta {
 			bases, _ := s.deltaBases(&locs[i])
 			ids = append(ids, bases...)
 		}
@@ -232,14 +233,13 @@ func (s *Store) deltaBases(loc *index.Loc) ([]ID, error) {
 		return nil, err
 	}
 	defer s.packs.release(pf)
-	head := make([]byte, min(int64(loc.Stored), maxDeltaHead))
+	head := make([]byte, min(int64(loc.Stored), codec.MaxDeltaHead))
 	if _, err := pf.f.ReadAt(head, int64(loc.Offset)); err != nil && err != io.EOF {
 		return nil, err
 	}
-	c := cursor{b: head}
-	ids := c.deltaBases()
-	if c.err != nil {
-		return nil, fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, c.err)
+	ids, err := codec.DeltaBases(head)
+	if err != nil {
+		return nil, fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, err)
 	}
 	return ids, nil
 }
@@ -279,7 +279,7 @@ func (s *Store) eachBase(ctx context.Context, deltas []index.Loc, found func(del
 func badBase(delta, base *index.Loc) error {
 	why := "not in the repository"
 	switch {
-	case base.Found && base.Codec != codecDelta:
+	case base.Found && base.Codec != codec.Delta:
 		return nil
 	case base.Found:
 		why = "stored as a difference itself"

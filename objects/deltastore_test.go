@@ -12,14 +12,16 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // changed overwrites a block in each of so many bytes.
 func changed(b []byte, seed uint64, every int) []byte {
 	b = bytes.Clone(b)
 	for at := every / 2; at+4096 <= len(b); at += every {
-		copy(b[at:], random(seed+uint64(at), 4096))
+		copy(b[at:], samples.Random(seed+uint64(at), 4096))
 	}
 	return b
 }
@@ -37,7 +39,7 @@ func deltasIn(t testing.TB, s *Store) (deltas []index.Loc, bases map[ID]bool) {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if e.Codec == codecDelta {
+			if e.Codec == codec.Delta {
 				deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
 			}
 		}
@@ -58,21 +60,21 @@ type item struct {
 	codec       uint8
 }
 
-func wholeItem(raw []byte) item { return item{raw, raw, codecRaw} }
+func wholeItem(raw []byte) item { return item{raw, raw, codec.Raw} }
 
 func deltaItem(t testing.TB, raw []byte, bases ...[]byte) item {
 	t.Helper()
-	var e deltaEncoder
+	var e codec.DeltaEncoder
 	var ids []ID
 	for _, b := range bases {
 		ids = append(ids, Hash(b))
 	}
-	delta := e.encode(nil, slices.Concat(bases...), raw)
-	stored, err := (&encoder{}).appendDelta(nil, ids, delta)
+	delta := e.Encode(nil, slices.Concat(bases...), raw)
+	stored, err := (&codec.Encoder{}).AppendDelta(nil, ids, delta)
 	if err != nil || len(delta) == 0 {
 		t.Fatalf("no delta: %v", err)
 	}
-	return item{raw, stored, codecDelta}
+	return item{raw, stored, codec.Delta}
 }
 
 // putPack makes a pack, which the index gets to know only later.
@@ -112,13 +114,13 @@ func wantChunks(t testing.TB, s *Store, raws ...[]byte) {
 
 func TestAChangedChunkIsStoredAsADifference(t *testing.T) {
 	s := newStore(t)
-	b := slices.Concat(random(1, 2<<20), kinds(1 << 20)["float32"], kinds(1 << 20)["text"])
+	b := slices.Concat(samples.Random(1, 2<<20), samples.Kinds(1 << 20)["float32"], samples.Kinds(1 << 20)["text"])
 	opts := &WriterOptions{}
 	first, _ := takeNew(t, s, opts, func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(b)) })
 	if deltas, _ := deltasIn(t, s); len(deltas) > 0 {
 		t.Errorf("%d deltas in the first version", len(deltas))
 	}
-	c := slices.Concat(changed(b, 7, 300_000), random(9, 10_000))
+	c := slices.Concat(changed(b, 7, 300_000), samples.Random(9, 10_000))
 	w := newWriter(t, s, opts)
 	second, err := w.File(bytes.NewReader(c))
 	if err != nil {
@@ -138,7 +140,7 @@ func TestAChangedChunkIsStoredAsADifference(t *testing.T) {
 
 func TestADifferenceFromADifferenceIsNotMade(t *testing.T) {
 	s := newStore(t)
-	versions := [][]byte{random(1, 3<<20)}
+	versions := [][]byte{samples.Random(1, 3<<20)}
 	live := []ID{takeBytes(t, s, versions[0]).Tree}
 	for v := range 5 {
 		b := changed(versions[v], uint64(v+2)*1000, 500_000-100_000*(v%2))
@@ -161,10 +163,10 @@ func TestADifferenceFromADifferenceIsNotMade(t *testing.T) {
 
 func TestGCKeepsBasesAsLongAsTheirDifferences(t *testing.T) {
 	s := newStore(t)
-	b := random(1, 4<<20)
+	b := samples.Random(1, 4<<20)
 	c := changed(b, 7, 300_000)
 	first, second := takeBytes(t, s, b).Tree, takeBytes(t, s, c).Tree
-	other := takeBytes(t, s, random(5, 400_000)).Tree
+	other := takeBytes(t, s, samples.Random(5, 400_000)).Tree
 	dry, err := gcNow(s, t.Context(), true, marks(s, second, other))
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +199,7 @@ func TestGCKeepsBasesAsLongAsTheirDifferences(t *testing.T) {
 // TestABrokenOffGCLeavesNoDifferenceWithoutItsBase has dead deltas in a pack
 // that is mostly live, and is broken off at every pack.
 func TestABrokenOffGCLeavesNoDifferenceWithoutItsBase(t *testing.T) {
-	b := random(1, 3<<20)
+	b := samples.Random(1, 3<<20)
 	c := changed(b, 7, 300_000)
 	for stop := range 4 {
 		s := newStore(t)
@@ -205,7 +207,7 @@ func TestABrokenOffGCLeavesNoDifferenceWithoutItsBase(t *testing.T) {
 		var live *Result
 		dead := take(t, s, func(w *Writer) (*Result, error) {
 			var err error
-			if live, err = w.File(bytes.NewReader(random(2, smallPack+1<<20))); err != nil {
+			if live, err = w.File(bytes.NewReader(samples.Random(2, smallPack+1<<20))); err != nil {
 				return nil, err
 			}
 			return w.File(bytes.NewReader(c))
@@ -237,12 +239,12 @@ func TestABrokenOffGCLeavesNoDifferenceWithoutItsBase(t *testing.T) {
 
 func TestFewDeadDifferencesDoNotHoldManyBases(t *testing.T) {
 	s := newStore(t)
-	b := random(1, 8<<20)
+	b := samples.Random(1, 8<<20)
 	takeBytes(t, s, b)
 	var live *Result
 	take(t, s, func(w *Writer) (*Result, error) {
 		var err error
-		if live, err = w.File(bytes.NewReader(random(2, smallPack+1<<20))); err != nil {
+		if live, err = w.File(bytes.NewReader(samples.Random(2, smallPack+1<<20))); err != nil {
 			return nil, err
 		}
 		return w.File(bytes.NewReader(changed(b, 7, 60_000)))
@@ -257,14 +259,14 @@ func TestFewDeadDifferencesDoNotHoldManyBases(t *testing.T) {
 // stored one chunk whole and the other as the difference from it. No order in
 // which an index learns of the packs may make both deltas the only copies.
 func TestTwoChunksThatAreBasesOfEachOther(t *testing.T) {
-	x := random(1, 100_000)
+	x := samples.Random(1, 100_000)
 	y := changed(x, 2, 50_000)
 	for _, name := range []string{"rebuilt", "adopted", "registered in order"} {
 		for _, deltasFirst := range []bool{false, true} {
 			s := newStore(t)
 			one := putPack(t, s, wholeItem(x), deltaItem(t, y, x))
 			two := putPack(t, s, wholeItem(y), deltaItem(t, x, y))
-			plain := putPack(t, s, wholeItem(random(4, 50_000)))
+			plain := putPack(t, s, wholeItem(samples.Random(4, 50_000)))
 			packs := []index.Pack{one, two}
 			if deltasFirst {
 				slices.Reverse(packs)
@@ -299,7 +301,7 @@ func TestTwoChunksThatAreBasesOfEachOther(t *testing.T) {
 // the index has lost, stored anew as a delta, and a delta from it in a third.
 func TestALostIndexMakesNoDifferenceWithoutABase(t *testing.T) {
 	s := newStore(t)
-	x := random(1, 100_000)
+	x := samples.Random(1, 100_000)
 	y, z := changed(x, 2, 50_000), changed(x, 3, 60_000)
 	putPack(t, s, wholeItem(y))
 	putPack(t, s, deltaItem(t, z, y))
@@ -315,11 +317,11 @@ func TestALostIndexMakesNoDifferenceWithoutABase(t *testing.T) {
 }
 
 func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
-	x := random(1, 100_000)
+	x := samples.Random(1, 100_000)
 	y := changed(x, 2, 50_000)
 	z := changed(y, 3, 50_000)
 	huge := deltaItem(t, y, x)
-	huge.stored = slices.Concat(huge.stored[:maxDeltaHead-32+2], []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	huge.stored = slices.Concat(huge.stored[:codec.MaxDeltaHead-32+2], []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	none, three := deltaItem(t, y, x), deltaItem(t, y, x)
 	none.stored[0], three.stored[0] = 0, 3
 	for name, c := range map[string]struct {
@@ -331,13 +333,13 @@ func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
 		"the base is a delta":         {[]item{wholeItem(x), deltaItem(t, y, x), deltaItem(t, z, y)}, z, Hash(y).String() + ": it is stored as a difference itself"},
 		"two are each other's base":   {[]item{deltaItem(t, y, x), deltaItem(t, x, y)}, y, Hash(x).String() + ": it is stored as a difference itself"},
 		"it is its own base":          {[]item{deltaItem(t, y, y)}, y, "stored as a difference itself"},
-		"the base is not long enough": {[]item{wholeItem(x[:1000]), {y, deltaItem(t, y, x).stored, codecDelta}}, y, "not in the repository"},
+		"the base is not long enough": {[]item{wholeItem(x[:1000]), {y, deltaItem(t, y, x).stored, codec.Delta}}, y, "not in the repository"},
 		"more copies than there are":  {[]item{wholeItem(x), huge}, y, ""},
 		"no base":                     {[]item{wholeItem(x), none}, y, "0 chunks"},
 		"three bases":                 {[]item{wholeItem(x), three}, y, "3 chunks"},
-		"nothing at all":              {[]item{wholeItem(x), {y, nil, codecDelta}}, y, ""},
+		"nothing at all":              {[]item{wholeItem(x), {y, nil, codec.Delta}}, y, ""},
 	} {
-		s := openStore(t, t.TempDir(), Params{})
+		s := openStore(t, t.TempDir(), codec.Params{})
 		register(t, s, putPack(t, s, c.items...))
 		for range 2 {
 			_, err := s.load(t.Context(), Hash(c.of))
@@ -355,8 +357,8 @@ func TestADifferenceThatCannotBeReadIsNamed(t *testing.T) {
 }
 
 func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
-	s := openStore(t, t.TempDir(), Params{})
-	x := random(1, 100_000)
+	s := openStore(t, t.TempDir(), codec.Params{})
+	x := samples.Random(1, 100_000)
 	y, z := changed(x, 2, 50_000), changed(x, 3, 60_000)
 	whole := putPack(t, s, wholeItem(x))
 	register(t, s, whole, putPack(t, s, deltaItem(t, y, x), deltaItem(t, z, x)))
@@ -383,11 +385,11 @@ func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
 // TestAFlippedBitInADifferenceIsFoundOrHarmless flips bits of a delta's stored
 // form. Where its bases cannot be told any more, gc must not remove any.
 func TestAFlippedBitInADifferenceIsFoundOrHarmless(t *testing.T) {
-	x := kinds(100_000)["float32"]
-	y := slices.Concat(x[:50_000], random(3, 500), x[60_000:])
+	x := samples.Kinds(100_000)["float32"]
+	y := slices.Concat(x[:50_000], samples.Random(3, 500), x[60_000:])
 	d := deltaItem(t, y, x)
 	for at := 0; at < len(d.stored); at += 3 + at/3 {
-		s := openStore(t, t.TempDir(), Params{})
+		s := openStore(t, t.TempDir(), codec.Params{})
 		register(t, s, putPack(t, s, wholeItem(x)))
 		broken := d
 		broken.stored = bytes.Clone(d.stored)
@@ -401,7 +403,7 @@ func TestAFlippedBitInADifferenceIsFoundOrHarmless(t *testing.T) {
 			m.set.add(Hash(y))
 			return nil
 		})
-		if at < maxDeltaHead-32 && !errors.Is(err, ErrCorrupt) {
+		if at < codec.MaxDeltaHead-32 && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("byte %d: gc gave %v", at, err)
 		}
 		if !isThere(t, s, Hash(x)) {
@@ -412,7 +414,7 @@ func TestAFlippedBitInADifferenceIsFoundOrHarmless(t *testing.T) {
 
 func TestAWrongPlaceOfABaseIsMadeGood(t *testing.T) {
 	s := newStore(t)
-	x := random(1, 100_000)
+	x := samples.Random(1, 100_000)
 	y := changed(x, 2, 50_000)
 	pack := putPack(t, s, wholeItem(x), deltaItem(t, y, x))
 	wrong := pack
@@ -431,7 +433,7 @@ func TestAWrongPlaceOfABaseIsMadeGood(t *testing.T) {
 
 func TestWritersAndReadersOfDifferencesGoOnWhileGCMovesBases(t *testing.T) {
 	s := newStore(t)
-	base := random(1, 2<<20)
+	base := samples.Random(1, 2<<20)
 	keep := takeBytes(t, s, base).Tree
 	second := changed(base, 99, 200_000)
 	tree := takeBytes(t, s, second).Tree

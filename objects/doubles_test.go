@@ -3,18 +3,20 @@ package objects
 import (
 	"slices"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 // twice makes a store whose chunks of one content lie in two packs: the index
 // was lost between two writers.
 func twice(t *testing.T, s *Store) (first, second Result) {
 	t.Helper()
-	a := random(1, 1<<20)
+	a := samples.Random(1, 1<<20)
 	first = takeBytes(t, s, a)
 	if err := s.index.DropSpace(t.Context(), localSpace); err != nil {
 		t.Fatal(err)
 	}
-	return first, takeBytes(t, s, slices.Concat(a, random(2, 1<<20)))
+	return first, takeBytes(t, s, slices.Concat(a, samples.Random(2, 1<<20)))
 }
 
 func gcWith(t *testing.T, s *Store, trees ...ID) GCReport {
@@ -64,5 +66,5 @@ func TestAPackThatNoIndexKnowsIsTakenInAndGoesWithGC(t *testing.T) {
 	if n := len(packPaths(t, s)); n != 1 {
 		t.Errorf("after gc: %d packs", n)
 	}
-	checkFile(t, s, second.Tree, slices.Concat(random(1, 1<<20), random(2, 1<<20)))
+	checkFile(t, s, second.Tree, slices.Concat(samples.Random(1, 1<<20), samples.Random(2, 1<<20)))
 }

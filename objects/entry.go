@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // Kind is what an entry of a tree is.
@@ -56,54 +58,48 @@ func appendEntry(b []byte, e *Entry) []byte {
 	return b
 }
 
-func (c *cursor) entry() (e Entry) {
-	e.Kind, e.Path = Kind(c.byte()), c.string()
+func (c *fields) entry() (e Entry) {
+	e.Kind, e.Path = Kind(c.Byte()), c.string()
 	switch e.Kind {
 	case KindFile, KindExec:
 		c.fileEntry(&e)
 	case KindDir:
 	case KindSymlink:
 		e.Link = c.string()
-		if c.err == nil {
-			c.err = CheckLink(e.Path, e.Link)
+		if c.Err == nil {
+			c.Err = CheckLink(e.Path, e.Link)
 		}
 	default:
-		c.fail(fmt.Errorf("unknown kind of entry %d", e.Kind))
+		c.Fail(fmt.Errorf("unknown kind of entry %d", e.Kind))
 	}
-	if c.err == nil {
-		c.err = checkPath(&e)
+	if c.Err == nil {
+		c.Err = checkPath(&e)
 	}
 	return e
 }
 
-func (c *cursor) fail(err error) {
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-func (c *cursor) fileEntry(e *Entry) {
-	e.Size, e.Hash = int64(c.uvarint(maxLength)), c.id()
-	if e.level = c.byte(); e.level > maxNodeLevel+1 {
-		c.fail(fmt.Errorf("content at level %d", e.level))
+func (c *fields) fileEntry(e *Entry) {
+	e.Size, e.Hash = int64(c.Uvarint(codec.MaxLength)), c.ID()
+	if e.level = c.Byte(); e.level > maxNodeLevel+1 {
+		c.Fail(fmt.Errorf("content at level %d", e.level))
 	}
 	if e.level > 0 {
-		if e.root = c.id(); e.Size == 0 {
-			c.fail(fmt.Errorf("entry %q: an empty file has content", e.Path))
+		if e.root = c.ID(); e.Size == 0 {
+			c.Fail(fmt.Errorf("entry %q: an empty file has content", e.Path))
 		}
 		return
 	}
 	left := e.Size
-	for range c.uvarint(maxInline) {
+	for range c.Uvarint(maxInline) {
 		r := c.ref()
 		if r.len > left {
-			c.fail(fmt.Errorf("entry %q: its chunks are longer than the file", e.Path))
+			c.Fail(fmt.Errorf("entry %q: its chunks are longer than the file", e.Path))
 		}
 		left -= r.len
 		e.inline = append(e.inline, r)
 	}
 	if left != 0 {
-		c.fail(fmt.Errorf("entry %q: its chunks are %d bytes shorter than the file", e.Path, left))
+		c.Fail(fmt.Errorf("entry %q: its chunks are %d bytes shorter than the file", e.Path, left))
 	}
 }
 

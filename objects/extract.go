@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -198,7 +199,7 @@ func (x *extraction) write(e Entry, fill func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(WriteSparse(out, fill), out.Close())
+	err = errors.Join(codec.WriteSparse(out, fill), out.Close())
 	if err == nil && name != e.Path {
 		err = x.root.Rename(name, e.Path)
 	}

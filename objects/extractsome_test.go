@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 func TestContentsOfManyFiles(t *testing.T) {
@@ -13,9 +15,9 @@ func TestContentsOfManyFiles(t *testing.T) {
 	want := map[string][]byte{}
 	for i := range 40 {
 		name := fmt.Sprintf("d%d/f%02d", i%3, i)
-		want[name] = random(uint64(i), i*i*40)
+		want[name] = samples.Random(uint64(i), i*i*40)
 	}
-	want["large"], want["empty"] = random(7, extractLarge+5), nil
+	want["large"], want["empty"] = samples.Random(7, extractLarge+5), nil
 	for name, data := range want {
 		writeFile(t, src, name, 0o644, data)
 	}
@@ -54,7 +56,7 @@ func TestTreesAtOnce(t *testing.T) {
 	var ids []ID
 	for i := range 5 {
 		src := t.TempDir()
-		writeFile(t, src, "f", 0o644, random(uint64(i), 100+i))
+		writeFile(t, src, "f", 0o644, samples.Random(uint64(i), 100+i))
 		ids = append(ids, takePath(t, s, src).Tree)
 	}
 	trees, err := s.Trees(t.Context(), ids)

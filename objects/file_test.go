@@ -12,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"github.com/datafs/datafs/fixtures/samples"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // contents are files that read in different ways: a few large chunks, chunks in
@@ -26,10 +29,10 @@ func contents(t testing.TB) map[string]struct {
 	}
 	s, small := newStore(t), newStoreWith(t, smallChunks)
 	return map[string]file{
-		"large chunks":  {s, random(1, 3<<20)},
-		"one chunk":     {s, random(2, 10_000)},
-		"a few chunks":  {s, kinds(300_000)["text"]},
-		"small chunks":  {small, append(random(3, 400_000), kinds(100_000)["float32"]...)},
+		"large chunks":  {s, samples.Random(1, 3<<20)},
+		"one chunk":     {s, samples.Random(2, 10_000)},
+		"a few chunks":  {s, samples.Kinds(300_000)["text"]},
+		"small chunks":  {small, append(samples.Random(3, 400_000), samples.Kinds(100_000)["float32"]...)},
 		"nothing":       {s, nil},
 		"zeros":         {s, make([]byte, 1<<20)},
 		"a single byte": {small, []byte{1}},
@@ -69,7 +72,7 @@ func readAtRandom(t *testing.T, rnd *rand.Rand, f *File, want []byte) {
 
 func TestReadAtByManyAtOnce(t *testing.T) {
 	s := newStoreWith(t, smallChunks)
-	want := random(9, 1<<20)
+	want := samples.Random(9, 1<<20)
 	f := openFile(t, s, takeBytes(t, s, want).Tree)
 	var wg sync.WaitGroup
 	for i := range uint64(8) {
@@ -85,7 +88,7 @@ func TestReadAtByManyAtOnce(t *testing.T) {
 
 func TestAFileReadsAsTheInterfacesDemand(t *testing.T) {
 	s := newStoreWith(t, smallChunks)
-	for _, want := range [][]byte{random(1, 5000), random(2, 100), nil} {
+	for _, want := range [][]byte{samples.Random(1, 5000), samples.Random(2, 100), nil} {
 		id := takeBytes(t, s, want).Tree
 		if err := iotest.TestReader(openFile(t, s, id), want); err != nil {
 			t.Errorf("%d bytes: %v", len(want), err)
@@ -95,7 +98,7 @@ func TestAFileReadsAsTheInterfacesDemand(t *testing.T) {
 
 func TestReadingPastTheEndAndSeeking(t *testing.T) {
 	s := newStore(t)
-	want := random(1, 100_000)
+	want := samples.Random(1, 100_000)
 	f := openFile(t, s, takeBytes(t, s, want).Tree)
 	for _, off := range []int64{100_000, 100_001, 1 << 40, math.MaxInt64} {
 		if n, err := f.ReadAt(make([]byte, 10), off); n != 0 || err != io.EOF {
@@ -139,7 +142,7 @@ func TestReadingPastTheEndAndSeeking(t *testing.T) {
 
 func TestAClosedFileIsNotRead(t *testing.T) {
 	s := newStore(t)
-	f := openFile(t, s, takeBytes(t, s, random(1, 1000)).Tree)
+	f := openFile(t, s, takeBytes(t, s, samples.Random(1, 1000)).Tree)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +159,7 @@ func TestAClosedFileIsNotRead(t *testing.T) {
 
 func TestAReadThatIsCancelledEnds(t *testing.T) {
 	s := newStore(t)
-	id := takeBytes(t, s, random(1, 5<<20)).Tree
+	id := takeBytes(t, s, samples.Random(1, 5<<20)).Tree
 	ctx, cancel := context.WithCancel(t.Context())
 	f, err := openTree(t, s, id).Open(ctx, "")
 	if err != nil {
@@ -240,7 +243,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestALocalChangeInAFileIsSmall(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	base := random(1, 4<<20)
+	base := samples.Random(1, 4<<20)
 	takeBytes(t, s, base)
 	for _, at := range []int{0, 1, 1 << 20, 4<<20 - 1} {
 		for how, changed := range map[string][]byte{
@@ -257,9 +260,9 @@ func TestALocalChangeInAFileIsSmall(t *testing.T) {
 }
 
 func TestChunkLengthsAreWithinTheirBounds(t *testing.T) {
-	for _, p := range []Params{DefaultParams, smallChunks, {Algorithm: "gear-v1", Min: 64, Avg: 128, Max: 129}} {
-		c, b := NewChunker(p), random(1, 200*p.Avg)
-		cuts := cutAll(c, b)
+	for _, p := range []codec.Params{codec.DefaultParams, smallChunks, {Algorithm: "gear-v1", Min: 64, Avg: 128, Max: 129}} {
+		c, b := codec.NewChunker(p), samples.Random(1, 200*p.Avg)
+		cuts := samples.CutAll(c, b)
 		for i, n := range cuts {
 			if n > p.Max || (n <= p.Min && i < len(cuts)-1) {
 				t.Errorf("%+v: chunk %d has %d bytes", p, i, n)
@@ -275,11 +278,11 @@ func TestChunkLengthsAreWithinTheirBounds(t *testing.T) {
 // TestACutDependsOnFewBytes cuts a stream from a chunk's beginning with other
 // bytes before it.
 func TestACutDependsOnFewBytes(t *testing.T) {
-	c, b := NewChunker(smallChunks), random(1, 100_000)
-	cuts := cutAll(c, b)
+	c, b := codec.NewChunker(smallChunks), samples.Random(1, 100_000)
+	cuts := samples.CutAll(c, b)
 	at := 0
 	for i, n := range cuts {
-		if got := cutAll(c, b[at:]); i%10 == 0 && fmt.Sprint(got) != fmt.Sprint(cuts[i:]) {
+		if got := samples.CutAll(c, b[at:]); i%10 == 0 && fmt.Sprint(got) != fmt.Sprint(cuts[i:]) {
 			t.Fatalf("from chunk %d on the cuts differ", i)
 		}
 		at += n

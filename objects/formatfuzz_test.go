@@ -3,6 +3,8 @@ package objects
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // FuzzParseFormat reads any bytes as datafs.json, of a repository or an
@@ -21,7 +23,7 @@ func FuzzParseFormat(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n := NewChunker(got.Chunker).Cut(cut); n < 1 || n > len(cut) {
+		if n := codec.NewChunker(got.Chunker).Cut(cut); n < 1 || n > len(cut) {
 			t.Errorf("%+v cuts %d of %d bytes", got.Chunker, n, len(cut))
 		}
 		once, err := json.Marshal(got)

@@ -9,21 +9,24 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 func TestAFullDiskLeavesAGoodStore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	mountSmall(t, dir, 6<<20)
-	s := openStore(t, dir, Params{})
+	s := openStore(t, dir, codec.Params{})
 	t.Cleanup(func() { s.Close() })
-	want := random(1, 500_000)
+	want := samples.Random(1, 500_000)
 	tree := takeBytes(t, s, want).Tree
 	failed, done := 0, 0
 	for free := int64(0); free < 1_500_000; free += 90_000 {
 		unfill := fill(t, dir, free)
 		w := newWriter(t, s, &WriterOptions{})
-		_, err := w.File(bytes.NewReader(random(uint64(100+free), 600_000)))
+		_, err := w.File(bytes.NewReader(samples.Random(uint64(100+free), 600_000)))
 		if err == nil {
 			err = w.Finish()
 		}
@@ -82,17 +85,17 @@ func TestGCMakesRoomOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	mountSmall(t, dir, 6<<20)
-	s := openStore(t, dir, Params{})
+	s := openStore(t, dir, codec.Params{})
 	t.Cleanup(func() { s.Close() })
 	var live *Result
 	half := take(t, s, func(w *Writer) (*Result, error) { // a pack that is half garbage
 		var err error
-		if live, err = w.File(bytes.NewReader(random(1, 900_000))); err != nil {
+		if live, err = w.File(bytes.NewReader(samples.Random(1, 900_000))); err != nil {
 			return nil, err
 		}
-		return w.File(bytes.NewReader(random(2, 900_000)))
+		return w.File(bytes.NewReader(samples.Random(2, 900_000)))
 	})
-	dead := takeBytes(t, s, random(3, 900_000)).Tree
+	dead := takeBytes(t, s, samples.Random(3, 900_000)).Tree
 	unfill := fill(t, dir, 0)
 	defer unfill()
 	rep := collect(t, s, live.Tree)
@@ -100,12 +103,12 @@ func TestGCMakesRoomOnAFullDisk(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	wantThere(t, s, "dead", false, dead)
-	checkFile(t, s, live.Tree, random(1, 900_000))
+	checkFile(t, s, live.Tree, samples.Random(1, 900_000))
 	for range 2 { // now there is some room, be it too little
 		rep = collect(t, s, live.Tree)
 	}
 	checkStore(t, s)
-	checkFile(t, s, live.Tree, random(1, 900_000))
+	checkFile(t, s, live.Tree, samples.Random(1, 900_000))
 	if is := isThere(t, s, half.Tree); is != rep.NoRoom {
 		t.Errorf("the other half is there: %v; %+v", is, rep)
 	}
@@ -114,5 +117,5 @@ func TestGCMakesRoomOnAFullDisk(t *testing.T) {
 		t.Errorf("with room: %+v", rep)
 	}
 	wantThere(t, s, "the other half", false, half.Tree)
-	checkFile(t, s, live.Tree, random(1, 900_000))
+	checkFile(t, s, live.Tree, samples.Random(1, 900_000))
 }

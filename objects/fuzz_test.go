@@ -9,11 +9,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/klauspost/compress/s2"
+	"github.com/datafs/datafs/fixtures/samples"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 func FuzzDecodeTable(f *testing.F) {
-	for _, v := range vectors[[]packVector](f, "pack/good.json") {
+	for _, v := range samples.Vectors[[]packVector](f, "pack/good.json") {
 		t, err := decodeTrailer(v.Hex[len(v.Hex)-packTrailerLen:], int64(len(v.Hex)))
 		if err != nil {
 			f.Fatal(err)
@@ -27,7 +28,7 @@ func FuzzDecodeTable(f *testing.F) {
 			return
 		}
 		for _, e := range entries {
-			if e.Offset < 8 || e.Offset+uint64(e.Stored) > end || e.Offset+uint64(e.Stored) < e.Offset || e.Raw > maxChunkSize {
+			if e.Offset < 8 || e.Offset+uint64(e.Stored) > end || e.Offset+uint64(e.Stored) < e.Offset || e.Raw > codec.MaxChunk {
 				t.Errorf("took %+v with the table at %d", e, end)
 			}
 		}
@@ -39,7 +40,7 @@ func FuzzDecodeTable(f *testing.F) {
 
 func FuzzDecodeTrailer(f *testing.F) {
 	for _, name := range []string{"pack/good.json", "pack/broken.json"} {
-		for _, v := range vectors[[]packVector](f, name) {
+		for _, v := range samples.Vectors[[]packVector](f, name) {
 			f.Add([]byte(v.Hex[max(0, len(v.Hex)-packTrailerLen):]), int64(len(v.Hex)))
 		}
 	}
@@ -64,7 +65,7 @@ func FuzzDecodeTrailer(f *testing.F) {
 // behind the hash is reached.
 func FuzzReadTable(f *testing.F) {
 	for _, name := range []string{"pack/good.json", "pack/broken.json"} {
-		for _, v := range vectors[[]packVector](f, name) {
+		for _, v := range samples.Vectors[[]packVector](f, name) {
 			f.Add([]byte(v.Hex))
 		}
 	}
@@ -91,7 +92,7 @@ func FuzzReadTable(f *testing.F) {
 
 func FuzzDecodeNode(f *testing.F) {
 	for _, name := range []string{"tree/nodes.json", "tree/broken.json"} {
-		for _, v := range vectors[[]nodeVector](f, name) {
+		for _, v := range samples.Vectors[[]nodeVector](f, name) {
 			f.Add([]byte(v.Hex))
 		}
 	}
@@ -145,74 +146,6 @@ func checkEntry(t *testing.T, e *Entry) {
 	}
 }
 
-func FuzzDecodeChunk(f *testing.F) {
-	for _, v := range vectors[[]storedVector](f, "codec/stored.json") {
-		f.Add([]byte(v.Stored), v.Codec, v.Filter, uint32(len(v.Raw)))
-	}
-	for _, v := range vectors[[]storedVector](f, "codec/broken.json") {
-		f.Add([]byte(v.Stored), v.Codec, v.Filter, uint32(v.Length))
-	}
-	for _, raw := range kinds(5000) {
-		stored, codec, filter := (&encoder{}).encode(nil, raw)
-		if codec == codecRaw {
-			stored = raw
-		}
-		f.Add(stored, codec, filter, uint32(len(raw)))
-		f.Add(s2.Encode(nil, raw), uint8(codecS2), uint8(0), uint32(len(raw)))
-	}
-	d := &decoder{}
-	f.Fuzz(func(t *testing.T, stored []byte, codec, filter uint8, rawLen uint32) {
-		if rawLen > 1<<20 {
-			return
-		}
-		before := bytes.Clone(stored)
-		got, err := d.decode([]byte("x"), stored, codec, filter, int(rawLen))
-		if !bytes.Equal(stored, before) {
-			t.Error("it wrote to the stored bytes")
-		}
-		if err != nil && len(got) != 1 {
-			t.Errorf("%d bytes with the error %v", len(got)-1, err)
-		}
-		if err == nil && len(got) != 1+int(rawLen) {
-			t.Errorf("%d bytes, want %d", len(got)-1, rawLen)
-		}
-		if got[0] != 'x' {
-			t.Error("it wrote over what was there")
-		}
-	})
-}
-
-func FuzzFilters(f *testing.F) {
-	f.Add([]byte("0123456789abcdefXYZ"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, filter := range []uint8{2, 4, 8, 2 | filterDelta, 4 | filterDelta, 8 | filterDelta} {
-			s, back := make([]byte, len(b)), make([]byte, len(b))
-			applyFilter(s, b, filter)
-			undoFilter(back, s, filter)
-			if !bytes.Equal(back, b) {
-				t.Errorf("filter %d: %x came back as %x", filter, b, back)
-			}
-		}
-	})
-}
-
-func FuzzEncode(f *testing.F) {
-	for _, raw := range kinds(3000) {
-		f.Add(raw)
-	}
-	var e encoder
-	var d decoder
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		stored, codec, filter := e.encode(nil, raw)
-		if codec == codecRaw {
-			stored = raw
-		}
-		if got, err := d.decode(nil, stored, codec, filter, len(raw)); err != nil || !bytes.Equal(got, raw) {
-			t.Errorf("%d bytes came back as %d, %v", len(raw), len(got), err)
-		}
-	})
-}
-
 func FuzzReadFormat(f *testing.F) {
 	for _, s := range []string{
 		`{"format":1,"id":"x","chunker":{"algorithm":"gear-v1","min":16384,"avg":65536,"max":262144}}`,
@@ -232,7 +165,7 @@ func FuzzReadFormat(f *testing.F) {
 		if got.Format != formatNumber || got.Chunker.Validate() != nil {
 			t.Errorf("took %+v", got)
 		}
-		NewChunker(got.Chunker).Cut(b)
+		codec.NewChunker(got.Chunker).Cut(b)
 	})
 }
 
@@ -252,7 +185,7 @@ func FuzzCheckLink(f *testing.F) {
 func FuzzTree(f *testing.F) {
 	s := newStore(f)
 	for _, name := range []string{"tree/nodes.json", "tree/broken.json"} {
-		for _, v := range vectors[[]nodeVector](f, name) {
+		for _, v := range samples.Vectors[[]nodeVector](f, name) {
 			f.Add([]byte(v.Hex))
 		}
 	}

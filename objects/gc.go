@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // A pack is written anew when a quarter of it is garbage, or when it is small
@@ -216,13 +217,13 @@ func (c *collector) sort(ctx context.Context, id ID, entries []index.Entry) (kee
 	}
 	for i, e := range entries {
 		l := &locs[i]
-		elsewhere := l.Found && l.Pack != id && (l.Codec != codecDelta || e.Codec == codecDelta) && c.exists(l.Pack)
+		elsewhere := l.Found && l.Pack != id && (l.Codec != codec.Delta || e.Codec == codec.Delta) && c.exists(l.Pack)
 		if c.needs(e.ID) && !elsewhere {
 			keep = append(keep, e)
 			continue
 		}
 		garbage += int64(e.Stored)
-		if e.Codec == codecDelta {
+		if e.Codec == codec.Delta {
 			holding += int64(e.Raw)
 		}
 	}
@@ -251,7 +252,7 @@ func (c *collector) hold(ctx context.Context) (dead map[ID]bool, err error) {
 		}
 		deltas = deltas[:0]
 		for _, e := range entries {
-			if e.Codec == codecDelta && !(c.gone[id] && c.dry && !c.live.has(e.ID)) {
+			if e.Codec == codec.Delta && !(c.gone[id] && c.dry && !c.live.has(e.ID)) {
 				deltas = append(deltas, index.Loc{Entry: e, Pack: id, Found: true})
 			}
 		}
@@ -348,7 +349,7 @@ func (s *Store) storedBytes(dst []byte, loc *index.Loc) ([]byte, error) {
 		return dst, err
 	}
 	defer s.packs.release(pf)
-	dst = grow(dst, int(loc.Stored))[:loc.Stored]
+	dst = codec.Grow(dst, int(loc.Stored))[:loc.Stored]
 	_, err = pf.f.ReadAt(dst, int64(loc.Offset))
 	return dst, err
 }

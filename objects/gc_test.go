@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // marks are the roots of a GC.
@@ -57,13 +59,13 @@ func TestGCKeepsWhatIsLiveAndRemovesTheRest(t *testing.T) {
 	s := newStore(t)
 	dir := t.TempDir()
 	for i := range 50 {
-		writeFile(t, dir, fmt.Sprintf("d/%d", i), 0o644, random(uint64(i), 20_000))
+		writeFile(t, dir, fmt.Sprintf("d/%d", i), 0o644, samples.Random(uint64(i), 20_000))
 	}
-	want := [][]byte{random(100, 900_000), kinds(400_000)["text"]}
+	want := [][]byte{samples.Random(100, 900_000), samples.Kinds(400_000)["text"]}
 	live := []ID{takePath(t, s, dir).Tree, takeBytes(t, s, want[0]).Tree, takeBytes(t, s, want[1]).Tree}
 	var dead []ID
 	for i := range 5 {
-		dead = append(dead, takeBytes(t, s, append(random(uint64(200+i), 500_000), want[0]...)).Tree)
+		dead = append(dead, takeBytes(t, s, append(samples.Random(uint64(200+i), 500_000), want[0]...)).Tree)
 	}
 	dry, err := gcNow(s, t.Context(), true, marks(s, live...))
 	if err != nil {
@@ -110,17 +112,17 @@ func TestGCKeepsWhatIsLiveAndRemovesTheRest(t *testing.T) {
 	if after := packPaths(t, s); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("a second run changed the packs from %v to %v", before, after)
 	}
-	r := takeBytes(t, s, append(random(200, 500_000), want[0]...)) // what was removed can come again
+	r := takeBytes(t, s, append(samples.Random(200, 500_000), want[0]...)) // what was removed can come again
 	if r.Tree != dead[0] {
 		t.Errorf("tree %s, was %s", r.Tree, dead[0])
 	}
-	checkFile(t, s, r.Tree, append(random(200, 500_000), want[0]...))
+	checkFile(t, s, r.Tree, append(samples.Random(200, 500_000), want[0]...))
 }
 
 func TestGCOfEverything(t *testing.T) {
 	s := newStore(t)
 	collect(t, s) // nothing there
-	id := takeBytes(t, s, random(1, 300_000)).Tree
+	id := takeBytes(t, s, samples.Random(1, 300_000)).Tree
 	if rep := collect(t, s); rep.Removed != 1 || rep.Live != 0 {
 		t.Errorf("%+v", rep)
 	}
@@ -136,10 +138,10 @@ func TestGCRewritesAPackThatIsHalfGarbage(t *testing.T) {
 	var live *Result
 	dead := take(t, s, func(w *Writer) (*Result, error) {
 		var err error
-		if live, err = w.File(bytes.NewReader(random(1, 300_000))); err != nil {
+		if live, err = w.File(bytes.NewReader(samples.Random(1, 300_000))); err != nil {
 			return nil, err
 		}
-		return w.File(bytes.NewReader(random(2, 300_000)))
+		return w.File(bytes.NewReader(samples.Random(2, 300_000)))
 	})
 	if rep := collect(t, s, live.Tree, dead.Tree); rep.Rewritten != 0 {
 		t.Errorf("with nothing to remove: %+v", rep)
@@ -150,7 +152,7 @@ func TestGCRewritesAPackThatIsHalfGarbage(t *testing.T) {
 	if isThere(t, s, dead.Tree) {
 		t.Error("the garbage is still there")
 	}
-	checkFile(t, s, live.Tree, random(1, 300_000))
+	checkFile(t, s, live.Tree, samples.Random(1, 300_000))
 }
 
 func TestGCGathersSmallPacks(t *testing.T) {
@@ -158,14 +160,14 @@ func TestGCGathersSmallPacks(t *testing.T) {
 	s := newStore(t)
 	var trees []ID
 	for i := range 30 {
-		trees = append(trees, takeBytes(t, s, random(uint64(i), 50_000)).Tree)
+		trees = append(trees, takeBytes(t, s, samples.Random(uint64(i), 50_000)).Tree)
 	}
 	rep := collect(t, s, trees...)
 	if n := len(packPaths(t, s)); n != 1 || rep.Rewritten != 30 || rep.Freed != 0 {
 		t.Errorf("%d packs are left; %+v", n, rep)
 	}
 	for i, id := range trees {
-		checkFile(t, s, id, random(uint64(i), 50_000))
+		checkFile(t, s, id, samples.Random(uint64(i), 50_000))
 	}
 }
 
@@ -218,7 +220,7 @@ func doubled(t *testing.T, s *Store, files ...[]byte) (trees []ID) {
 	other := openWith(t, s.dir, filepath.Join(t.TempDir(), "other.db"), &Options{})
 	for i, b := range files {
 		trees = append(trees, takeBytes(t, s, b).Tree)
-		takeBytes(t, other, append(bytes.Clone(b), random(uint64(70+i), 100_000)...))
+		takeBytes(t, other, append(bytes.Clone(b), samples.Random(uint64(70+i), 100_000)...))
 	}
 	return trees
 }
@@ -226,7 +228,7 @@ func doubled(t *testing.T, s *Store, files ...[]byte) (trees []ID) {
 func TestGCOfChunksThatLieInTwoPacks(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	files := [][]byte{random(1, 400_000), random(2, 400_000), random(3, 400_000), random(4, 400_000)}
+	files := [][]byte{samples.Random(1, 400_000), samples.Random(2, 400_000), samples.Random(3, 400_000), samples.Random(4, 400_000)}
 	trees := doubled(t, s, files...)
 	for range 3 {
 		collect(t, s, trees...)
@@ -247,11 +249,11 @@ func TestGCOfChunksThatLieInTwoPacks(t *testing.T) {
 // the chunk's double in another pack must not be taken for garbage.
 func TestGCKeepsTheOnlyCopy(t *testing.T) {
 	s := newStore(t)
-	b := random(1, 400_000)
+	b := samples.Random(1, 400_000)
 	tree := takeBytes(t, s, b).Tree
 	known := packPaths(t, s)[0]
 	other := openWith(t, s.dir, filepath.Join(t.TempDir(), "other.db"), &Options{})
-	takeBytes(t, other, append(bytes.Clone(b), random(70, 100_000)...))
+	takeBytes(t, other, append(bytes.Clone(b), samples.Random(70, 100_000)...))
 	root := openTree(t, s, tree) // while its node can be read
 	s.packs.forget(mustID(t, filepath.Base(known)))
 	if err := os.Remove(known); err != nil {
@@ -288,7 +290,7 @@ func mustID(t *testing.T, s string) ID {
 // node of another file, and marks it first.
 func TestGCTellsNodesFromFilesThatLookLikeThem(t *testing.T) {
 	s := newStore(t)
-	want := random(1, 2<<20)
+	want := samples.Random(1, 2<<20)
 	big := takeBytes(t, s, want).Tree
 	e, _ := openTree(t, s, big).Single()
 	node, err := s.load(t.Context(), e.root)
@@ -316,7 +318,7 @@ func TestGCTellsNodesFromFilesThatLookLikeThem(t *testing.T) {
 func TestACachedTreeThatGCBrokeIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
-	b := random(1, smallPack+1<<20)
+	b := samples.Random(1, smallPack+1<<20)
 	writeFile(t, dir, "d/f", 0o644, b)
 	name := filepath.Join(dir, "d/f")
 	take := func(name string) Result {
@@ -327,7 +329,7 @@ func TestACachedTreeThatGCBrokeIsNotBelieved(t *testing.T) {
 	var live *Result
 	dead, _ := takeNew(t, s, &WriterOptions{Now: later}, func(w *Writer) (*Result, error) {
 		var err error
-		if live, err = w.File(bytes.NewReader(random(2, 500_000))); err != nil {
+		if live, err = w.File(bytes.NewReader(samples.Random(2, 500_000))); err != nil {
 			return nil, err
 		}
 		return w.Path(name, nil)
@@ -347,7 +349,7 @@ func TestFilesOfAKilledWriterAreRemoved(t *testing.T) {
 	s := newStore(t)
 	left := filepath.Join(s.dir, "tmp", "pack-123")
 	leave := func() {
-		if err := os.WriteFile(left, random(1, 1000), 0o600); err != nil {
+		if err := os.WriteFile(left, samples.Random(1, 1000), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -378,9 +380,9 @@ func TestFilesOfAKilledWriterAreRemoved(t *testing.T) {
 }
 
 func TestGCDoesNothingWhenItCannotKnow(t *testing.T) {
-	s := openStore(t, t.TempDir(), Params{})
-	tree := takeBytes(t, s, random(1, 100_000)).Tree
-	takeBytes(t, s, random(2, 100_000))
+	s := openStore(t, t.TempDir(), codec.Params{})
+	tree := takeBytes(t, s, samples.Random(1, 100_000)).Tree
+	takeBytes(t, s, samples.Random(2, 100_000))
 	before := packPaths(t, s)
 	unknown := errors.New("unknown")
 	if _, err := gcNow(s, t.Context(), false, func(*Marks) error { return unknown }); err != unknown {
@@ -401,22 +403,22 @@ func TestGCDoesNothingWhenItCannotKnow(t *testing.T) {
 			t.Errorf("a broken table: %v", err)
 		}
 		overwrite(t, name, good)
-		checkFile(t, s, tree, random(1, 100_000))
+		checkFile(t, s, tree, samples.Random(1, 100_000))
 	}
 	collect(t, s, tree)
 	checkStore(t, s)
 }
 
 func TestGCDoesNotCarryABrokenChunkOn(t *testing.T) {
-	s := openStore(t, t.TempDir(), Params{})
-	tree := takeBytes(t, s, random(1, 100_000)).Tree
-	other := takeBytes(t, s, random(2, 100_000)).Tree // so that the packs are gathered
+	s := openStore(t, t.TempDir(), codec.Params{})
+	tree := takeBytes(t, s, samples.Random(1, 100_000)).Tree
+	other := takeBytes(t, s, samples.Random(2, 100_000)).Tree // so that the packs are gathered
 	for _, name := range packPaths(t, s) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if i := bytes.Index(data, random(1, 50)); i > 0 {
+		if i := bytes.Index(data, samples.Random(1, 50)); i > 0 {
 			data[i] ^= 1
 			overwrite(t, name, data)
 		}
@@ -425,7 +427,7 @@ func TestGCDoesNotCarryABrokenChunkOn(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	checkNoTemp(t, s)
-	checkFile(t, s, other, random(2, 100_000))
+	checkFile(t, s, other, samples.Random(2, 100_000))
 	if _, err := readFile(t.Context(), s, tree); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("the broken file: %v", err)
 	}
@@ -435,7 +437,7 @@ func TestACancelledGCLeavesAGoodStore(t *testing.T) {
 	s := newStore(t)
 	var trees []ID
 	for i := range 6 {
-		trees = append(trees, takeBytes(t, s, random(uint64(i), 50_000)).Tree)
+		trees = append(trees, takeBytes(t, s, samples.Random(uint64(i), 50_000)).Tree)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := gcNow(s, ctx, false, func(m *Marks) error {
@@ -446,7 +448,7 @@ func TestACancelledGCLeavesAGoodStore(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for i, id := range trees {
-		checkFile(t, s, id, random(uint64(i), 50_000))
+		checkFile(t, s, id, samples.Random(uint64(i), 50_000))
 	}
 }
 
@@ -468,7 +470,7 @@ func TestGCWaitsForWriters(t *testing.T) {
 func TestReadersGoOnWhileGCMovesWhatTheyRead(t *testing.T) {
 	t.Parallel()
 	s := newStoreWith(t, smallChunks)
-	files := [][]byte{random(1, 300_000), kinds(300_000)["text"], random(3, 200)}
+	files := [][]byte{samples.Random(1, 300_000), samples.Kinds(300_000)["text"], samples.Random(3, 200)}
 	var trees []ID
 	for _, b := range files {
 		trees = append(trees, takeBytes(t, s, b).Tree)
@@ -495,7 +497,7 @@ func TestReadersGoOnWhileGCMovesWhatTheyRead(t *testing.T) {
 		})
 	}
 	for i := range uint64(5) {
-		takeBytes(t, s, random(100+i, 30_000)) // garbage, and a second small pack
+		takeBytes(t, s, samples.Random(100+i, 30_000)) // garbage, and a second small pack
 		collect(t, s, trees...)
 	}
 	close(stop)

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // grace is that of the collections below.
@@ -74,7 +76,7 @@ func wantThere(t *testing.T, s *Store, what string, want bool, trees ...ID) {
 
 func TestGCKeepsYoungPacksOfWhichNothingIsKnown(t *testing.T) {
 	s := newStore(t)
-	live, young, old := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000)), settled(t, s, random(3, 70_000))
+	live, young, old := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000)), settled(t, s, samples.Random(3, 70_000))
 	age(t, s, packOf(t, s, old), grace+time.Hour)
 	age(t, s, packOf(t, s, live), 100*grace)
 	kept, writ := packOf(t, s, young), time.Now()
@@ -92,16 +94,16 @@ func TestGCKeepsYoungPacksOfWhichNothingIsKnown(t *testing.T) {
 	if packOf(t, s, young) != kept {
 		t.Error("the young pack was written anew, which makes it young again")
 	}
-	checkFile(t, s, young, random(2, 80_000))
+	checkFile(t, s, young, samples.Random(2, 80_000))
 	age(t, s, kept, grace+time.Second)
 	gcAged(t, s, GCOptions{Live: marks(s, live)})
 	wantThere(t, s, "old by now", false, young)
-	checkFile(t, s, live, random(1, 90_000))
+	checkFile(t, s, live, samples.Random(1, 90_000))
 }
 
 func TestGCWithoutGraceTakesYoungPacks(t *testing.T) {
 	s := newStore(t)
-	tree := settled(t, s, random(2, 80_000))
+	tree := settled(t, s, samples.Random(2, 80_000))
 	if rep := collect(t, s); rep.Removed != 1 || rep.Waiting != 0 {
 		t.Errorf("%+v", rep)
 	}
@@ -112,7 +114,7 @@ func TestGCWithoutGraceTakesYoungPacks(t *testing.T) {
 // trees reach. What waits stays, however old.
 func TestGCTakesWhatIsKnownToBeGarbage(t *testing.T) {
 	s := newStore(t)
-	dead, waiting, both := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000)), settled(t, s, random(3, 70_000))
+	dead, waiting, both := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000)), settled(t, s, samples.Random(3, 70_000))
 	age(t, s, packOf(t, s, waiting), 100*grace)
 	age(t, s, packOf(t, s, both), 100*grace)
 	opts := GCOptions{Waiting: marks(s, waiting, both), Dead: marks(s, dead, both)}
@@ -121,14 +123,14 @@ func TestGCTakesWhatIsKnownToBeGarbage(t *testing.T) {
 	}
 	wantThere(t, s, "dead", false, dead)
 	wantThere(t, s, "waiting", true, waiting, both)
-	checkFile(t, s, waiting, random(2, 80_000))
-	checkFile(t, s, both, random(3, 70_000))
+	checkFile(t, s, waiting, samples.Random(2, 80_000))
+	checkFile(t, s, both, samples.Random(3, 70_000))
 }
 
 // TestTreesThatAreGoneDoNotStopGC are of deleted versions whose content is not here.
 func TestTreesThatAreGoneDoNotStopGC(t *testing.T) {
 	s := newStore(t)
-	young := settled(t, s, random(2, 80_000))
+	young := settled(t, s, samples.Random(2, 80_000))
 	left := func(m *Marks) error { return m.MarkLeft(t.Context(), s, ID{1}) }
 	rep := gcAged(t, s, GCOptions{Waiting: left, Dead: left})
 	if rep.Removed != 0 {
@@ -139,8 +141,8 @@ func TestTreesThatAreGoneDoNotStopGC(t *testing.T) {
 
 func TestAnInterruptedWritersPackGoesAtOnce(t *testing.T) {
 	s := newStore(t)
-	live := settled(t, s, random(1, 90_000))
-	left := takeBytes(t, s, random(2, 80_000)).Tree // no version was made of it
+	live := settled(t, s, samples.Random(1, 90_000))
+	left := takeBytes(t, s, samples.Random(2, 80_000)).Tree // no version was made of it
 	rep := gcAged(t, s, GCOptions{Live: marks(s, live)})
 	if rep.Removed != 1 || rep.Waiting != 0 {
 		t.Errorf("%+v", rep)
@@ -148,7 +150,7 @@ func TestAnInterruptedWritersPackGoesAtOnce(t *testing.T) {
 	wantThere(t, s, "left", false, left)
 
 	// Once a version needed some of a pack, the rest of it is only unknown.
-	part := takeBytes(t, s, random(3, 70_000)).Tree
+	part := takeBytes(t, s, samples.Random(3, 70_000)).Tree
 	gcAged(t, s, GCOptions{Live: marks(s, live, part)})
 	if pending, err := s.index.Pending(t.Context(), localSpace); err != nil || len(pending) > 0 {
 		t.Errorf("pending: %v, %v", pending, err)
@@ -164,13 +166,13 @@ func TestAnInterruptedWritersPackGoesAtOnce(t *testing.T) {
 // its temporary name still, and unless the index itself may be what is incomplete.
 func TestAPackThatAKilledWriterDidNotRegister(t *testing.T) {
 	s := newStore(t)
-	pack := putPack(t, s, wholeItem(random(1, 50_000)))
+	pack := putPack(t, s, wholeItem(samples.Random(1, 50_000)))
 	if rep := gcAged(t, s, GCOptions{}); rep.Removed != 0 || rep.Waiting < 50_000 {
 		t.Errorf("a pack of which nothing is known: %+v", rep)
 	}
 	for _, behind := range []bool{false, true} {
 		s := newStore(t)
-		pack = putPack(t, s, wholeItem(random(1, 50_000)))
+		pack = putPack(t, s, wholeItem(samples.Random(1, 50_000)))
 		if err := os.Link(packPath(s.dir, pack.ID), filepath.Join(s.dir, "tmp", "pack-killed")); err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +208,7 @@ func lostIndex(t *testing.T, s *Store) *Store {
 
 func TestGCAfterTheIndexWasLostTakesPacksInFirst(t *testing.T) {
 	s := newStore(t)
-	live, garbage := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000))
+	live, garbage := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
 	s = lostIndex(t, s)
 	rep := gcAged(t, s, GCOptions{Live: marks(s, live)})
 	if rep.Removed != 0 || rep.Waiting < 80_000 {
@@ -216,16 +218,16 @@ func TestGCAfterTheIndexWasLostTakesPacksInFirst(t *testing.T) {
 	// A tree that is at an authority is not marked in vain, either.
 	s = lostIndex(t, s)
 	gcAged(t, s, GCOptions{Live: func(m *Marks) error { return m.MarkPart(t.Context(), s, live) }})
-	checkFile(t, s, live, random(1, 90_000))
+	checkFile(t, s, live, samples.Random(1, 90_000))
 }
 
 // TestPartsThatAreNotHereKeepWhatTheyMayNeed has a directory of which a node is
 // missing here: what it names cannot be told from garbage.
 func TestPartsThatAreNotHereKeepWhatTheyMayNeed(t *testing.T) {
 	s := openStore(t, t.TempDir(), smallChunks)
-	whole := settled(t, s, random(1, 90_000))
-	unknown := settled(t, s, random(2, 80_000))
-	partial := settled(t, s, random(3, 70_000))
+	whole := settled(t, s, samples.Random(1, 90_000))
+	unknown := settled(t, s, samples.Random(2, 80_000))
+	partial := settled(t, s, samples.Random(3, 70_000))
 	for _, id := range []ID{packOf(t, s, unknown), packOf(t, s, whole)} {
 		age(t, s, id, 100*grace)
 	}
@@ -296,8 +298,8 @@ func loaded(t *testing.T, s *Store, id ID) []byte {
 // does not: neither is garbage.
 func TestGCRefusesWherePacksCannotBeRead(t *testing.T) {
 	for _, known := range []bool{true, false} {
-		s := openStore(t, t.TempDir(), Params{})
-		live, other := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000))
+		s := openStore(t, t.TempDir(), codec.Params{})
+		live, other := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
 		name := packPath(s.dir, packOf(t, s, other))
 		good, err := os.ReadFile(name)
 		if err != nil {
@@ -317,16 +319,16 @@ func TestGCRefusesWherePacksCannotBeRead(t *testing.T) {
 		if n := len(packPaths(t, s)); n != 2 {
 			t.Errorf("known %v: %d packs are left", known, n)
 		}
-		checkFile(t, s, live, random(1, 90_000))
+		checkFile(t, s, live, samples.Random(1, 90_000))
 		collect(t, s, live, other) // and when it is back, all is as it was
-		checkFile(t, s, other, random(2, 80_000))
+		checkFile(t, s, other, samples.Random(2, 80_000))
 		checkStore(t, s)
 	}
 }
 
 func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 	s := newStore(t)
-	live, away := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000))
+	live, away := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
 	id := packOf(t, s, away)
 	aside := filepath.Join(t.TempDir(), "aside")
 	s.packs.forget(id)
@@ -341,7 +343,7 @@ func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 	if err := os.Rename(aside, packPath(s.dir, id)); err != nil {
 		t.Fatal(err)
 	}
-	checkFile(t, reopen(t, s.dir), away, random(2, 80_000)) // found again without a rebuild
+	checkFile(t, reopen(t, s.dir), away, samples.Random(2, 80_000)) // found again without a rebuild
 	gcAged(t, s, GCOptions{Live: marks(s, live)})
 	wantThere(t, s, "back", true, away)
 }
@@ -350,12 +352,12 @@ func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 // at an authority may need it: the node that names its chunks is still away.
 func TestGCKeepsAPackThatWasAwayForAWhile(t *testing.T) {
 	s := openStore(t, t.TempDir(), smallChunks)
-	tree := settled(t, s, random(3, 70_000))
+	tree := settled(t, s, samples.Random(3, 70_000))
 	e, _ := openTree(t, s, tree).Single()
 	root := loaded(t, s, e.root)
 	dropChunk(t, s, e.root)
 	register(t, s, putPack(t, s, wholeItem(root)))
-	checkFile(t, s, tree, random(3, 70_000))
+	checkFile(t, s, tree, samples.Random(3, 70_000))
 	live := func(m *Marks) error { return m.MarkPart(t.Context(), s, tree) }
 	packs, aside := packPaths(t, s), t.TempDir()
 	move := func(back bool, paths ...string) {
@@ -383,13 +385,13 @@ func TestGCKeepsAPackThatWasAwayForAWhile(t *testing.T) {
 	s.nodes = newNodeCache()
 	gcAged(t, s, GCOptions{Live: live})
 	move(true, node)
-	checkFile(t, s, tree, random(3, 70_000))
+	checkFile(t, s, tree, samples.Random(3, 70_000))
 	checkStore(t, s)
 }
 
 func TestStrayFilesBetweenPacksAreNamedAndLeftAlone(t *testing.T) {
 	s := newStore(t)
-	tree := settled(t, s, random(1, 90_000))
+	tree := settled(t, s, samples.Random(1, 90_000))
 	id := packOf(t, s, tree).String()
 	in := func(name string) string { return filepath.Join("packs", id[:2], name) }
 	want := []string{
@@ -423,16 +425,16 @@ func TestStrayFilesBetweenPacksAreNamedAndLeftAlone(t *testing.T) {
 	if err := rebuild(t, s, func(p Problem) { t.Error(p.What) }); err != nil {
 		t.Fatal(err)
 	}
-	checkFile(t, s, tree, random(1, 90_000))
+	checkFile(t, s, tree, samples.Random(1, 90_000))
 }
 
 // TestABrokenOffGCIsHarmless ends it before each pack in turn.
 func TestABrokenOffGCIsHarmless(t *testing.T) {
 	broken := errors.New("broken off")
 	for n := 1; ; n++ {
-		s := openStore(t, t.TempDir(), Params{})
-		live, garbage := settled(t, s, random(1, 90_000)), settled(t, s, random(2, 80_000))
-		settled(t, s, append(random(3, 60_000), random(2, 80_000)...))
+		s := openStore(t, t.TempDir(), codec.Params{})
+		live, garbage := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
+		settled(t, s, append(samples.Random(3, 60_000), samples.Random(2, 80_000)...))
 		at, err := 0, error(nil)
 		func() {
 			defer func() {
@@ -462,9 +464,9 @@ func TestABrokenOffGCIsHarmless(t *testing.T) {
 		}
 		s = reopen(t, s.dir)
 		checkStore(t, s)
-		checkFile(t, s, live, random(1, 90_000))
+		checkFile(t, s, live, samples.Random(1, 90_000))
 		collect(t, s, live)
-		checkFile(t, s, live, random(1, 90_000))
+		checkFile(t, s, live, samples.Random(1, 90_000))
 		wantThere(t, s, "garbage", false, garbage)
 		if at < n {
 			if n < 4 {
@@ -479,7 +481,7 @@ func TestABrokenOffGCIsHarmless(t *testing.T) {
 // have to be written anew stays.
 func TestAFullDiskIsNoErrorOfGC(t *testing.T) {
 	s := newStore(t)
-	live := settled(t, s, random(1, 90_000))
+	live := settled(t, s, samples.Random(1, 90_000))
 	c := &collector{s: s, rep: &GCReport{}}
 	if err := c.full(&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}); err != nil || !c.rep.NoRoom {
 		t.Errorf("%v, %+v", err, c.rep)

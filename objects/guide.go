@@ -5,6 +5,8 @@ import (
 	"context"
 	"iter"
 	"slices"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // A guide finds the ends of chunks of a file by those of an earlier version of
@@ -44,11 +46,11 @@ func (s *Store) newGuide(ctx context.Context, earlier *Entry) *guide {
 }
 
 // cut is Cut of a chunker, and the chunk's id where it is known already.
-func (g *guide) cut(c *Chunker, b []byte) (n int, id ID) {
+func (g *guide) cut(c *codec.Chunker, b []byte) (n int, id ID) {
 	if g == nil {
 		return c.Cut(b), id
 	}
-	if want := g.expected(); want != nil && int(want.len) <= len(b) && int(want.len) > c.min {
+	if want := g.expected(); want != nil && int(want.len) <= len(b) && int(want.len) > c.Min() {
 		if Hash(b[:want.len]) == want.id {
 			g.hit()
 			return int(want.len), want.id

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // guided are changes of a file of some 7,000 small chunks, and how many of 100
@@ -15,7 +18,7 @@ func guided() map[string]struct {
 	before, after []byte
 	percent       int
 } {
-	old := random(1, 2<<20)
+	old := samples.Random(1, 2<<20)
 	copy(old[1<<20:], make([]byte, 100_000)) // a run
 	half := len(old) / 2
 	put := func(at int, b []byte) []byte {
@@ -32,17 +35,17 @@ func guided() map[string]struct {
 		percent       int
 	}{
 		"nothing":              {old, old, 99},
-		"inserted":             {old, slices.Concat(old[:half], random(2, 70_000), old[half:]), 95},
-		"inserted, very much":  {old, slices.Concat(old[:half], random(2, 1<<20), old[half:]), 40},
+		"inserted":             {old, slices.Concat(old[:half], samples.Random(2, 70_000), old[half:]), 95},
+		"inserted, very much":  {old, slices.Concat(old[:half], samples.Random(2, 1<<20), old[half:]), 40},
 		"removed":              {old, slices.Concat(old[:half], old[half+10_000:]), 98},
 		"removed, very much":   {old, slices.Concat(old[:half], old[half+500_000:]), 60},
-		"before it":            {old, slices.Concat(random(2, 1000), old), 98},
-		"behind it":            {old, slices.Concat(old, random(2, 1000)), 98},
+		"before it":            {old, slices.Concat(samples.Random(2, 1000), old), 98},
+		"behind it":            {old, slices.Concat(old, samples.Random(2, 1000)), 98},
 		"cut off":              {old, old[:half+1234], 98},
-		"overwritten":          {old, put(half, random(2, 2000)), 98},
-		"overwritten, much":    {old, put(half, random(2, 500_000)), 70},
+		"overwritten":          {old, put(half, samples.Random(2, 2000)), 98},
+		"overwritten, much":    {old, put(half, samples.Random(2, 500_000)), 70},
 		"scattered":            {old, scattered, 70},
-		"all else":             {old, random(2, 2<<20), 0},
+		"all else":             {old, samples.Random(2, 2<<20), 0},
 		"halves swapped":       {old, slices.Concat(old[half:], old[:half]), 0},
 		"nothing before":       {nil, old, 0},
 		"one chunk before":     {old[:100], old, 0},
@@ -83,7 +86,7 @@ func TestGuidedCutsAreThoseOfTheChunker(t *testing.T) {
 // checkCuts cuts b and wants as many of 100 chunks to need no search.
 func checkCuts(t *testing.T, g *guide, b []byte, percent int) {
 	t.Helper()
-	c := NewChunker(smallChunks)
+	c := codec.NewChunker(smallChunks)
 	chunks, saved := 0, 0
 	for len(b) > 0 {
 		n, id := g.cut(c, b)
@@ -109,7 +112,7 @@ func checkCuts(t *testing.T, g *guide, b []byte, percent int) {
 // TestAGuideMayBeWrong has lengths that no chunker makes.
 func TestAGuideMayBeWrong(t *testing.T) {
 	t.Parallel()
-	b := random(1, 100_000)
+	b := samples.Random(1, 100_000)
 	for _, n := range []int64{0, -5, 1, 64, 1 << 40} {
 		chunk := refAt{ref: ref{id: Hash(nil), len: n}}
 		if n > 0 && n < 1000 {

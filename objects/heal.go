@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // unreadable reports whether an error says that a file could not be read now,
@@ -109,7 +110,7 @@ func grave(ctx context.Context, err error) bool {
 // prefer makes a good copy the place of a chunk that MarkBad has named. A delta is
 // stored again as a whole chunk, since others may be stored as differences from it.
 func (s *Store) prefer(ctx context.Context, good index.Loc, raw []byte) (index.Loc, error) {
-	if good.Codec != codecDelta {
+	if good.Codec != codec.Delta {
 		return good, s.index.AddPacks(ctx, localSpace, index.Pack{ID: good.Pack, Entries: []index.Entry{good.Entry}})
 	}
 	lock := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
@@ -118,11 +119,11 @@ func (s *Store) prefer(ctx context.Context, good index.Loc, raw []byte) (index.L
 	}
 	im := s.importer(lock)
 	defer im.Close()
-	stored, codec, filter := (&encoder{}).encode(nil, raw)
-	if codec == codecRaw {
+	stored, how, filter := (&codec.Encoder{}).Encode(nil, raw)
+	if how == codec.Raw {
 		stored = raw
 	}
-	err := im.Add(ctx, index.Entry{ID: good.ID, Stored: uint32(len(stored)), Raw: uint32(len(raw)), Codec: codec, Filter: filter}, stored)
+	err := im.Add(ctx, index.Entry{ID: good.ID, Stored: uint32(len(stored)), Raw: uint32(len(raw)), Codec: how, Filter: filter}, stored)
 	if err == nil {
 		err = im.Commit(ctx)
 	}
@@ -178,7 +179,7 @@ func (t *twins) of(ctx context.Context, s *Store, bad index.Loc) ([]index.Loc, e
 				continue
 			}
 			l := index.Loc{Entry: e, Pack: id, Found: true}
-			if list = append(list, l); e.Codec != codecDelta {
+			if list = append(list, l); e.Codec != codec.Delta {
 				list[0], list[len(list)-1] = l, list[0]
 			}
 			wanted[e.ID] = list

@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"github.com/zeebo/blake3"
-
 	"github.com/datafs/datafs/index"
 )
 
@@ -17,4 +15,4 @@ var ErrCorrupt = index.ErrCorrupt
 func ParseID(s string) (ID, error) { return index.ParseID(s) }
 
 // Hash returns the id of b.
-func Hash(b []byte) ID { return blake3.Sum256(b) }
+func Hash(b []byte) ID { return index.Hash(b) }

@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // Importer takes chunks in as they are stored elsewhere, without compressing
@@ -45,7 +46,7 @@ func (s *Store) importer(lock *flock.Flock) *Importer {
 // open pack already is left out; whether it is in the store is the caller's to
 // ask.
 func (im *Importer) Add(ctx context.Context, e index.Entry, stored []byte) error {
-	e, stored, err := Unlocate(e, stored)
+	e, stored, err := codec.Unlocate(e, stored)
 	if err != nil {
 		return err
 	}
@@ -103,17 +104,17 @@ func (im *Importer) Close() error {
 // Verifier decodes stored chunks and compares their hashes. It is for one
 // goroutine.
 type Verifier struct {
-	dec decoder
+	dec codec.Decoder
 	raw []byte
 }
 
 // Raw decodes a stored chunk and verifies it. The bytes are good until the next
 // call. The error wraps ErrCorrupt.
 func (v *Verifier) Raw(e index.Entry, stored []byte) ([]byte, error) {
-	if e.Raw > maxChunkSize || int64(len(stored)) != int64(e.Stored) {
+	if e.Raw > codec.MaxChunk || int64(len(stored)) != int64(e.Stored) {
 		return nil, fmt.Errorf("%w: chunk %s: %d bytes stored, want %d", ErrCorrupt, e.ID, len(stored), e.Stored)
 	}
-	raw, err := v.dec.decode(v.raw[:0], stored, e.Codec, e.Filter, int(e.Raw))
+	raw, err := v.dec.Decode(v.raw[:0], stored, e.Codec, e.Filter, int(e.Raw))
 	if err != nil {
 		return nil, fmt.Errorf("%w: chunk %s: %w", ErrCorrupt, e.ID, err)
 	}
@@ -129,8 +130,8 @@ type Copier struct {
 	s      *Store
 	v      Verifier
 	stored []byte
-	f      fetcher  // of deltas
-	enc    *encoder // of these as whole chunks; nil until the first
+	f      fetcher        // of deltas
+	enc    *codec.Encoder // of these as whole chunks; nil until the first
 }
 
 // Copier returns a new one.
@@ -141,7 +142,7 @@ func (s *Store) Copier() *Copier { return &Copier{s: s, f: fetcher{s: s}} }
 // leaves the repository. The bytes are good until the next call. The error wraps
 // ErrCorrupt where they are not the chunk.
 func (c *Copier) Stored(ctx context.Context, loc *index.Loc) (index.Entry, []byte, error) {
-	if loc.Codec == codecDelta {
+	if loc.Codec == codec.Delta {
 		return c.whole(ctx, loc)
 	}
 	stored, err := c.asStored(loc)
@@ -150,7 +151,7 @@ func (c *Copier) Stored(ctx context.Context, loc *index.Loc) (index.Entry, []byt
 		if good, err = c.s.heal(ctx, *loc, err); err != nil {
 			return loc.Entry, nil, err
 		}
-		if good.Codec == codecDelta {
+		if good.Codec == codec.Delta {
 			return c.whole(ctx, &good)
 		}
 		loc = &good
@@ -172,10 +173,10 @@ func (c *Copier) whole(ctx context.Context, loc *index.Loc) (e index.Entry, stor
 		return e, nil, err
 	}
 	if c.enc == nil {
-		c.enc = &encoder{}
+		c.enc = &codec.Encoder{}
 	}
-	c.stored, e.Codec, e.Filter = c.enc.encode(c.stored[:0], c.v.raw)
-	if stored = c.stored; e.Codec == codecRaw {
+	c.stored, e.Codec, e.Filter = c.enc.Encode(c.stored[:0], c.v.raw)
+	if stored = c.stored; e.Codec == codec.Raw {
 		stored = c.v.raw
 	}
 	e.Stored = uint32(len(stored))
@@ -183,7 +184,7 @@ func (c *Copier) whole(ctx context.Context, loc *index.Loc) (e index.Entry, stor
 }
 
 func (c *Copier) asStored(loc *index.Loc) ([]byte, error) {
-	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
+	if loc.Raw > codec.MaxChunk || loc.Stored > 2*codec.MaxChunk {
 		return nil, fmt.Errorf("%w: chunk %s is too large", ErrCorrupt, loc.ID)
 	}
 	var err error

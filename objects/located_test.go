@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
-func locatedNode() (node []byte, e index.Entry, children []Child, places []index.Loc) {
+func locatedNode() (node []byte, e index.Entry, children []codec.Child, places []index.Loc) {
 	node = nodePrefix(kindContent, 1)
 	for i := range 5 {
 		r := ref{Hash([]byte{byte(i)}), int64(1000 + i)}
 		node = appendRef(node, r)
-		children = append(children, Child{ID: r.id, Node: true})
+		children = append(children, codec.Child{ID: r.id, Node: true})
 		l := index.Loc{Entry: index.Entry{ID: r.id, Offset: uint64(100 * (5 - i)), Stored: 90, Raw: 95, Codec: 4}, Found: true}
 		if i%2 == 1 {
 			l.Pack = Hash([]byte("elsewhere"))
@@ -25,13 +26,13 @@ func locatedNode() (node []byte, e index.Entry, children []Child, places []index
 
 func TestALocatedNodeIsTheSameNode(t *testing.T) {
 	node, e, children, places := locatedNode()
-	at, stored := EncodeLocated(e, node, children, places)
+	at, stored := codec.EncodeLocated(e, node, children, places)
 	var v Verifier
 	raw, err := v.Raw(at, stored)
 	if err != nil || !slices.Equal(raw, node) {
 		t.Fatal("the node does not come back", err)
 	}
-	plain, inner, err := Unlocate(at, stored)
+	plain, inner, err := codec.Unlocate(at, stored)
 	if err != nil || plain != e || !slices.Equal(inner, node) {
 		t.Errorf("%+v, %v; want %+v", plain, err, e)
 	}
@@ -40,7 +41,7 @@ func TestALocatedNodeIsTheSameNode(t *testing.T) {
 		t.Errorf("children %v, %v", listed, err)
 	}
 	self := Hash([]byte("self"))
-	got, err := DecodePlaces(stored, self, children)
+	got, err := codec.DecodePlaces(stored, self, children)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +58,12 @@ func TestALocatedNodeIsTheSameNode(t *testing.T) {
 
 func FuzzPlaces(f *testing.F) {
 	node, e, children, places := locatedNode()
-	_, stored := EncodeLocated(e, node, children, places)
+	_, stored := codec.EncodeLocated(e, node, children, places)
 	f.Add(stored)
 	f.Add(stored[:len(stored)-3])
 	f.Add([]byte{4, 0, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := DecodePlaces(b, ID{1}, children)
+		got, err := codec.DecodePlaces(b, ID{1}, children)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%v", err)
 		}
@@ -70,6 +71,6 @@ func FuzzPlaces(f *testing.F) {
 			t.Errorf("%d places of %d children", len(got), len(children))
 		}
 		var v Verifier
-		v.Raw(index.Entry{ID: e.ID, Stored: uint32(len(b)), Raw: e.Raw, Codec: codecLocated}, b)
+		v.Raw(index.Entry{ID: e.ID, Stored: uint32(len(b)), Raw: e.Raw, Codec: codec.Located}, b)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -15,7 +17,6 @@ const (
 	kindListing = 2
 	kindRoot    = 3
 
-	maxNodeSize  = 1 << 20
 	maxNodeLevel = 8
 
 	nodeMinItems = 32
@@ -68,66 +69,15 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-var errShort = errors.New("ends in the middle of an item")
+// fields reads the fields of a node.
+type fields struct{ codec.Cursor }
 
-// cursor reads the fields of a node. After the first error all further reads
-// give zero values.
-type cursor struct {
-	b   []byte
-	err error
-}
+func (c *fields) string() string { return string(c.Bytes(int(c.Uvarint(maxPathLen)))) }
 
-func (c *cursor) uvarint(limit uint64) uint64 {
-	v, n := binary.Uvarint(c.b)
-	switch {
-	case c.err != nil:
-		return 0
-	case n <= 0:
-		c.err = errShort
-		return 0
-	case v > limit:
-		c.err = fmt.Errorf("value %d is over the limit of %d", v, limit)
-		return 0
-	case n > 1 && c.b[n-1] == 0:
-		c.err = errors.New("a number is not in its shortest form")
-		return 0
-	}
-	c.b = c.b[n:]
-	return v
-}
-
-func (c *cursor) bytes(n int) []byte {
-	if c.err == nil && n > len(c.b) {
-		c.err = errShort
-	}
-	if c.err != nil {
-		return nil
-	}
-	out := c.b[:n]
-	c.b = c.b[n:]
-	return out
-}
-
-func (c *cursor) byte() uint8 {
-	if b := c.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (c *cursor) id() (id ID) {
-	copy(id[:], c.bytes(len(id)))
-	return id
-}
-
-func (c *cursor) string() string { return string(c.bytes(int(c.uvarint(maxPathLen)))) }
-
-const maxLength = 1 << 62 // of a file or of a tree
-
-func (c *cursor) ref() ref {
-	r := ref{id: c.id(), len: int64(c.uvarint(maxLength))}
-	if c.err == nil && r.len == 0 {
-		c.err = errors.New("an item covers no bytes")
+func (c *fields) ref() ref {
+	r := ref{id: c.ID(), len: int64(c.Uvarint(codec.MaxLength))}
+	if c.Err == nil && r.len == 0 {
+		c.Err = errors.New("an item covers no bytes")
 	}
 	return r
 }
@@ -141,17 +91,17 @@ func decodeNode(b []byte) (*node, error) {
 		return nil, fmt.Errorf("node version %d is not known to this program", b[4])
 	}
 	n := &node{kind: b[5], level: b[6]}
-	if n.level > maxNodeLevel || len(b) > maxNodeSize {
+	if n.level > maxNodeLevel || len(b) > codec.MaxNode {
 		return nil, errors.New("node too deep or too large")
 	}
-	c := &cursor{b: b[nodeHeader:]}
+	c := &fields{codec.Cursor{B: b[nodeHeader:]}}
 	switch n.kind {
 	case kindContent:
-		for len(c.b) > 0 && c.err == nil {
+		for len(c.B) > 0 && c.Err == nil {
 			n.content(c)
 		}
 	case kindRoot:
-		n.files, n.bytes = int64(c.uvarint(maxLength)), int64(c.uvarint(maxLength))
+		n.files, n.bytes = int64(c.Uvarint(codec.MaxLength)), int64(c.Uvarint(codec.MaxLength))
 		n.listing(c)
 	case kindListing:
 		n.listing(c)
@@ -159,39 +109,39 @@ func decodeNode(b []byte) (*node, error) {
 		return nil, fmt.Errorf("unknown kind of node %d", n.kind)
 	}
 	empty := len(n.refs)+len(n.entries)+len(n.children) == 0
-	if c.err == nil && empty && (n.kind != kindRoot || n.level > 0) {
-		c.err = errors.New("empty node")
+	if c.Err == nil && empty && (n.kind != kindRoot || n.level > 0) {
+		c.Err = errors.New("empty node")
 	}
-	return n, c.err
+	return n, c.Err
 }
 
-func (n *node) content(c *cursor) {
+func (n *node) content(c *fields) {
 	r := c.ref()
-	if r.len > maxLength-n.bytes {
-		c.fail(errors.New("items cover too many bytes"))
+	if r.len > codec.MaxLength-n.bytes {
+		c.Fail(errors.New("items cover too many bytes"))
 	}
 	n.bytes += r.len
 	n.refs = append(n.refs, r)
 }
 
-func (n *node) listing(c *cursor) {
-	for len(c.b) > 0 && c.err == nil {
+func (n *node) listing(c *fields) {
+	for len(c.B) > 0 && c.Err == nil {
 		if n.level > 0 {
 			n.child(c)
 			continue
 		}
 		e := c.entry()
-		if c.err == nil && len(n.entries) > 0 {
-			c.err = checkOrder(&n.entries[len(n.entries)-1], &e)
+		if c.Err == nil && len(n.entries) > 0 {
+			c.Err = checkOrder(&n.entries[len(n.entries)-1], &e)
 		}
 		n.entries = append(n.entries, e)
 	}
 }
 
-func (n *node) child(c *cursor) {
-	x := child{id: c.id(), first: c.string()}
-	if last := len(n.children) - 1; c.err == nil && last >= 0 && ComparePaths(n.children[last].first, x.first) >= 0 {
-		c.err = fmt.Errorf("listings at %q and %q are not in order", n.children[last].first, x.first)
+func (n *node) child(c *fields) {
+	x := child{id: c.ID(), first: c.string()}
+	if last := len(n.children) - 1; c.Err == nil && last >= 0 && ComparePaths(n.children[last].first, x.first) >= 0 {
+		c.Err = fmt.Errorf("listings at %q and %q are not in order", n.children[last].first, x.first)
 	}
 	n.children = append(n.children, x)
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/datafs/datafs/objects/codec"
 )
 
 func TestADirectoryThatHoldsTheStoreIsTakenWithoutIt(t *testing.T) {
@@ -12,7 +14,7 @@ func TestADirectoryThatHoldsTheStoreIsTakenWithoutIt(t *testing.T) {
 	if err := os.MkdirAll(repo, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := openStore(t, repo, Params{})
+	s := openStore(t, repo, codec.Params{})
 	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("a"), 0o600); err != nil {
 		t.Fatal(err)
 	}

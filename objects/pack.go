@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -56,7 +57,7 @@ func decodeTable(b []byte, end uint64) ([]index.Entry, error) {
 		if i > 0 && bytes.Compare(entries[i-1].ID[:], e.ID[:]) >= 0 {
 			return nil, fmt.Errorf("table not sorted at entry %d", i)
 		}
-		if e.Offset < uint64(len(packHeader)) || e.Offset > end || uint64(e.Stored) > end-e.Offset || e.Raw > maxChunkSize {
+		if e.Offset < uint64(len(packHeader)) || e.Offset > end || uint64(e.Stored) > end-e.Offset || e.Raw > codec.MaxChunk {
 			return nil, fmt.Errorf("table entry %d lies outside the pack", i)
 		}
 	}

@@ -7,13 +7,14 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // packer is the last stage of a Writer: it puts new chunks into packs, in
 // order, and builds the trees.
 type packer struct {
 	w    *Writer
-	enc  *encoder
+	enc  *codec.Encoder
 	buf  *bufio.Writer
 	pack *packWriter
 	file *content // the file whose chunks are coming in
@@ -30,7 +31,7 @@ type packer struct {
 
 func newPacker(w *Writer) *packer {
 	return &packer{
-		w: w, enc: &encoder{}, buf: bufio.NewWriterSize(nil, 16<<10),
+		w: w, enc: &codec.Encoder{}, buf: bufio.NewWriterSize(nil, 16<<10),
 		seen: map[ID]struct{}{},
 	}
 }
@@ -149,11 +150,11 @@ func (p *packer) putNode(node []byte) (ID, error) {
 		}
 		p.over = append(p.over, id)
 	}
-	stored, codec, filter := p.enc.encode(nil, node)
-	if codec == codecRaw {
+	stored, how, filter := p.enc.Encode(nil, node)
+	if how == codec.Raw {
 		stored = node
 	}
-	return id, p.store(index.Entry{ID: id, Raw: uint32(len(node)), Codec: codec, Filter: filter}, stored)
+	return id, p.store(index.Entry{ID: id, Raw: uint32(len(node)), Codec: how, Filter: filter}, stored)
 }
 
 // commit makes the open pack durable and then known.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const maxOpenPacks = 32
@@ -96,7 +97,7 @@ func (p *packFiles) close() error {
 // fetcher reads and verifies chunks. It is for one goroutine.
 type fetcher struct {
 	s      *Store
-	dec    decoder
+	dec    codec.Decoder
 	stored []byte
 	deltas *deltaReader // nil until the first delta
 	still  bool         // heal nothing
@@ -111,7 +112,7 @@ var errGone = errors.New("pack is not there")
 // fetch appends the raw bytes of a chunk to dst. Its hash has been verified.
 func (f *fetcher) fetch(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
 	out, err := f.verified(ctx, dst, loc, f.read)
-	if errors.Is(err, ErrCorrupt) && loc.Codec == codecDelta {
+	if errors.Is(err, ErrCorrupt) && loc.Codec == codec.Delta {
 		return f.fetchCarefully(ctx, dst, loc)
 	}
 	return out, err
@@ -140,7 +141,7 @@ func (f *fetcher) verified(ctx context.Context, dst []byte, loc *index.Loc, read
 }
 
 func (f *fetcher) read(ctx context.Context, dst []byte, loc *index.Loc) ([]byte, error) {
-	if loc.Codec == codecDelta {
+	if loc.Codec == codec.Delta {
 		return f.readDelta(ctx, dst, loc)
 	}
 	return f.readWhole(dst, loc)
@@ -153,20 +154,20 @@ func (f *fetcher) readWhole(dst []byte, loc *index.Loc) ([]byte, error) {
 		return dst, err
 	}
 	defer f.s.packs.release(pf)
-	if loc.Codec == codecRaw && loc.Filter == 0 {
+	if loc.Codec == codec.Raw && loc.Filter == 0 {
 		return readRaw(dst, pf.f, loc)
 	}
-	f.stored = grow(f.stored[:0], int(loc.Stored))[:loc.Stored]
+	f.stored = codec.Grow(f.stored[:0], int(loc.Stored))[:loc.Stored]
 	if _, err := pf.f.ReadAt(f.stored, int64(loc.Offset)); err != nil {
 		return dst, err
 	}
-	return f.dec.decode(dst, f.stored, loc.Codec, loc.Filter, int(loc.Raw))
+	return f.dec.Decode(dst, f.stored, loc.Codec, loc.Filter, int(loc.Raw))
 }
 
 // open opens the pack of a chunk, whose lengths it bounds. The caller releases
 // it.
 func (f *fetcher) open(loc *index.Loc) (*packFile, error) {
-	if loc.Raw > maxChunkSize || loc.Stored > 2*maxChunkSize {
+	if loc.Raw > codec.MaxChunk || loc.Stored > 2*codec.MaxChunk {
 		return nil, errors.New("chunk too large")
 	}
 	pf, err := f.s.packs.acquire(loc.Pack)
@@ -181,7 +182,7 @@ func readRaw(dst []byte, pack *os.File, loc *index.Loc) ([]byte, error) {
 		return dst, fmt.Errorf("%d bytes, want %d", loc.Stored, loc.Raw)
 	}
 	base := len(dst)
-	dst = grow(dst, int(loc.Raw))[:base+int(loc.Raw)]
+	dst = codec.Grow(dst, int(loc.Raw))[:base+int(loc.Raw)]
 	_, err := pack.ReadAt(dst[base:], int64(loc.Offset))
 	return dst, err
 }

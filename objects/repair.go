@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // RepairOptions say what RepairPacks looks at.
@@ -169,7 +170,7 @@ func rows(r io.ReaderAt, size int64) (list []index.Entry) {
 		}
 		e := index.Entry{Offset: le64(b[32:]), Stored: le32(b[40:]), Raw: le32(b[44:]), Codec: b[48], Filter: b[49]}
 		copy(e.ID[:], b)
-		if e.Offset >= uint64(at) || e.Raw > maxChunkSize || e.Stored > 2*maxChunkSize {
+		if e.Offset >= uint64(at) || e.Raw > codec.MaxChunk || e.Stored > 2*codec.MaxChunk {
 			continue // one damaged row
 		}
 		list = append(list, e)

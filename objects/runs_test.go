@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/fixtures"
+	"github.com/datafs/datafs/fixtures/samples"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // TestRunsHaveFewChunks takes long runs of one value, and sees the chunks agree
@@ -15,7 +17,7 @@ func TestRunsHaveFewChunks(t *testing.T) {
 	t.Parallel()
 	word := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1e20))
 	cases := map[string][]byte{"zeros": {0}, "0xff": {0xff}, "the float32 1e20": word, "two values in turn": {0, 1}, "words of 8": []byte("\x00\x00\x00\x00\x00\x00\xf0\x7f")}
-	c := NewChunker(DefaultParams)
+	c := codec.NewChunker(codec.DefaultParams)
 	for name, unit := range cases {
 		t.Run(name, func(t *testing.T) {
 			size := 64 << 20
@@ -24,7 +26,7 @@ func TestRunsHaveFewChunks(t *testing.T) {
 			}
 			run := bytes.Repeat(unit, size/len(unit))
 			distinct := map[ID]int{}
-			for _, n := range cutAll(c, run) {
+			for _, n := range samples.CutAll(c, run) {
 				distinct[Hash(run[:n])]++
 				run = run[n:]
 			}
@@ -37,13 +39,13 @@ func TestRunsHaveFewChunks(t *testing.T) {
 
 func TestChunksAgreeAgainBehindARun(t *testing.T) {
 	word := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1e20))
-	c := NewChunker(DefaultParams)
+	c := codec.NewChunker(codec.DefaultParams)
 	for name, unit := range map[string][]byte{"zeros": {0}, "the float32 1e20": word} {
 		t.Run(name, func(t *testing.T) {
-			front, run, back := random(1, 1<<20), bytes.Repeat(unit, 8<<20/len(unit)), random(2, 1<<20)
+			front, run, back := samples.Random(1, 1<<20), bytes.Repeat(unit, 8<<20/len(unit)), samples.Random(2, 1<<20)
 			known := map[ID]bool{}
 			add := func(b []byte) (fresh int) {
-				for _, n := range cutAll(c, b) {
+				for _, n := range samples.CutAll(c, b) {
 					if id := Hash(b[:n]); !known[id] {
 						known[id] = true
 						fresh += n
@@ -83,11 +85,11 @@ func TestFillValuesCostWhatIsNew(t *testing.T) {
 	if _, stored := added(field.Bytes()[:size]); stored > size/4 {
 		t.Errorf("%d bytes became %d", size, stored)
 	}
-	raw, stored := added(append(random(1, inserted), field.Bytes()...))
-	if edges := int64(3 * DefaultParams.Max); raw > inserted+appended+edges || stored > inserted+appended/3+edges/3 {
+	raw, stored := added(append(samples.Random(1, inserted), field.Bytes()...))
+	if edges := int64(3 * codec.DefaultParams.Max); raw > inserted+appended+edges || stored > inserted+appended/3+edges/3 {
 		t.Errorf("%d bytes are new, they became %d", raw, stored)
 	}
-	if raw, stored := added(make([]byte, 64<<20)); raw > int64(2*DefaultParams.Max) || stored > 4<<10 {
+	if raw, stored := added(make([]byte, 64<<20)); raw > int64(2*codec.DefaultParams.Max) || stored > 4<<10 {
 		t.Errorf("of zeros %d bytes are new, they became %d", raw, stored)
 	}
 }

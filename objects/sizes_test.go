@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/fixtures"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // largeDir returns a directory for some gigabytes, or skips the test.
@@ -111,7 +112,7 @@ func makeFile(t *testing.T, name string, fill func(io.Writer) error) {
 func (r *sizeRow) measure(t *testing.T, dir string, avg int, v1, v2 string) {
 	repo := filepath.Join(dir, "store")
 	t.Cleanup(func() { os.RemoveAll(repo) })
-	s := openStore(t, repo, Params{Algorithm: DefaultParams.Algorithm, Min: avg / 4, Avg: avg, Max: 4 * avg})
+	s := openStore(t, repo, codec.Params{Algorithm: codec.DefaultParams.Algorithm, Min: avg / 4, Avg: avg, Max: 4 * avg})
 	var tree ID
 	add := func(name string) (took cost, raw, stored int64) {
 		w := newWriter(t, s, &WriterOptions{})

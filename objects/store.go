@@ -16,6 +16,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 const (
@@ -28,15 +29,15 @@ const (
 
 // Format is what a repository's datafs.json says.
 type Format struct {
-	Format  int    `json:"format"`
-	ID      string `json:"id"`
-	Chunker Params `json:"chunker"`
+	Format  int          `json:"format"`
+	ID      string       `json:"id"`
+	Chunker codec.Params `json:"chunker"`
 }
 
 // CreateOptions describe a new repository.
 type CreateOptions struct {
-	ID      string // of the repository, unique; required
-	Chunker Params // zero: DefaultParams
+	ID      string       // of the repository, unique; required
+	Chunker codec.Params // zero: DefaultParams
 }
 
 // Options say how to open a store.
@@ -101,8 +102,8 @@ func (s *Store) named(path string, err error) error {
 // format file comes last: where it is, the names of the directories last.
 func Create(dir string, opts *CreateOptions) error {
 	f := Format{Format: formatNumber, ID: opts.ID, Chunker: opts.Chunker}
-	if f.Chunker == (Params{}) {
-		f.Chunker = DefaultParams
+	if f.Chunker == (codec.Params{}) {
+		f.Chunker = codec.DefaultParams
 	}
 	if err := f.Chunker.Validate(); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,24 +14,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // newStore makes a repository for a test, and checks it deeply when the test
 // ends.
-func newStore(t testing.TB) *Store { return newStoreWith(t, Params{}) }
+func newStore(t testing.TB) *Store { return newStoreWith(t, codec.Params{}) }
 
 // smallChunks make many chunks of few bytes.
-var smallChunks = Params{Algorithm: "gear-v1", Min: 64, Avg: 256, Max: 1024}
+var smallChunks = codec.Params{Algorithm: "gear-v1", Min: 64, Avg: 256, Max: 1024}
 
-func newStoreWith(t testing.TB, p Params) *Store {
+func newStoreWith(t testing.TB, p codec.Params) *Store {
 	t.Helper()
 	s := openStore(t, t.TempDir(), p)
 	t.Cleanup(func() { checkStore(t, s) })
 	return s
 }
 
-func openStore(t testing.TB, dir string, p Params) *Store {
+func openStore(t testing.TB, dir string, p codec.Params) *Store {
 	t.Helper()
 	if err := Create(dir, &CreateOptions{ID: "test", Chunker: p}); err != nil {
 		t.Fatal(err)
@@ -209,21 +210,14 @@ func packPaths(t testing.TB, s *Store) (paths []string) {
 	return paths
 }
 
-func random(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
-	r.Read(b)
-	return b
-}
-
 func TestAFileComesBackByteForByte(t *testing.T) {
 	t.Parallel()
 	zeros := make([]byte, 3<<20)
 	text := bytes.Repeat([]byte("2026-01-01,12.5,0.0,station-7\n"), 40000)
 	cases := map[string][]byte{
-		"empty": nil, "one byte": {7}, "just the minimum": random(1, 16<<10), "one more": random(2, 16<<10+1),
-		"random 5 MiB": random(3, 5<<20), "zeros": zeros, "text": text,
-		"zeros between random": append(append(random(4, 1<<20), zeros...), random(5, 1<<20)...),
+		"empty": nil, "one byte": {7}, "just the minimum": samples.Random(1, 16<<10), "one more": samples.Random(2, 16<<10+1),
+		"random 5 MiB": samples.Random(3, 5<<20), "zeros": zeros, "text": text,
+		"zeros between random": append(append(samples.Random(4, 1<<20), zeros...), samples.Random(5, 1<<20)...),
 	}
 	for name, want := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +248,7 @@ func TestARepositoryIsMadeOnce(t *testing.T) {
 		switch {
 		case err == nil:
 			made++
-			if f, err := ReadFormat(dir); err != nil || f.ID != string(rune('a'+i)) || f.Chunker != DefaultParams {
+			if f, err := ReadFormat(dir); err != nil || f.ID != string(rune('a'+i)) || f.Chunker != codec.DefaultParams {
 				t.Errorf("format %+v, %v", f, err)
 			}
 		case !errors.Is(err, fs.ErrExist):
@@ -323,11 +317,11 @@ func summed(said string) string {
 }
 
 func TestNoByteOfAFormatFileMayBeAnother(t *testing.T) {
-	good, err := Format{Format: formatNumber, ID: "x", Chunker: DefaultParams}.Encode()
+	good, err := Format{Format: formatNumber, ID: "x", Chunker: codec.DefaultParams}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := ParseFormat("good", good); err != nil || f.ID != "x" || f.Chunker != DefaultParams {
+	if f, err := ParseFormat("good", good); err != nil || f.ID != "x" || f.Chunker != codec.DefaultParams {
 		t.Fatalf("got %v, %v", f, err)
 	}
 	if len(good) > 250 || bytes.Count(good, []byte("\n")) != 1 {

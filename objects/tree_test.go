@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 // writeFile makes a file below dir; the empty path is dir's file "single".
@@ -121,10 +123,10 @@ func strangeDir(t testing.TB) string {
 	}
 	writeFile(t, dir, "run me", 0o755, []byte("#!/bin/sh\n"))
 	writeFile(t, dir, "empty file", 0o644, nil)
-	writeFile(t, dir, "twice/1", 0o644, random(7, 200_000))
-	writeFile(t, dir, "twice/2", 0o644, random(7, 200_000))
-	writeFile(t, dir, "large", 0o644, random(8, 5<<20))
-	writeFile(t, dir, "middle", 0o644, random(9, 2<<20))
+	writeFile(t, dir, "twice/1", 0o644, samples.Random(7, 200_000))
+	writeFile(t, dir, "twice/2", 0o644, samples.Random(7, 200_000))
+	writeFile(t, dir, "large", 0o644, samples.Random(8, 5<<20))
+	writeFile(t, dir, "middle", 0o644, samples.Random(9, 2<<20))
 	writeFile(t, dir, strings.Repeat("deep/", 120)+"file", 0o644, []byte("down here"))
 	for _, name := range []string{"empty dir", "a/empty", "z/y/x", "日本語/空"} {
 		mkdir(t, dir, name)
@@ -180,7 +182,7 @@ func TestThreeThousandSmallFiles(t *testing.T) {
 	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
 	for i := range 3000 {
-		writeFile(t, dir, fmt.Sprintf("%d/%d/file %d", i%7, i%50, i), 0o644, random(uint64(i), i%3000))
+		writeFile(t, dir, fmt.Sprintf("%d/%d/file %d", i%7, i%50, i), 0o644, samples.Random(uint64(i), i%3000))
 	}
 	r := takePath(t, s, dir)
 	if r.Files != 3000 {
@@ -307,7 +309,7 @@ func TestAnEmptyDirectoryIsATree(t *testing.T) {
 
 func TestDiffNamesWhatChanged(t *testing.T) {
 	s, dir := newStore(t), t.TempDir()
-	common := random(1, 300_000)
+	common := samples.Random(1, 300_000)
 	writeFile(t, dir, "same", 0o644, common)
 	writeFile(t, dir, "edited", 0o644, append(bytes.Clone(common), '1'))
 	writeFile(t, dir, "mode", 0o644, []byte("m"))

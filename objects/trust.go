@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // trust says which of the chunks that the index knows a Writer may build upon. It
@@ -56,7 +57,7 @@ func (w *Writer) isBad(loc *index.Loc) (bool, error) {
 	if w.trust.spoilt(loc) {
 		return true, nil
 	}
-	if loc.Codec != codecDelta {
+	if loc.Codec != codec.Delta {
 		return false, nil
 	}
 	ids, err := w.s.deltaBases(loc)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 func TestPipesAndSocketsAreRefusedByName(t *testing.T) {
@@ -116,7 +118,7 @@ func (e *endless) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if len(e.block) == 0 {
-		e.block = random(77, 16<<20)
+		e.block = samples.Random(77, 16<<20)
 	}
 	n := copy(p[:min(int64(len(p)), e.left)], e.block)
 	e.block, e.left = e.block[n:], e.left-int64(n)
@@ -146,7 +148,7 @@ func startHelper(t *testing.T, s *Store, size int64) (*exec.Cmd, *bufio.Reader) 
 func TestAWriterThatIsKilledLeavesAGoodStore(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	tree := takeBytes(t, s, random(1, 100_000)).Tree
+	tree := takeBytes(t, s, samples.Random(1, 100_000)).Tree
 	for range 3 {
 		cmd, _ := startHelper(t, s, 1<<50)
 		if err := s.CleanTemp(); err != nil { // which must not disturb it
@@ -159,9 +161,9 @@ func TestAWriterThatIsKilledLeavesAGoodStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkStore(t, s)
-	checkFile(t, s, tree, random(1, 100_000))
+	checkFile(t, s, tree, samples.Random(1, 100_000))
 	collect(t, s, tree)
-	checkFile(t, s, tree, random(1, 100_000))
+	checkFile(t, s, tree, samples.Random(1, 100_000))
 }
 
 func TestSeveralProcessesWriteOneStore(t *testing.T) {

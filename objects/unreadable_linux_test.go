@@ -9,13 +9,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
 )
 
 // TestAPackThatCannotBeReadIsNoDamage: a push reads chunks with a Copier.
 func TestAPackThatCannotBeReadIsNoDamage(t *testing.T) {
 	s := newStore(t)
-	takeBytes(t, s, random(1, 300_000))
+	takeBytes(t, s, samples.Random(1, 300_000))
 	path := packPaths(t, s)[0]
 	entries := allEntries(t, s)
 	if err := os.Chmod(path, 0); err != nil {
@@ -76,7 +77,7 @@ func allEntries(t *testing.T, s *Store) map[ID][]index.Entry {
 // a bad disk.
 func TestATableThatCannotBeReadIsNoDamage(t *testing.T) {
 	s := newStore(t)
-	takeBytes(t, s, random(1, 300_000))
+	takeBytes(t, s, samples.Random(1, 300_000))
 	path := packPaths(t, s)[0]
 	if err := os.Rename(path, path+"-"); err != nil {
 		t.Fatal(err)

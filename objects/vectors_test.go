@@ -3,203 +3,39 @@ package objects
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/zeebo/blake3"
-
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
-
-// vectors reads a file of fixtures/vectors. They were made from doc.go alone,
-// by a program that shares no code with this package.
-func vectors[T any](t testing.TB, name string) (v T) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "fixtures", "vectors", filepath.FromSlash(name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return v
-}
-
-// hexBytes are bytes that stand in a vector as hexadecimal digits.
-type hexBytes []byte
-
-func (h *hexBytes) UnmarshalText(b []byte) (err error) {
-	*h, err = hex.DecodeString(string(b))
-	return err
-}
-
-// part is a piece of a stream: the first bytes of the extended output of
-// BLAKE3 over a text, or some bytes again and again.
-type part struct {
-	Xof    string
-	Repeat hexBytes
-	Length int
-}
-
-func stream(parts []part) (out []byte) {
-	for _, p := range parts {
-		b := make([]byte, p.Length)
-		if p.Xof != "" {
-			h := blake3.New()
-			h.WriteString(p.Xof)
-			io.ReadFull(h.Digest(), b)
-		} else {
-			copy(b, bytes.Repeat(p.Repeat, p.Length/len(p.Repeat)+1))
-		}
-		out = append(out, b...)
-	}
-	return out
-}
-
-func TestGearTableIsThatOfTheVectors(t *testing.T) {
-	v := vectors[struct {
-		Words  map[string]string
-		Blake3 ID
-	}](t, "chunker/gear.json")
-	var all []byte
-	for i, w := range gearTable() {
-		all = binary.LittleEndian.AppendUint64(all, w)
-		if want, ok := v.Words[fmt.Sprint(i)]; ok && fmt.Sprintf("%016x", w) != want {
-			t.Errorf("word %d is %016x, want %s", i, w, want)
-		}
-	}
-	if got := Hash(all); got != v.Blake3 {
-		t.Errorf("the table's hash is %s, want %s", got, v.Blake3)
-	}
-}
-
-func TestCutPointsAreThoseOfTheVectors(t *testing.T) {
-	for _, v := range vectors[[]struct {
-		About         string
-		Min, Avg, Max int
-		Stream        []part
-		Cuts          []int
-	}](t, "chunker/cuts.json") {
-		t.Run(v.About, func(t *testing.T) {
-			p := Params{"gear-v1", v.Min, v.Avg, v.Max}
-			if err := p.Validate(); err != nil {
-				t.Fatal(err)
-			}
-			got := cutAll(NewChunker(p), stream(v.Stream))
-			if !slices.Equal(got, v.Cuts) {
-				t.Errorf("got  %v\nwant %v", got, v.Cuts)
-			}
-		})
-	}
-}
-
-// cutAll returns the lengths of the chunks of b.
-func cutAll(c *Chunker, b []byte) (cuts []int) {
-	for len(b) > 0 {
-		n := c.Cut(b[:min(len(b), c.Max())])
-		cuts = append(cuts, n)
-		b = b[n:]
-	}
-	return cuts
-}
-
-func TestShuffleIsThatOfTheVectors(t *testing.T) {
-	for _, v := range vectors[[]struct {
-		About         string
-		Filter        uint8
-		Raw, Shuffled hexBytes
-	}](t, "codec/shuffle.json") {
-		got, back := make([]byte, len(v.Raw)), make([]byte, len(v.Raw))
-		applyFilter(got, v.Raw, v.Filter)
-		undoFilter(back, bytes.Clone(v.Shuffled), v.Filter)
-		if !bytes.Equal(got, v.Shuffled) || !bytes.Equal(back, v.Raw) {
-			t.Errorf("%s: shuffled %x, unshuffled %x", v.About, got, back)
-		}
-	}
-}
-
-type storedVector struct {
-	About         string
-	Codec, Filter uint8
-	Stored, Raw   hexBytes
-	Length        int // of a broken one
-}
-
-func TestStoredChunksOfTheVectorsDecode(t *testing.T) {
-	var d decoder
-	for _, v := range vectors[[]storedVector](t, "codec/stored.json") {
-		got, err := d.decode([]byte("before "), v.Stored, v.Codec, v.Filter, len(v.Raw))
-		if want := "before " + string(v.Raw); err != nil || string(got) != want {
-			t.Errorf("%s: got %q, %v; want %q", v.About, got, err, want)
-		}
-	}
-}
-
-func TestBrokenStoredChunksOfTheVectorsAreRefused(t *testing.T) {
-	var d decoder
-	for _, v := range vectors[[]storedVector](t, "codec/broken.json") {
-		got, err := d.decode([]byte("before "), v.Stored, v.Codec, v.Filter, v.Length)
-		if err == nil || string(got) != "before " {
-			t.Errorf("%s: got %d bytes, %v", v.About, len(got), err)
-		}
-	}
-}
-
-func TestDeltasOfTheVectors(t *testing.T) {
-	for _, v := range vectors[[]struct {
-		About       string
-		Bases       []hexBytes
-		Stored, Raw hexBytes
-		Length      int // of a broken one
-	}](t, "codec/delta.json") {
-		var d decoder
-		var ids []ID
-		var base []byte
-		for _, b := range v.Bases {
-			ids, base = append(ids, Hash(b)), append(base, b...)
-		}
-		sd, err := parseDelta(v.Stored)
-		got := []byte("before ")
-		if err == nil {
-			got, _, err = d.decodeStored(got, base, sd, nil, max(v.Length, len(v.Raw)))
-		}
-		if want := "before " + string(v.Raw); string(got) != want || (err == nil) != (v.Raw != nil) {
-			t.Errorf("%s: got %q, %v; want %q", v.About, got, err, want)
-		}
-		if v.Raw != nil && !slices.Equal(sd.bases, ids) {
-			t.Errorf("%s: bases %v, want %v", v.About, sd.bases, ids)
-		}
-	}
-}
 
 type packVector struct {
 	About  string
-	Hex    hexBytes
+	Hex    samples.HexBytes
 	ID     ID
 	Chunks []struct {
 		ID  ID
-		Raw hexBytes
+		Raw samples.HexBytes
 	}
 }
 
 func TestPacksOfTheVectorsAreRead(t *testing.T) {
-	for _, v := range vectors[[]packVector](t, "pack/good.json") {
+	for _, v := range samples.Vectors[[]packVector](t, "pack/good.json") {
 		id, entries, err := readTable(bytes.NewReader(v.Hex), int64(len(v.Hex)))
 		if err != nil || id != v.ID || len(entries) != len(v.Chunks) {
 			t.Errorf("%s: pack %s of %d chunks, %v", v.About, id, len(entries), err)
 			continue
 		}
-		var d decoder
+		var d codec.Decoder
 		for i, e := range entries {
 			stored := v.Hex[e.Offset : e.Offset+uint64(e.Stored)]
-			raw, err := d.decode(nil, stored, e.Codec, e.Filter, int(e.Raw))
+			raw, err := d.Decode(nil, stored, e.Codec, e.Filter, int(e.Raw))
 			if err != nil || e.ID != v.Chunks[i].ID || !bytes.Equal(raw, v.Chunks[i].Raw) || Hash(raw) != e.ID {
 				t.Errorf("%s: chunk %d: %x, %v", v.About, i, raw, err)
 			}
@@ -210,7 +46,7 @@ func TestPacksOfTheVectorsAreRead(t *testing.T) {
 // TestPacksOfTheVectorsAreWritten shows that a pack of raw chunks is written as
 // the format says, byte for byte.
 func TestPacksOfTheVectorsAreWritten(t *testing.T) {
-	v := vectors[[]packVector](t, "pack/good.json")[0]
+	v := samples.Vectors[[]packVector](t, "pack/good.json")[0]
 	s := newStore(t)
 	w := newWriter(t, s, &WriterOptions{})
 	_, entries, err := readTable(bytes.NewReader(v.Hex), int64(len(v.Hex)))
@@ -241,7 +77,7 @@ func TestPacksOfTheVectorsAreWritten(t *testing.T) {
 }
 
 func TestBrokenPacksOfTheVectorsAreRefused(t *testing.T) {
-	for _, v := range vectors[[]packVector](t, "pack/broken.json") {
+	for _, v := range samples.Vectors[[]packVector](t, "pack/broken.json") {
 		if id, entries, err := readTable(bytes.NewReader(v.Hex), int64(len(v.Hex))); err == nil {
 			t.Errorf("%s: read as pack %s of %d chunks", v.About, id, len(entries))
 		}
@@ -250,7 +86,7 @@ func TestBrokenPacksOfTheVectorsAreRefused(t *testing.T) {
 
 type nodeVector struct {
 	About        string
-	Hex          hexBytes
+	Hex          samples.HexBytes
 	ID           ID
 	Kind, Level  uint8
 	Files, Bytes int64
@@ -258,7 +94,7 @@ type nodeVector struct {
 }
 
 func TestNodesOfTheVectorsAreRead(t *testing.T) {
-	for _, v := range vectors[[]nodeVector](t, "tree/nodes.json") {
+	for _, v := range samples.Vectors[[]nodeVector](t, "tree/nodes.json") {
 		n, err := decodeNode(v.Hex)
 		if err != nil {
 			t.Errorf("%s: %v", v.About, err)
@@ -296,7 +132,7 @@ func itemsOf(n *node) (items []string) {
 }
 
 func TestBrokenNodesOfTheVectorsAreRefused(t *testing.T) {
-	for _, v := range vectors[[]nodeVector](t, "tree/broken.json") {
+	for _, v := range samples.Vectors[[]nodeVector](t, "tree/broken.json") {
 		if n, err := decodeNode(v.Hex); err == nil {
 			t.Errorf("%s: read as %+v", v.About, n)
 		}
@@ -304,10 +140,10 @@ func TestBrokenNodesOfTheVectorsAreRefused(t *testing.T) {
 }
 
 func TestListsOfTheVectorsAreCutTheSame(t *testing.T) {
-	for _, v := range vectors[[]struct {
+	for _, v := range samples.Vectors[[]struct {
 		About        string
 		Count, Nodes int
-		Content      hexBytes
+		Content      samples.HexBytes
 	}](t, "tree/lists.json") {
 		nodes := nodeMap{}
 		e, _ := synthetic(t, nodes, v.Count)
@@ -325,16 +161,16 @@ type treeVector struct {
 	Many          int
 	Entries       []struct {
 		Path, Kind, Text, Link string
-		Stream                 []part
+		Stream                 []samples.Part
 	}
 	ID ID
 }
 
 func TestTreesOfTheVectorsHaveTheirIDs(t *testing.T) {
 	t.Parallel()
-	for _, v := range vectors[[]treeVector](t, "tree/trees.json") {
+	for _, v := range samples.Vectors[[]treeVector](t, "tree/trees.json") {
 		t.Run(v.About, func(t *testing.T) {
-			s := newStoreWith(t, Params{"gear-v1", v.Min, v.Avg, v.Max})
+			s := newStoreWith(t, codec.Params{Algorithm: "gear-v1", Min: v.Min, Avg: v.Avg, Max: v.Max})
 			dir := t.TempDir()
 			for i := range v.Many {
 				writeFile(t, dir, fmt.Sprintf("%02d/%04d.txt", i/100, i), 0o644, fmt.Appendf(nil, "file %d\n", i))
@@ -342,7 +178,7 @@ func TestTreesOfTheVectorsHaveTheirIDs(t *testing.T) {
 			for _, e := range v.Entries {
 				switch e.Kind {
 				case "file":
-					writeFile(t, dir, e.Path, 0o644, append(stream(e.Stream), e.Text...))
+					writeFile(t, dir, e.Path, 0o644, append(samples.Stream(e.Stream), e.Text...))
 				case "exec":
 					writeFile(t, dir, e.Path, 0o755, []byte(e.Text))
 				case "dir":
@@ -368,7 +204,7 @@ func TestTheFormatPageIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range vectors[[]treeVector](t, "tree/trees.json") {
+	for _, v := range samples.Vectors[[]treeVector](t, "tree/trees.json") {
 		if !strings.HasPrefix(v.About, "the example of") {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // WriterOptions say how to take content in.
@@ -38,7 +39,7 @@ type Writer struct {
 	stop  context.CancelFunc
 	group *errgroup.Group
 
-	chunker *Chunker
+	chunker *codec.Chunker
 	cur     *batch
 	pool    sync.Pool
 	work    chan *batch // to the workers, in any order
@@ -75,7 +76,7 @@ func (s *Store) Writer(ctx context.Context, opts *WriterOptions) (*Writer, error
 	workers := runtime.GOMAXPROCS(0)
 	w := &Writer{
 		s: s, opts: *opts, lock: lock, ctx: ctx, stop: stop, group: group,
-		chunker: NewChunker(s.format.Chunker),
+		chunker: codec.NewChunker(s.format.Chunker),
 		work:    make(chan *batch, 1), hash: make(chan *batch, workers+1), order: make(chan *batch, workers+1),
 	}
 	size := max(blockSize, 4*w.chunker.Max())

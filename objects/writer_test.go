@@ -16,6 +16,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
 )
 
@@ -37,7 +38,7 @@ func pretend(t *testing.T, s *Store, name string, content Result, at time.Time) 
 
 func TestAnUnchangedFileIsNotReadAgain(t *testing.T) {
 	s, dir := newStore(t), t.TempDir()
-	writeFile(t, dir, "f", 0o644, random(1, 100_000))
+	writeFile(t, dir, "f", 0o644, samples.Random(1, 100_000))
 	name := filepath.Join(dir, "f")
 	path := func(before *Tree) func(*Writer) (*Result, error) {
 		return func(w *Writer) (*Result, error) { return w.Path(name, before) }
@@ -180,7 +181,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 		for _, whole := range []bool{false, true} {
 			t.Run(fmt.Sprint(what, ", directory ", whole), func(t *testing.T) {
 				s, dir := newStore(t), t.TempDir()
-				writeFile(t, dir, "sub/f", 0o644, random(1, 3<<20))
+				writeFile(t, dir, "sub/f", 0o644, samples.Random(1, 3<<20))
 				name := filepath.Join(dir, "sub/f")
 				// Else a change within one tick of the clock would not show.
 				if err := os.Chtimes(name, time.Unix(1e9, 0), time.Unix(1e9, 0)); err != nil {
@@ -233,10 +234,10 @@ func TestAFileThatCannotBeReadLeavesTheNextOneAlone(t *testing.T) {
 		w := newWriter(t, s, &WriterOptions{})
 		want := map[*Result][]byte{}
 		for i := range uint64(3) {
-			if _, err := w.File(io.MultiReader(bytes.NewReader(random(9, n)), iotest.ErrReader(broken))); err != broken {
+			if _, err := w.File(io.MultiReader(bytes.NewReader(samples.Random(9, n)), iotest.ErrReader(broken))); err != broken {
 				t.Fatalf("got %v", err)
 			}
-			b := random(i, 200_000)
+			b := samples.Random(i, 200_000)
 			r, err := w.File(bytes.NewReader(b))
 			if err != nil {
 				t.Fatal(err)
@@ -262,7 +263,7 @@ func TestFilesOfAllLengthsHaveTheirHash(t *testing.T) {
 	var want [][]byte
 	var got []*Result
 	for i, n := range []int{blockSize, blockSize - 1, 1, blockSize + 1, 0, 0, 300_000, 16 << 10, 16<<10 + 1, 2 * blockSize, 256 << 10, 3 * 256 << 10, blockSize / 2, blockSize / 2, 0, 5} {
-		b := random(uint64(i), n)
+		b := samples.Random(uint64(i), n)
 		if i%3 == 0 {
 			b = make([]byte, n) // chunks of the maximum, that end with the block
 		}
@@ -285,7 +286,7 @@ func TestFilesOfAllLengthsHaveTheirHash(t *testing.T) {
 func TestAddedCountsWhatIsNew(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	b := random(1, 2<<20)
+	b := samples.Random(1, 2<<20)
 	file := func(parts ...[]byte) func(*Writer) (*Result, error) {
 		return func(w *Writer) (*Result, error) { return w.File(bytes.NewReader(bytes.Join(parts, nil))) }
 	}
@@ -304,7 +305,7 @@ func TestAddedCountsWhatIsNew(t *testing.T) {
 	}
 	w := newWriter(t, s, &WriterOptions{})
 	for range 20 {
-		if _, err := w.File(bytes.NewReader(random(2, 100_000))); err != nil {
+		if _, err := w.File(bytes.NewReader(samples.Random(2, 100_000))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -319,7 +320,7 @@ func TestAddedCountsWhatIsNew(t *testing.T) {
 func TestAWriterThatIsNotFinishedAddsNothing(t *testing.T) {
 	s := newStore(t)
 	w := newWriter(t, s, &WriterOptions{})
-	b := random(1, 5<<20)
+	b := samples.Random(1, 5<<20)
 	if _, err := w.File(bytes.NewReader(b)); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func TestAWriterThatIsNotFinishedAddsNothing(t *testing.T) {
 
 func TestAWriterIsNotUsedAfterItsEnd(t *testing.T) {
 	s := newStore(t)
-	big := random(1, 3<<20)
+	big := samples.Random(1, 3<<20)
 	for name, end := range map[string]func(*Writer) error{"Finish": (*Writer).Finish, "Close": (*Writer).Close} {
 		w := newWriter(t, s, &WriterOptions{})
 		if err := end(w); err != nil {
@@ -358,7 +359,7 @@ func TestACancelledWriterLeavesAGoodStore(t *testing.T) {
 	t.Parallel()
 	s, dir := newStore(t), t.TempDir()
 	for i := range 40 {
-		writeFile(t, dir, fmt.Sprint(i), 0o644, random(uint64(i), 150_000))
+		writeFile(t, dir, fmt.Sprint(i), 0o644, samples.Random(uint64(i), 150_000))
 	}
 	before := takeBytes(t, s, []byte("before"))
 	for at := int64(1); at < 6_000_000; at += 900_001 {
@@ -399,13 +400,13 @@ func TestTwoWritersAtOnceInOneStore(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	stores := []*Store{s, reopen(t, s.dir), s}
-	common := random(1, 3<<20)
+	common := samples.Random(1, 3<<20)
 	results := make([]*Result, 3*len(stores))
 	var wg sync.WaitGroup
 	for i, s := range stores {
 		w := newWriter(t, s, &WriterOptions{})
 		wg.Go(func() {
-			for k, b := range [][]byte{common, random(uint64(10+i), 1<<20), common[:1<<20]} {
+			for k, b := range [][]byte{common, samples.Random(uint64(10+i), 1<<20), common[:1<<20]} {
 				r, err := w.File(bytes.NewReader(b))
 				if err != nil {
 					t.Error(err)
@@ -421,14 +422,14 @@ func TestTwoWritersAtOnceInOneStore(t *testing.T) {
 	wg.Wait()
 	for i := range stores {
 		checkFile(t, s, results[3*i].Tree, common)
-		checkFile(t, s, results[3*i+1].Tree, random(uint64(10+i), 1<<20))
+		checkFile(t, s, results[3*i+1].Tree, samples.Random(uint64(10+i), 1<<20))
 		checkFile(t, s, results[3*i+2].Tree, common[:1<<20])
 	}
 	if _, err := gcNow(s, t.Context(), false, marks(s, results[0].Tree, results[1].Tree, results[4].Tree)); err != nil {
 		t.Fatal(err)
 	}
 	checkFile(t, s, results[0].Tree, common)
-	checkFile(t, s, results[4].Tree, random(11, 1<<20))
+	checkFile(t, s, results[4].Tree, samples.Random(11, 1<<20))
 }
 
 func TestAWriterWaitsForGC(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -247,14 +248,14 @@ func (f *fetching) accept(ctx context.Context, sp span, data []byte, from uint64
 		if err != nil {
 			return err
 		}
-		if objects.IsLocated(e) {
+		if codec.IsLocated(e) {
 			if err := f.node(sp.pack, e, at(e), raw); err != nil {
 				return err
 			}
 		}
 	}
 	for _, e := range sp.entries {
-		if objects.IsLocated(e) {
+		if codec.IsLocated(e) {
 			continue
 		}
 		if err := f.im.Add(ctx, e, at(e)); err != nil {
@@ -270,7 +271,7 @@ func (f *fetching) node(pack objects.ID, e index.Entry, stored, raw []byte) erro
 	if err != nil {
 		return err
 	}
-	places, err := objects.DecodePlaces(stored, pack, children)
+	places, err := codec.DecodePlaces(stored, pack, children)
 	if err != nil {
 		return err
 	}

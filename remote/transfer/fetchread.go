@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // read returns the bytes of a range, and perhaps some before it: data begins at
@@ -20,7 +21,7 @@ func (s *Site) read(ctx context.Context, sp span, again bool) (data []byte, from
 		return data, from, nil
 	}
 	from = sp.off
-	small := sp.end-sp.off < tailWindow && objects.IsLocated(sp.entries[0])
+	small := sp.end-sp.off < tailWindow && codec.IsLocated(sp.entries[0])
 	if small {
 		from = max(sp.end, tailWindow) - tailWindow
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // PushOptions say how to push.
@@ -170,7 +171,7 @@ func (p *push) known(ctx context.Context, ids []objects.ID) ([]index.Loc, error)
 // located says whether a node is at the authority with all that it names.
 func (p *push) located(ctx context.Context, id objects.ID) (bool, error) {
 	locs, err := p.known(ctx, []objects.ID{id})
-	return err == nil && locs[0].Found && objects.IsLocated(locs[0].Entry), err
+	return err == nil && locs[0].Found && codec.IsLocated(locs[0].Entry), err
 }
 
 // chunks sends the chunks that the authority lacks.
@@ -253,7 +254,7 @@ func (p *push) sendChunk(ctx context.Context, loc *index.Loc) error {
 // count counts a chunk that would be sent.
 func (p *push) count(ctx context.Context, loc *index.Loc) error {
 	e := loc.Entry
-	if objects.IsDelta(e) { // it would be sent whole
+	if codec.IsDelta(e) { // it would be sent whole
 		var err error
 		if e, _, err = p.from.Stored(ctx, loc); err != nil {
 			return hurt(err)
@@ -319,7 +320,7 @@ func (p *push) sendNode(ctx context.Context, n *nodeAt) error {
 	if err != nil {
 		return hurt(err)
 	}
-	e, stored = objects.EncodeLocated(e, stored, n.children, places)
+	e, stored = codec.EncodeLocated(e, stored, n.children, places)
 	return p.add(ctx, e, stored)
 }
 

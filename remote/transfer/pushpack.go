@@ -8,6 +8,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // minWhole is the size in bytes from which a pack of the repository may be sent
@@ -79,7 +80,7 @@ func (p *push) worthWhole(ctx context.Context, pack index.Pack) (bool, error) {
 	}
 	ids := make([]objects.ID, len(pack.Entries))
 	for i, e := range pack.Entries {
-		if !p.marks.Has(e.ID) || objects.IsDelta(e) {
+		if !p.marks.Has(e.ID) || codec.IsDelta(e) {
 			return false, nil // it belongs to others, or is of no use without others
 		}
 		ids[i] = e.ID

@@ -13,6 +13,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/remotetest"
 	"github.com/datafs/datafs/remote/transfer"
@@ -238,7 +239,7 @@ func deltas(t testing.TB, s *objects.Store) (n int) {
 			t.Fatal(err)
 		}
 		for _, e := range pack.Entries {
-			if objects.IsDelta(e) {
+			if codec.IsDelta(e) {
 				n++
 			}
 		}

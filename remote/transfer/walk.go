@@ -6,6 +6,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/codec"
 )
 
 // walk visits what trees reach in the repository, each node once and after all
@@ -25,7 +26,7 @@ type walk struct {
 // wanted, since many nodes are under way at a time.
 type nodeAt struct {
 	loc      index.Loc
-	children []objects.Child
+	children []codec.Child
 }
 
 func (s *Site) newWalk() *walk {

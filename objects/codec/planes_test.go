@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/huff0"
 
 	"github.com/datafs/datafs/fixtures"
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 // TestFramesOfPlanesAreZstd has lengths on both sides of each limit of the
@@ -19,11 +20,11 @@ func TestFramesOfPlanesAreZstd(t *testing.T) {
 	dec := newZstdDecoder()
 	huff := new(huffman)
 	for _, n := range []int{0, 1, 255, 256, 1023, 1024, 16383, 16384, 65791, 65792, 128 << 10, 128<<10 + 1, 300 << 10} {
-		few := random(7, n)
+		few := samples.Random(7, n)
 		for i := range few {
 			few[i] &= 0x13
 		}
-		skewed, near := random(9, n), random(10, n)
+		skewed, near := samples.Random(9, n), samples.Random(10, n)
 		for i := range skewed {
 			skewed[i] = byte(17 * bits.TrailingZeros8(skewed[i])) // codes would be longer than they may be
 			near[i] = byte(int8(near[i]) >> 5)                    // both ends of all values
@@ -32,7 +33,7 @@ func TestFramesOfPlanesAreZstd(t *testing.T) {
 		if n > 0 {
 			second[0] = 1
 		}
-		for name, raw := range map[string][]byte{"one value but the first": second, "noise": random(8, n), "few values": few, "skewed": skewed, "near zero": near, "one value": make([]byte, n)} {
+		for name, raw := range map[string][]byte{"one value but the first": second, "noise": samples.Random(8, n), "few values": few, "skewed": skewed, "near zero": near, "one value": make([]byte, n)} {
 			for _, h := range []*huffman{nil, huff} {
 				frame := appendFrame(nil, raw, h)
 				got, err := dec.DecodeAll(frame, make([]byte, 0, n+1))
@@ -57,9 +58,9 @@ func TestPlanesOfAGrid(t *testing.T) {
 	if err := fixtures.Grid(&grid, 64<<10, 1); err != nil {
 		t.Fatal(err)
 	}
-	enc := &encoder{}
-	stored, codec, filter := enc.encode(nil, grid.Bytes())
-	if codec != codecZstd || filter != 4|filterDelta || len(stored) > 24000 {
+	enc := &Encoder{}
+	stored, codec, filter := enc.Encode(nil, grid.Bytes())
+	if codec != Zstd || filter != 4|filterDelta || len(stored) > 24000 {
 		t.Errorf("codec %d, filter %d, %d bytes", codec, filter, len(stored))
 	}
 	shuffled := make([]byte, grid.Len())
@@ -74,7 +75,7 @@ func TestDifferencesOfCountersAreOneValue(t *testing.T) {
 	for i := range uint16(8 << 10) {
 		raw = binary.LittleEndian.AppendUint16(raw, 3*i)
 	}
-	stored, _, filter := (&encoder{}).encode(nil, raw)
+	stored, _, filter := (&Encoder{}).Encode(nil, raw)
 	if filter&filterDelta == 0 || len(stored) > 1000 {
 		t.Errorf("filter %d, %d bytes", filter, len(stored))
 	}
@@ -86,7 +87,7 @@ func TestHuffmanCodesAreAsShortAsTheyCanBe(t *testing.T) {
 	var own huffman
 	var all huff0.Scratch
 	for range 300 {
-		raw := random(rnd.Uint64(), 256+rnd.IntN(128<<10-256))
+		raw := samples.Random(rnd.Uint64(), 256+rnd.IntN(128<<10-256))
 		shape := 1 + 9*rnd.Float64()
 		for i, x := range raw { // the more the shape, the fewer are most of the values
 			raw[i] = byte(255 * math.Pow(float64(x)/255, shape))

@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+
+	"github.com/datafs/datafs/index"
 )
 
 // A delta tells the bytes of a chunk, the target, by what they copy from other
@@ -27,22 +29,22 @@ const (
 	minCopy    = deltaBlock - deltaWord
 	deltaReach = 16 << 10 // bytes after which a change is not taken to be one in place
 
-	maxDeltaBases = 2
-	maxDeltaBase  = maxDeltaBases * maxChunkSize
-	maxDeltaHead  = 1 + 32*maxDeltaBases // bytes of a stored delta that tell its bases
+	MaxBases     = 2
+	maxDeltaBase = MaxBases * MaxChunk
+	MaxDeltaHead = 1 + 32*MaxBases // bytes of a stored delta that tell its bases
 )
 
-// deltaEncoder makes deltas one after another. It is for one goroutine.
-type deltaEncoder struct {
+// DeltaEncoder makes deltas one after another. It is for one goroutine.
+type DeltaEncoder struct {
 	table            []uint32 // by hash: 1 + offset of a block in the base
 	shift            int
 	indexed          bool // table is that of this base
 	copies, literals []byte
 }
 
-// encode appends a delta to dst. Where more than half of the target would be
+// Encode appends a delta to dst. Where more than half of the target would be
 // literals it gives up and appends nothing.
-func (e *deltaEncoder) encode(dst, base, target []byte) []byte {
+func (e *DeltaEncoder) Encode(dst, base, target []byte) []byte {
 	if len(base) > maxDeltaBase {
 		return dst
 	}
@@ -75,7 +77,7 @@ func (e *deltaEncoder) encode(dst, base, target []byte) []byte {
 }
 
 // index notes where blocks of the base are: of equal ones the first.
-func (e *deltaEncoder) index(base []byte) {
+func (e *DeltaEncoder) index(base []byte) {
 	n := bits.Len(uint(len(base) / deltaBlock)) // at least as many slots as blocks
 	if len(e.table) < 2<<n {
 		e.table = make([]uint32, 2<<n)
@@ -101,7 +103,7 @@ func blockHash(b []byte) uint64 {
 // find returns a place in the target, from one on, where a block is as in the
 // base, and the place there; without one -1. Most changes are made in place: it
 // first looks shift bytes on, and only then for a block that has moved.
-func (e *deltaEncoder) find(base, target []byte, from, shift int) (at, p int) {
+func (e *DeltaEncoder) find(base, target []byte, from, shift int) (at, p int) {
 	last := min(len(target), len(base)-shift, from+deltaReach) - deltaBlock
 	for at = max(from, -shift); at <= last; at += deltaWord {
 		if p = at + shift; le64(base[p:]) == le64(target[at:]) && bytes.Equal(base[p:p+deltaBlock], target[at:at+deltaBlock]) {
@@ -155,9 +157,9 @@ func common(a, b []byte) int {
 
 // splitDelta takes a delta apart.
 func splitDelta(delta []byte) (copies, literals []byte, err error) {
-	c := cursor{b: delta}
-	copies = c.bytes(int(c.uvarint(uint64(len(delta)))))
-	return copies, c.b, c.err
+	c := Cursor{B: delta}
+	copies = c.Bytes(int(c.Uvarint(uint64(len(delta)))))
+	return copies, c.B, c.Err
 }
 
 // decodeDelta appends the target of a delta to dst. It never makes more than
@@ -173,16 +175,16 @@ func decodeDelta(dst, base, delta []byte, rawLen int) ([]byte, error) {
 // applyDelta is decodeDelta for a delta that has been taken apart.
 func applyDelta(dst, base, copies, literals []byte, rawLen int) ([]byte, error) {
 	start := len(dst)
-	out := grow(dst, rawLen)
-	c, expect := cursor{b: copies}, 0
-	for len(c.b) > 0 {
+	out := Grow(dst, rawLen)
+	c, expect := Cursor{B: copies}, 0
+	for len(c.B) > 0 {
 		add, n := c.take(rawLen-(len(out)-start), len(literals))
-		p := int64(expect+add) + c.varint()
-		if c.err == nil && (p < 0 || p > int64(len(base)-n)) {
-			c.fail(errors.New("a copy lies outside the base"))
+		p := int64(expect+add) + c.Varint()
+		if c.Err == nil && (p < 0 || p > int64(len(base)-n)) {
+			c.Fail(errors.New("a copy lies outside the base"))
 		}
-		if c.err != nil {
-			return dst, fmt.Errorf("delta: %w", c.err)
+		if c.Err != nil {
+			return dst, fmt.Errorf("delta: %w", c.Err)
 		}
 		out = append(append(out, literals[:add]...), base[p:int(p)+n]...)
 		literals, expect = literals[add:], int(p)+n
@@ -194,11 +196,11 @@ func applyDelta(dst, base, copies, literals []byte, rawLen int) ([]byte, error) 
 }
 
 // take reads the lengths of an op that may make up to room bytes.
-func (c *cursor) take(room, literals int) (add, n int) {
-	add = int(c.uvarint(uint64(min(room, literals))))
-	n = int(c.uvarint(uint64(room - add)))
-	if c.err == nil && n == 0 {
-		c.fail(errors.New("a copy of no bytes"))
+func (c *Cursor) take(room, literals int) (add, n int) {
+	add = int(c.Uvarint(uint64(min(room, literals))))
+	n = int(c.Uvarint(uint64(room - add)))
+	if c.Err == nil && n == 0 {
+		c.Fail(errors.New("a copy of no bytes"))
 	}
 	return add, n
 }
@@ -206,22 +208,22 @@ func (c *cursor) take(room, literals int) (add, n int) {
 // literalLen returns how many literals a delta of rawLen bytes has, by its
 // copies.
 func literalLen(copies []byte, rawLen int) (int, error) {
-	c, left := cursor{b: copies}, rawLen
-	for len(c.b) > 0 && c.err == nil {
-		c.uvarint(uint64(rawLen))
-		left -= int(c.uvarint(uint64(left)))
-		c.varint()
+	c, left := Cursor{B: copies}, rawLen
+	for len(c.B) > 0 && c.Err == nil {
+		c.Uvarint(uint64(rawLen))
+		left -= int(c.Uvarint(uint64(left)))
+		c.Varint()
 	}
-	return left, c.err
+	return left, c.Err
 }
 
-// appendDelta appends the stored form of a delta, codec 3, filter 0:
+// AppendDelta appends the stored form of a delta, codec 3, filter 0:
 //
 //	number of bases u8 (1 to maxDeltaBases), that many ids (32) of chunks that
 //	are no deltas; the base is their bytes, one behind the other
 //	codec u8 and filter u8 of the literals, uvarint length of the copies, copies,
 //	literals by that codec and filter
-func (e *encoder) appendDelta(dst []byte, bases []ID, delta []byte) ([]byte, error) {
+func (e *Encoder) AppendDelta(dst []byte, bases []index.ID, delta []byte) ([]byte, error) {
 	copies, literals, err := splitDelta(delta)
 	if err != nil {
 		return dst, err
@@ -231,61 +233,67 @@ func (e *encoder) appendDelta(dst []byte, bases []ID, delta []byte) ([]byte, err
 		dst = append(dst, id[:]...)
 	}
 	form := len(dst)
-	dst = append(dst, codecRaw, 0)
+	dst = append(dst, Raw, 0)
 	dst = binary.AppendUvarint(dst, uint64(len(copies)))
 	dst = append(dst, copies...)
-	out, codec, filter := e.encode(dst, literals)
-	if out[form], out[form+1] = codec, filter; codec == codecRaw {
+	out, codec, filter := e.Encode(dst, literals)
+	if out[form], out[form+1] = codec, filter; codec == Raw {
 		out = append(out, literals...)
 	}
 	return out, nil
 }
 
-// storedDelta is the stored form of a delta, taken apart.
-type storedDelta struct {
-	bases            []ID
+// StoredDelta is the stored form of a delta, taken apart.
+type StoredDelta struct {
+	Bases            []index.ID
 	codec, filter    uint8
 	copies, literals []byte
 }
 
-// deltaBases reads the ids at the front of a stored delta.
-func (c *cursor) deltaBases() []ID {
-	n := int(c.byte())
-	if c.err == nil && (n < 1 || n > maxDeltaBases) {
-		c.fail(fmt.Errorf("the difference from %d chunks", n))
+// DeltaBases reads the ids of the bases at the front of a stored delta.
+func DeltaBases(head []byte) ([]index.ID, error) {
+	c := Cursor{B: head}
+	return c.deltaBases(), c.Err
+}
+
+func (c *Cursor) deltaBases() []index.ID {
+	n := int(c.Byte())
+	if c.Err == nil && (n < 1 || n > MaxBases) {
+		c.Fail(fmt.Errorf("the difference from %d chunks", n))
 	}
-	if c.err != nil {
+	if c.Err != nil {
 		return nil
 	}
-	ids := make([]ID, n)
+	ids := make([]index.ID, n)
 	for i := range ids {
-		ids[i] = c.id()
+		ids[i] = c.ID()
 	}
 	return ids
 }
 
-func parseDelta(stored []byte) (d storedDelta, err error) {
-	c := cursor{b: stored}
-	d.bases = c.deltaBases()
-	d.codec, d.filter = c.byte(), c.byte()
-	if c.err == nil && (d.codec == codecDelta || d.codec == codecLocated) {
-		c.fail(fmt.Errorf("literals of codec %d", d.codec))
+// ParseDelta takes the stored form of a delta apart.
+func ParseDelta(stored []byte) (d StoredDelta, err error) {
+	c := Cursor{B: stored}
+	d.Bases = c.deltaBases()
+	d.codec, d.filter = c.Byte(), c.Byte()
+	if c.Err == nil && (d.codec == Delta || d.codec == Located) {
+		c.Fail(fmt.Errorf("literals of codec %d", d.codec))
 	}
-	d.copies = c.bytes(int(c.uvarint(uint64(len(stored)))))
-	d.literals = c.b
-	return d, c.err
+	d.copies = c.Bytes(int(c.Uvarint(uint64(len(stored)))))
+	d.literals = c.B
+	return d, c.Err
 }
 
-// decodeStored appends the raw bytes of a delta to dst. The literals are
+// DecodeDelta appends the raw bytes of a delta to dst. The literals are
 // decoded into scratch, which is returned for the next time.
-func (d *decoder) decodeStored(dst, base []byte, sd storedDelta, scratch []byte, rawLen int) (out, used []byte, err error) {
+func (d *Decoder) DecodeDelta(dst, base []byte, sd StoredDelta, scratch []byte, rawLen int) (out, used []byte, err error) {
 	n, err := literalLen(sd.copies, rawLen)
 	if err != nil {
 		return dst, scratch, err
 	}
 	literals := sd.literals
-	if sd.codec != codecRaw || sd.filter != 0 {
-		if scratch, err = d.decode(scratch[:0], sd.literals, sd.codec, sd.filter, n); err != nil {
+	if sd.codec != Raw || sd.filter != 0 {
+		if scratch, err = d.Decode(scratch[:0], sd.literals, sd.codec, sd.filter, n); err != nil {
 			return dst, scratch, err
 		}
 		literals = scratch

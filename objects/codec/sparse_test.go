@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/datafs/datafs/fixtures/samples"
 )
 
 // sparse writes b by pieces of at most n bytes, and reads the file.
@@ -47,11 +49,11 @@ func TestWriteSparse(t *testing.T) {
 		"one byte":           {{7}},
 		"zeros":              {none(300_000)},
 		"a few zeros":        {none(100)},
-		"data":               {random(1, 300_000)},
-		"a hole at the end":  {random(1, 70_001), none(200_003)},
-		"a hole before":      {none(200_003), random(1, 70_001)},
-		"a hole inside":      {random(1, 70_001), none(200_003), random(2, 70_001)},
-		"zeros too few":      {random(1, 70_001), none(minHole - 1), random(2, 70_001)},
+		"data":               {samples.Random(1, 300_000)},
+		"a hole at the end":  {samples.Random(1, 70_001), none(200_003)},
+		"a hole before":      {none(200_003), samples.Random(1, 70_001)},
+		"a hole inside":      {samples.Random(1, 70_001), none(200_003), samples.Random(2, 70_001)},
+		"zeros too few":      {samples.Random(1, 70_001), none(minHole - 1), samples.Random(2, 70_001)},
 		"data between holes": {none(100_000), {1}, none(100_000), {2}, none(100_000)},
 	} {
 		want := bytes.Join(parts, nil)
@@ -65,7 +67,7 @@ func TestWriteSparse(t *testing.T) {
 	for range 20 {
 		var want []byte
 		for range rnd.IntN(10) {
-			want = append(append(want, random(rnd.Uint64(), rnd.IntN(50_000))...), none(rnd.IntN(100_000))...)
+			want = append(append(want, samples.Random(rnd.Uint64(), rnd.IntN(50_000))...), none(rnd.IntN(100_000))...)
 		}
 		if got := sparse(t, want, 1+rnd.IntN(200_000)); !bytes.Equal(got, want) {
 			t.Error("not what was written")

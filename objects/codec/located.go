@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"encoding/binary"
@@ -10,47 +10,9 @@ import (
 
 // Child is what a node names: a chunk, or another node.
 type Child struct {
-	ID   ID
+	ID   index.ID
 	Node bool
 	Raw  uint32 // length of a chunk in bytes; 0 for a node
-}
-
-// Children lists what a node names, in order. The error wraps ErrCorrupt where
-// raw is not a node.
-func Children(raw []byte) ([]Child, error) {
-	n, err := decodeNode(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: node: %w", ErrCorrupt, err)
-	}
-	var list []Child
-	for _, r := range n.refs {
-		list = appendChildRef(list, r, n.level)
-	}
-	for _, c := range n.children {
-		list = append(list, Child{ID: c.id, Node: true})
-	}
-	for i := range n.entries {
-		e := &n.entries[i]
-		if e.level > 0 {
-			list = append(list, Child{ID: e.root, Node: true})
-		}
-		for _, r := range e.inline {
-			list = appendChildRef(list, r, 0)
-		}
-	}
-	for _, c := range list {
-		if c.Raw > maxChunkSize {
-			return nil, fmt.Errorf("%w: node: a chunk of %d bytes", ErrCorrupt, c.Raw)
-		}
-	}
-	return list, nil
-}
-
-func appendChildRef(list []Child, r ref, level uint8) []Child {
-	if level > 0 {
-		return append(list, Child{ID: r.id, Node: true})
-	}
-	return append(list, Child{ID: r.id, Raw: uint32(min(r.len, maxChunkSize+1))})
 }
 
 // A located node is stored at an authority with the places of its children
@@ -66,8 +28,10 @@ func appendChildRef(list []Child, r ref, level uint8) []Child {
 //
 // The places are hints: what is read there is verified by its id.
 const (
-	codecLocated  = 4
+	Located       = 4
 	locatedHeader = 6
+
+	MaxNode = 1 << 20 // bytes of a node
 )
 
 // EncodeLocated returns a node's entry and its stored form as a located node:
@@ -78,8 +42,8 @@ func EncodeLocated(e index.Entry, stored []byte, children []Child, places []inde
 	out = append(out, e.Codec, e.Filter)
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(stored)))
 	out = append(out, stored...)
-	var packs []ID
-	number := map[ID]uint64{{}: 0}
+	var packs []index.ID
+	number := map[index.ID]uint64{{}: 0}
 	for i := range places {
 		if _, ok := number[places[i].Pack]; !ok {
 			packs = append(packs, places[i].Pack)
@@ -103,7 +67,7 @@ func EncodeLocated(e index.Entry, stored []byte, children []Child, places []inde
 		}
 		ends[n] = p.Offset + uint64(p.Stored)
 	}
-	e.Codec, e.Filter, e.Stored = codecLocated, 0, uint32(len(out))
+	e.Codec, e.Filter, e.Stored = Located, 0, uint32(len(out))
 	return e, out
 }
 
@@ -112,8 +76,8 @@ func splitLocated(b []byte) (codec, filter uint8, inner, places []byte, err erro
 	if len(b) < locatedHeader {
 		return 0, 0, nil, nil, errShort
 	}
-	n := uint64(le32(b[2:]))
-	if n > uint64(len(b)-locatedHeader) || b[0] == codecLocated {
+	n := uint64(binary.LittleEndian.Uint32(b[2:]))
+	if n > uint64(len(b)-locatedHeader) || b[0] == Located {
 		return 0, 0, nil, nil, errors.New("not a located node")
 	}
 	b, places = b[:locatedHeader+n], b[locatedHeader+n:]
@@ -123,71 +87,59 @@ func splitLocated(b []byte) (codec, filter uint8, inner, places []byte, err erro
 // Unlocate returns the ordinary stored form of a stored chunk: that of a
 // located node without the places, any other as it is.
 func Unlocate(e index.Entry, stored []byte) (index.Entry, []byte, error) {
-	if e.Codec != codecLocated {
+	if e.Codec != Located {
 		return e, stored, nil
 	}
 	codec, filter, inner, _, err := splitLocated(stored)
 	if err != nil {
-		return e, nil, fmt.Errorf("%w: node %s: %w", ErrCorrupt, e.ID, err)
+		return e, nil, fmt.Errorf("%w: node %s: %w", index.ErrCorrupt, e.ID, err)
 	}
 	e.Codec, e.Filter, e.Stored = codec, filter, uint32(len(inner))
 	return e, inner, nil
 }
 
 // IsLocated says whether a chunk is stored as a located node.
-func IsLocated(e index.Entry) bool { return e.Codec == codecLocated }
+func IsLocated(e index.Entry) bool { return e.Codec == Located }
 
 // IsDelta says whether a chunk is stored as the difference from others.
-func IsDelta(e index.Entry) bool { return e.Codec == codecDelta }
+func IsDelta(e index.Entry) bool { return e.Codec == Delta }
 
 // DecodePlaces reads the places of the children of a located node that lies in
-// pack self. The error wraps ErrCorrupt.
-func DecodePlaces(stored []byte, self ID, children []Child) ([]index.Loc, error) {
+// pack self. The error wraps index.ErrCorrupt.
+func DecodePlaces(stored []byte, self index.ID, children []Child) ([]index.Loc, error) {
 	_, _, _, b, err := splitLocated(stored)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: %w", index.ErrCorrupt, err)
 	}
-	c := &cursor{b: b}
-	packs := []ID{self}
-	for range c.uvarint(uint64(len(children))) {
-		packs = append(packs, c.id())
+	c := &Cursor{B: b}
+	packs := []index.ID{self}
+	for range c.Uvarint(uint64(len(children))) {
+		packs = append(packs, c.ID())
 	}
 	ends := make([]uint64, len(packs))
 	places := make([]index.Loc, len(children))
 	for i := range places {
 		p := &places[i]
-		n := c.uvarint(uint64(len(packs) - 1))
+		n := c.Uvarint(uint64(len(packs) - 1))
 		p.ID, p.Found = children[i].ID, true
 		p.Pack = packs[n]
-		p.Offset = ends[n] + uint64(c.varint())
-		p.Stored = uint32(c.uvarint(2 * maxChunkSize))
-		p.Codec, p.Filter = c.byte(), c.byte()
+		p.Offset = ends[n] + uint64(c.Varint())
+		p.Stored = uint32(c.Uvarint(2 * MaxChunk))
+		p.Codec, p.Filter = c.Byte(), c.Byte()
 		p.Raw = children[i].Raw
 		if children[i].Node {
-			p.Raw = uint32(c.uvarint(maxNodeSize))
+			p.Raw = uint32(c.Uvarint(MaxNode))
 		}
 		ends[n] = p.Offset + uint64(p.Stored)
-		if c.err == nil && ends[n] > maxLength {
-			c.fail(errors.New("a place beyond all lengths"))
+		if c.Err == nil && ends[n] > MaxLength {
+			c.Fail(errors.New("a place beyond all lengths"))
 		}
 	}
-	if c.err == nil && len(c.b) != 0 {
-		c.fail(errors.New("bytes behind the places"))
+	if c.Err == nil && len(c.B) != 0 {
+		c.Fail(errors.New("bytes behind the places"))
 	}
-	if c.err != nil {
-		return nil, fmt.Errorf("%w: places of children: %w", ErrCorrupt, c.err)
+	if c.Err != nil {
+		return nil, fmt.Errorf("%w: places of children: %w", index.ErrCorrupt, c.Err)
 	}
 	return places, nil
-}
-
-func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.b)
-	if c.err == nil && n <= 0 {
-		c.err = errShort
-	}
-	if c.err != nil {
-		return 0
-	}
-	c.b = c.b[n:]
-	return v
 }

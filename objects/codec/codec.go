@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"fmt"
@@ -11,40 +11,40 @@ import (
 
 // Codecs of a stored chunk, as in the format.
 const (
-	codecRaw   = 0
-	codecZstd  = 1
-	codecS2    = 2 // read only: no encoder makes it
-	codecDelta = index.CodecDelta
+	Raw   = 0
+	Zstd  = 1
+	S2    = 2 // read only: no encoder makes it
+	Delta = index.CodecDelta
 )
 
-// encoder compresses chunks one after another. It is for one goroutine.
-type encoder struct {
+// Encoder compresses chunks one after another. It is for one goroutine.
+type Encoder struct {
 	zstd     *zstd.Encoder
 	huffman  huffman
 	shuffled []byte
 }
 
-// encode appends the stored form of raw to dst. With codec raw nothing is
+// Encode appends the stored form of raw to dst. With codec raw nothing is
 // appended and the stored form is raw itself. It looks at a sample: what does not
 // shrink stays raw, arrays of numbers are shuffled first, all else gets zstd.
-func (e *encoder) encode(dst, raw []byte) (out []byte, codec, filter uint8) {
+func (e *Encoder) Encode(dst, raw []byte) (out []byte, codec, filter uint8) {
 	if len(raw) < 32 {
-		return dst, codecRaw, 0
+		return dst, Raw, 0
 	}
 	filter, worth := trial(raw)
 	if !worth {
-		return dst, codecRaw, 0
+		return dst, Raw, 0
 	}
 	base := len(dst)
 	out = e.squeeze(dst, e.filtered(raw, filter), filter)
 	if len(out)-base > len(raw)-len(raw)/64 {
-		return out[:base], codecRaw, 0
+		return out[:base], Raw, 0
 	}
-	return out, codecZstd, filter
+	return out, Zstd, filter
 }
 
 // filtered returns raw as a filter makes it, which is good until the next call.
-func (e *encoder) filtered(raw []byte, filter uint8) []byte {
+func (e *Encoder) filtered(raw []byte, filter uint8) []byte {
 	if filter == 0 {
 		return raw
 	}
@@ -56,14 +56,14 @@ func (e *encoder) filtered(raw []byte, filter uint8) []byte {
 	return dst
 }
 
-func (e *encoder) squeeze(dst, src []byte, filter uint8) []byte {
+func (e *Encoder) squeeze(dst, src []byte, filter uint8) []byte {
 	if filter != 0 {
 		return e.planes(dst, src, int(filter&filterWidth))
 	}
 	return e.zstdEncoder().EncodeAll(src, dst)
 }
 
-func (e *encoder) zstdEncoder() *zstd.Encoder {
+func (e *Encoder) zstdEncoder() *zstd.Encoder {
 	if e.zstd == nil {
 		e.zstd = newZstdEncoder()
 	}
@@ -81,23 +81,23 @@ func newZstdEncoder() *zstd.Encoder {
 	return enc
 }
 
-// decoder undoes encode. It is for one goroutine.
-type decoder struct {
+// Decoder undoes encode. It is for one goroutine.
+type Decoder struct {
 	zstd     *zstd.Decoder
 	shuffled []byte
 }
 
-// decode appends the raw bytes of a stored chunk to dst. It never makes more
+// Decode appends the raw bytes of a stored chunk to dst. It never makes more
 // than rawLen bytes, which the caller has bounded.
-func (d *decoder) decode(dst, stored []byte, codec, filter uint8, rawLen int) ([]byte, error) {
-	if codec == codecLocated {
+func (d *Decoder) Decode(dst, stored []byte, codec, filter uint8, rawLen int) ([]byte, error) {
+	if codec == Located {
 		var err error
 		if codec, filter, stored, _, err = splitLocated(stored); err != nil {
 			return dst, err
 		}
 	}
 	base := len(dst)
-	dst = grow(dst, rawLen)
+	dst = Grow(dst, rawLen)
 	target := dst[base:base]
 	if filter != 0 {
 		if cap(d.shuffled) < rawLen {
@@ -120,23 +120,23 @@ func (d *decoder) decode(dst, stored []byte, codec, filter uint8, rawLen int) ([
 	if !validFilter(filter) {
 		return dst[:base], fmt.Errorf("unknown filter %d", filter)
 	}
-	if codec == codecRaw {
+	if codec == Raw {
 		raw = append(target, raw...) // it is the caller's, and the filter is undone in place
 	}
 	undoFilter(dst[base:], raw, filter)
 	return dst, nil
 }
 
-func (d *decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte, error) {
+func (d *Decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte, error) {
 	switch codec {
-	case codecRaw:
+	case Raw:
 		return stored, nil
-	case codecS2:
+	case S2:
 		if n, err := s2.DecodedLen(stored); err != nil || n != rawLen {
 			return nil, fmt.Errorf("s2 block of %d bytes, want %d", n, rawLen)
 		}
 		return s2.Decode(target[:rawLen], stored)
-	case codecZstd:
+	case Zstd:
 		if d.zstd == nil {
 			d.zstd = newZstdDecoder()
 		}
@@ -153,7 +153,7 @@ func (d *decoder) expand(target, stored []byte, codec uint8, rawLen int) ([]byte
 }
 
 func newZstdDecoder() *zstd.Decoder {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxChunkSize),
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxChunk),
 		zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true)) // or a second frame could ask for more
 	if err != nil {
 		panic(err) // the options are constants
@@ -161,8 +161,8 @@ func newZstdDecoder() *zstd.Decoder {
 	return dec
 }
 
-// grow makes room for n more bytes behind b.
-func grow(b []byte, n int) []byte {
+// Grow makes room for n more bytes behind b.
+func Grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}

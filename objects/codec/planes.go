@@ -1,4 +1,4 @@
-package objects
+package codec
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ const (
 // planes appends the zstd frames of shuffled words: one for each plane, the last
 // with what is left over. In one frame the planes would share their tables, and
 // the noise of the low bytes would drown what is regular in the high ones.
-func (e *encoder) planes(dst, src []byte, width int) []byte {
+func (e *Encoder) planes(dst, src []byte, width int) []byte {
 	n := len(src) / width
 	for k := range width {
 		plane := src[k*n : (k+1)*n]
@@ -43,7 +43,7 @@ const planeSample = 2 << 10
 // frame of Huffman codes only. One value all over (differences have another at the
 // beginning) is named once: as a match, the usual form, it takes decoders longer
 // than all the rest.
-func (e *encoder) plane(dst, plane []byte) []byte {
+func (e *Encoder) plane(dst, plane []byte) []byte {
 	if len(plane) < planeSample {
 		return e.zstdEncoder().EncodeAll(plane, dst)
 	}

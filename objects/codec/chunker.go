@@ -1,9 +1,11 @@
-package objects
+package codec
 
 import (
 	"fmt"
 	"math/bits"
 	"sync"
+
+	"github.com/datafs/datafs/index"
 )
 
 // Params are the chunker's sizes in bytes. They are part of a repository's
@@ -19,8 +21,8 @@ type Params struct {
 var DefaultParams = Params{Algorithm: "gear-v1", Min: 16 << 10, Avg: 64 << 10, Max: 256 << 10}
 
 const (
-	gearWindow   = 64       // bytes that a hash of 64 bits remembers
-	maxChunkSize = 16 << 20 // no decoder allocates more for a chunk
+	gearWindow = 64       // bytes that a hash of 64 bits remembers
+	MaxChunk   = 16 << 20 // no decoder allocates more for a chunk
 )
 
 // Validate refuses parameters that the format does not allow.
@@ -28,8 +30,8 @@ func (p Params) Validate() error {
 	switch {
 	case p.Algorithm != DefaultParams.Algorithm:
 		return fmt.Errorf("unknown chunker %q", p.Algorithm)
-	case p.Min < gearWindow, p.Avg <= p.Min, p.Max <= p.Avg, p.Max > maxChunkSize, p.Avg&(p.Avg-1) != 0:
-		return fmt.Errorf("chunk sizes %d/%d/%d: want 64 <= min < avg < max <= %d and avg a power of two", p.Min, p.Avg, p.Max, maxChunkSize)
+	case p.Min < gearWindow, p.Avg <= p.Min, p.Max <= p.Avg, p.Max > MaxChunk, p.Avg&(p.Avg-1) != 0:
+		return fmt.Errorf("chunk sizes %d/%d/%d: want 64 <= min < avg < max <= %d and avg a power of two", p.Min, p.Avg, p.Max, MaxChunk)
 	}
 	return nil
 }
@@ -59,13 +61,16 @@ var gearTable = sync.OnceValue(func() *[256]uint64 {
 	seed := append([]byte("datafs gear v1"), 0)
 	for i := range t {
 		seed[len(seed)-1] = byte(i)
-		id := Hash(seed)
+		id := index.Hash(seed)
 		for j := 7; j >= 0; j-- {
 			t[i] = t[i]<<8 | uint64(id[j])
 		}
 	}
 	return &t
 })
+
+// Min returns the length in bytes from which on a chunk may end before its file does.
+func (c *Chunker) Min() int { return c.min }
 
 // Max returns the greatest length of a chunk in bytes.
 func (c *Chunker) Max() int { return c.max }
