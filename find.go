@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeebo/blake3"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -83,7 +84,7 @@ func hashOf(ctx context.Context, path string) (objects.ID, error) {
 		return objects.ID{}, err
 	}
 	defer f.Close()
-	return hashAll(&contextReader{ctx, f})
+	return hashAll(leaf.ContextReader(ctx, f))
 }
 
 // hashAll computes the BLAKE3 of all that a reader gives.
@@ -98,17 +99,4 @@ func hashAll(r io.Reader) (id objects.ID, err error) {
 func sumOf(h *blake3.Hasher) (id objects.ID) {
 	h.Sum(id[:0])
 	return id
-}
-
-// contextReader ends with the error of a context that is cancelled.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

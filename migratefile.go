@@ -85,10 +85,10 @@ func (m *migration) readOnce(ctx context.Context, g *migrating, v *seedVersion) 
 	defer f.from.Close()
 	var res *objects.Result
 	if m.opts.DryRun {
-		_, err = io.Copy(io.Discard, &contextReader{ctx, f})
+		_, err = io.Copy(io.Discard, leaf.ContextReader(ctx, f))
 		res = &objects.Result{}
 	} else if err = m.openWriter(ctx); err == nil {
-		res, err = m.writer.File(&contextReader{ctx, f})
+		res, err = m.writer.File(leaf.ContextReader(ctx, f))
 	}
 	if err != nil && f.err != nil {
 		return nil, nil, &seedError{f.err}

@@ -88,7 +88,7 @@ func (s *jsonSeed) required(doc map[string]any) bool {
 
 func (s *jsonSeed) documents(ctx context.Context) iter.Seq2[map[string]any, error] {
 	return func(yield func(map[string]any, error) bool) {
-		dec := json.NewDecoder(&contextReader{ctx, s.r})
+		dec := json.NewDecoder(leaf.ContextReader(ctx, s.r))
 		dec.UseNumber()
 		for {
 			var v any

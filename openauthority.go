@@ -9,7 +9,9 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/dir"
 	"github.com/datafs/datafs/remote/web"
+	"github.com/datafs/datafs/remote/zip"
 )
 
 // A kind of authority. A nil fromService belongs to a package with dependencies of its
@@ -23,7 +25,7 @@ type kind struct {
 
 // kinds are all that a configuration can name.
 var kinds = []kind{
-	kindOf("OSFS", remote.DirFromService, remote.DirFromURL, remote.OpenDir, "file"),
+	kindOf("OSFS", dir.FromService, dir.FromURL, dir.Open, "file"),
 	{service: "TempFS", fromService: openTemp},
 	{
 		service: "MemoryFS", schemes: []string{"mem"},
@@ -31,7 +33,7 @@ var kinds = []kind{
 		fromURL:     func(*url.URL) (remote.Authority, error) { return &remote.Mem{}, nil },
 	},
 	{service: "S3FS", schemes: []string{"s3"}},
-	kindOf("ZipFS", remote.ZipFromService, remote.ZipFromURL, remote.OpenZip, "zip"),
+	kindOf("ZipFS", zip.FromService, zip.FromURL, zip.Open, "zip"),
 	{service: "FTPFS", schemes: []string{"ftp", "ftps"}},
 	{service: "SFTPFS", schemes: []string{"sftp"}},
 	kindOf("HTTPFS", web.HTTPFromService, web.HTTPFromURL, web.OpenHTTP, "http", "https"),
@@ -73,11 +75,11 @@ func allSchemes() (list []string) {
 }
 
 func openTemp(args []any, kwargs map[string]any) (remote.Authority, error) {
-	dir, name, err := remote.TempFromService(args, kwargs)
+	parent, name, err := dir.TempFromService(args, kwargs)
 	if err != nil {
 		return nil, err
 	}
-	return remote.OpenTemp(dir, name)
+	return dir.OpenTemp(parent, name)
 }
 
 // OpenAuthority opens the authorities that need the standard library only:

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/dir"
 )
 
 // TestOnlyWhatIsDamagedIsNotPushed names the version whose content is damaged.
@@ -86,9 +87,9 @@ func TestWhatIsDeletedMeanwhileIsNotPushed(t *testing.T) {
 	opts.OpenAuthority = func(_ context.Context, s Service) (remote.Authority, error) {
 		if strings.Contains(fmt.Sprint(s), second) {
 			meanwhile()
-			return remote.OpenDir(&remote.DirOptions{Root: second})
+			return dir.Open(&dir.Options{Root: second})
 		}
-		return remote.OpenDir(&remote.DirOptions{Root: first})
+		return dir.Open(&dir.Options{Root: first})
 	}
 	alice = openChecked(t, opts)
 	for _, name := range []string{"x", "y", "z"} {

@@ -70,6 +70,10 @@ var rooms = []room{
 	{name: "remote/catalog", imports: "index index/leaf refs remote", knot: 9},
 	// Content, to an authority and back.
 	{name: "remote/transfer", imports: "index index/leaf objects objects/codec remote"},
+	// Directories of this machine.
+	{name: "remote/dir", imports: "index/leaf remote"},
+	// Zip files.
+	{name: "remote/zip", imports: "index/leaf remote"},
 	// HTTP, WebDAV, XML-RPC.
 	{name: "remote/web", imports: "index/leaf remote"},
 	// Amazon S3 and its like.
@@ -79,7 +83,7 @@ var rooms = []room{
 	// FTP.
 	{name: "remote/ftp", imports: "index/leaf remote"},
 	// The public library. Configuration, checkouts, solving, doctor and migration are to leave it.
-	{name: "", imports: "index index/leaf objects objects/codec objects/names refs remote remote/catalog remote/team remote/transfer remote/web", files: 101, lines: 18300, knot: 59},
+	{name: "", imports: "index index/leaf objects objects/codec objects/names refs remote remote/catalog remote/dir remote/team remote/transfer remote/web remote/zip", files: 101, lines: 18300, knot: 59},
 	// The command line: a file for each command, tied by their session.
 	{name: "cli", imports: "*", files: 50, lines: 6800, knot: 33},
 	// The program.

@@ -82,7 +82,7 @@ func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) 
 // UpdateFrom is Update with the contents read from r.
 func (h *Archive) UpdateFrom(ctx context.Context, r io.Reader, opts *UpdateOptions) (Result, error) {
 	return h.update(ctx, opts, h.name, func(w *objects.Writer, _ *objects.Tree) (*objects.Result, error) {
-		return w.File(&contextReader{ctx, r})
+		return w.File(leaf.ContextReader(ctx, r))
 	})
 }
 

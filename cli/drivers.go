@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/refs/dynamo"
 	"github.com/datafs/datafs/refs/mongo"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/dir"
 	"github.com/datafs/datafs/remote/ftp"
 	"github.com/datafs/datafs/remote/s3"
 	"github.com/datafs/datafs/remote/sftp"
@@ -191,7 +192,7 @@ func (s *seed[O]) Spec(ctx context.Context) (map[string]any, error) {
 func openSeedFiles(ctx context.Context, s datafs.Service) (datafs.SeedFiles, error) {
 	switch s.Service {
 	case "OSFS":
-		o, err := remote.DirFromService(s.Args, s.Kwargs)
+		o, err := dir.FromService(s.Args, s.Kwargs)
 		if err != nil {
 			return nil, err
 		}

@@ -105,3 +105,12 @@ func CheckName(name string) error {
 	}
 	return nil
 }
+
+// CheckPrefix refuses, with fs.ErrInvalid, what no name of a file at an
+// authority begins with. The empty prefix is every name's.
+func CheckPrefix(prefix string) error {
+	if len(prefix) >= maxName {
+		return CheckName(prefix)
+	}
+	return CheckName(prefix + "x")
+}

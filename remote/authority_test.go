@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -23,5 +24,21 @@ func TestCheckName(t *testing.T) {
 func TestMissingStorageIsUnavailable(t *testing.T) {
 	if !errors.Is(ErrNoStorage, ErrUnavailable) || errors.Is(ErrUnavailable, ErrNoStorage) || !errors.Is(ErrReadOnly, fs.ErrPermission) {
 		t.Error("the kinds of errors do not include each other as they should")
+	}
+}
+
+func TestFileErrorKinds(t *testing.T) {
+	for err, want := range map[error]error{
+		syscall.EROFS:  fs.ErrPermission,
+		syscall.EACCES: fs.ErrPermission,
+		syscall.ESTALE: ErrUnavailable,
+		syscall.ENOSPC: syscall.ENOSPC,
+	} {
+		if got := FileError("put", "x", "/mnt", &fs.PathError{Op: "write", Path: "x", Err: err}); !errors.Is(got, want) {
+			t.Errorf("%v: got %v, want %v", err, got, want)
+		}
+	}
+	if errors.Is(FileError("put", "x", "/mnt", syscall.ENOSPC), ErrUnavailable) {
+		t.Error("a full disk would be tried again")
 	}
 }

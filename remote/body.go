@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // CheckGet refuses what no driver's Get can do: a bad name, a negative offset, and a
@@ -27,37 +29,36 @@ func CheckList(ctx context.Context, prefix string) error {
 	return ctx.Err()
 }
 
-// contextReader reads until its context is over. It has the one method, so that
-// io.Copy does not pass it by.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
+// body is what NewBody returns. It has no more methods than these, so that io.Copy does
+// not pass by Read.
+type body struct {
+	io.Reader
+	io.Closer
+	wrap func(error) error
 }
 
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+// NewBody returns what a driver's Get returns: at most n bytes of r (all if n < 0) until
+// ctx ends, with errors that wrap has said more about.
+func NewBody(ctx context.Context, r io.ReadCloser, n int64, wrap func(error) error) io.ReadCloser {
+	b := &body{leaf.ContextReader(ctx, r), r, wrap}
+	if n >= 0 {
+		b.Reader = io.LimitReader(b.Reader, n)
 	}
-	return c.r.Read(p)
+	return b
 }
 
-// contextBody is a body that is read until its context is over.
-type contextBody struct {
-	ctx   context.Context
-	r     io.Reader
-	close func() error // may be nil
-}
-
-func (b *contextBody) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
-		return 0, err
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.wrap(err)
 	}
-	return b.r.Read(p)
+	return n, err
 }
 
-func (b *contextBody) Close() error {
-	if b.close == nil {
-		return nil
-	}
-	return b.close()
+const copyBuffer = 256 << 10 // bytes
+
+// Copy writes what r has left to w, until ctx ends.
+func Copy(ctx context.Context, w io.Writer, r io.Reader) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{w}, leaf.ContextReader(ctx, r), make([]byte, copyBuffer))
+	return err
 }

@@ -9,6 +9,8 @@ import (
 	"iter"
 	"strings"
 	"sync"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // Mem is an Exclusive authority in memory, for tests and for a repository that
@@ -32,10 +34,8 @@ func (m *Mem) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser
 		return nil, fmt.Errorf("get %s: %s: %w", name, m, fs.ErrNotExist)
 	}
 	b = b[min(off, int64(len(b))):]
-	if n >= 0 {
-		b = b[:min(n, int64(len(b)))]
-	}
-	return &contextBody{ctx: ctx, r: bytes.NewReader(b)}, nil
+	wrap := func(err error) error { return fmt.Errorf("get %s: %s: %w", name, m, err) }
+	return NewBody(ctx, io.NopCloser(bytes.NewReader(b)), n, wrap), nil
 }
 
 // Put is that of Authority.
@@ -58,7 +58,7 @@ func (m *Mem) put(ctx context.Context, name string, r io.Reader, exclusive bool)
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	b, err := io.ReadAll(&contextReader{ctx: ctx, r: r})
+	b, err := io.ReadAll(leaf.ContextReader(ctx, r))
 	if err != nil {
 		return err
 	}

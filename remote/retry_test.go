@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -237,4 +238,17 @@ func wantStored(t *testing.T, a remote.Authority, name, want string) {
 	if got, err := io.ReadAll(r); err != nil || string(got) != want {
 		t.Errorf("%s: got %.40q, %v, want %.40q", name, got, err, want)
 	}
+}
+
+func listedNames(t *testing.T, a remote.Authority, prefix string) string {
+	t.Helper()
+	var got []string
+	for info, err := range a.List(t.Context(), prefix) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, info.Name)
+	}
+	slices.Sort(got)
+	return strings.Join(got, " ")
 }

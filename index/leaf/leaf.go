@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -48,6 +49,23 @@ func Sleep(ctx context.Context, wait time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// contextReader is the reader of ContextReader. It has the one method, so that io.Copy
+// does not pass it by.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// ContextReader returns a reader of r that fails with the error of ctx when that is over.
+func ContextReader(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }
 
 const maxText = 300 // bytes of another program's text in a message

@@ -19,6 +19,7 @@ import (
 	"github.com/datafs/datafs/refs/refstest"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/catalog"
+	"github.com/datafs/datafs/remote/dir"
 	"github.com/datafs/datafs/remote/remotetest"
 )
 
@@ -44,7 +45,7 @@ func tempIndex(t testing.TB) *index.DB {
 
 func catalogInDir(t testing.TB) remote.Authority {
 	t.Helper()
-	a, err := remote.OpenDir(&remote.DirOptions{Root: t.TempDir()})
+	a, err := dir.Open(&dir.Options{Root: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

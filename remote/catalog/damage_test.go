@@ -15,6 +15,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/catalog"
+	"github.com/datafs/datafs/remote/dir"
 )
 
 // unexclusive hides PutNew.
@@ -188,7 +189,7 @@ func TestCatalogNamesOfTables(t *testing.T) {
 
 func TestCatalogOfAMissingPlaceIsNotEmpty(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "gone")
-	a, err := remote.OpenDir(&remote.DirOptions{Root: root})
+	a, err := dir.Open(&dir.Options{Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/dir"
 )
 
 // undelete brings an archive back as the API does.
@@ -22,7 +23,7 @@ func (r *syncRepo) undelete(name string) {
 // and by a colleague, also with indexes that are lost.
 func TestADeletionThatWasPushedIsTakenBack(t *testing.T) {
 	authority := &remote.Mem{}
-	dir, err := remote.OpenDir(&remote.DirOptions{Root: t.TempDir()})
+	dir, err := dir.Open(&dir.Options{Root: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/codec"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/dir"
 	"github.com/datafs/datafs/remote/remotetest"
 	"github.com/datafs/datafs/remote/transfer"
 )
@@ -250,7 +251,7 @@ func deltas(t testing.TB, s *objects.Store) (n int) {
 // TestDifferencesStayAtHome has a second version whose pack could go as it is,
 // if there were no deltas in it.
 func TestDifferencesStayAtHome(t *testing.T) {
-	dir, err := remote.OpenDir(&remote.DirOptions{Root: t.TempDir()})
+	dir, err := dir.Open(&dir.Options{Root: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

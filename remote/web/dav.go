@@ -151,7 +151,7 @@ func (d *davFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 		return nil, d.wrap("get", name, err)
 	}
 	wrap := func(err error) error { return d.wrap("get", name, webError(ctx, err)) }
-	return &webReader{r: resp, left: n, wrap: wrap}, nil
+	return remote.NewBody(ctx, resp, n, wrap), nil
 }
 
 // open gives the content of the file at p from off on. A server may ignore

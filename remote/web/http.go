@@ -93,7 +93,7 @@ func (h *httpFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClo
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &webReader{r: body, left: n, wrap: func(err error) error { return wrap(webError(ctx, err)) }}, nil
+	return remote.NewBody(ctx, body, n, func(err error) error { return wrap(webError(ctx, err)) }), nil
 }
 
 // get gives the file from off on, up to n bytes at least where it has them.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,34 +209,9 @@ func TestHTTPBodyHonoursContext(t *testing.T) {
 	}
 }
 
-func TestOptionsOfFiles(t *testing.T) {
-	parse := func(s string) *url.URL {
-		u, err := url.Parse(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	dir, err := remote.DirFromService([]any{"data"}, map[string]any{"create": true, "dir_mode": "0750"})
-	if err != nil || *dir != (remote.DirOptions{Root: "data", Create: true, DirMode: 0o750}) {
-		t.Errorf("OSFS: got %+v, %v", dir, err)
-	}
-	dir, err = remote.DirFromURL(parse("file:///mnt/a%20b?create=true"))
-	if err != nil || *dir != (remote.DirOptions{Root: filepath.FromSlash("/mnt/a b"), Create: true}) {
-		t.Errorf("file: got %+v, %v", dir, err)
-	}
-	zip, err := remote.ZipFromService(nil, map[string]any{"zip_file": "a.zip", "mode": "r", "allow_zip_64": true})
-	if err != nil || *zip != (remote.ZipOptions{Path: "a.zip", ReadOnly: true}) {
-		t.Errorf("ZipFS: got %+v, %v", zip, err)
-	}
+func TestOptionsOfHTTP(t *testing.T) {
 	got, err := web.HTTPFromService([]any{"https://host/x"}, map[string]any{"user": "me", "password": 12})
 	if err != nil || *got != (web.HTTPOptions{URL: "https://host/x", Username: "me", Password: "12"}) {
 		t.Errorf("HTTPFS: got %+v, %v", got, err)
-	}
-	if _, err := remote.DirFromURL(parse("file:///a?creat=1")); err == nil || !strings.Contains(err.Error(), "creat") {
-		t.Errorf("an unknown option: got %v", err)
-	}
-	if _, err := remote.DirFromURL(parse("file://mnt/a")); err == nil {
-		t.Error("a host in a file URL was taken")
 	}
 }

@@ -113,7 +113,7 @@ func (f *rpcFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 			err = webSkip(data, off)
 		}
 		if err == nil {
-			return &webReader{r: rpcBody{data, a}, left: n, wrap: wrap}, nil
+			return remote.NewBody(ctx, rpcBody{data, a}, n, wrap), nil
 		}
 		a.Close()
 	}

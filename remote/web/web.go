@@ -211,33 +211,6 @@ func webStatus(code int) error {
 	return errors.New(text)
 }
 
-// webReader is what Get gives: at most left bytes of r (all if left < 0), with
-// errors that say what was being read.
-type webReader struct {
-	r    io.ReadCloser
-	left int64
-	wrap func(error) error
-}
-
-func (w *webReader) Read(p []byte) (int, error) {
-	if w.left == 0 {
-		return 0, io.EOF
-	}
-	if w.left > 0 && int64(len(p)) > w.left {
-		p = p[:w.left]
-	}
-	n, err := w.r.Read(p)
-	if w.left > 0 {
-		w.left -= int64(n)
-	}
-	if err != nil && err != io.EOF {
-		err = w.wrap(err)
-	}
-	return n, err
-}
-
-func (w *webReader) Close() error { return w.r.Close() }
-
 // webSkip reads off bytes of r. One that ends before is at its end.
 func webSkip(r io.Reader, off int64) error {
 	_, err := io.CopyN(io.Discard, r, off)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package remote
+package dir
 
 import (
 	"io/fs"
@@ -15,7 +15,7 @@ func TestDirModes(t *testing.T) {
 	root := t.TempDir()
 	old := syscall.Umask(0o002)
 	defer syscall.Umask(old)
-	d := openDir(t, &DirOptions{Root: root})
+	d := openDir(t, &Options{Root: root})
 	if err := d.PutNew(t.Context(), "packs/a", strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}

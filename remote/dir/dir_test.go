@@ -1,4 +1,4 @@
-package remote
+package dir
 
 import (
 	"bytes"
@@ -10,16 +10,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/datafs/datafs/remote"
 )
 
-func openDir(t *testing.T, opts *DirOptions) *dirFS {
+func openDir(t *testing.T, opts *Options) *authority {
 	t.Helper()
-	a, err := OpenDir(opts)
+	a, err := Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	return a.(*dirFS)
+	return a.(*authority)
 }
 
 func writeInto(t *testing.T, path, content string) {
@@ -31,16 +33,16 @@ func writeInto(t *testing.T, path, content string) {
 
 func TestDirMissingRoot(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "disk")
-	d := openDir(t, &DirOptions{Root: root})
+	d := openDir(t, &Options{Root: root})
 	_, err := d.Get(t.Context(), "a", 0, -1)
-	if !errors.Is(err, ErrNoStorage) || !errors.Is(err, ErrUnavailable) || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Get: got %v, want ErrNoStorage", err)
+	if !errors.Is(err, remote.ErrNoStorage) || !errors.Is(err, remote.ErrUnavailable) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Get: got %v, want remote.ErrNoStorage", err)
 	}
 	if got, want := err.Error(), "get a: "+root+" is not there (is the disk mounted?)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if err := d.Put(t.Context(), "a", strings.NewReader("x")); !errors.Is(err, ErrNoStorage) {
-		t.Errorf("Put: got %v, want ErrNoStorage", err)
+	if err := d.Put(t.Context(), "a", strings.NewReader("x")); !errors.Is(err, remote.ErrNoStorage) {
+		t.Errorf("Put: got %v, want remote.ErrNoStorage", err)
 	}
 	if _, err := os.Stat(root); err == nil {
 		t.Error("the root was made")
@@ -55,8 +57,8 @@ func TestDirMissingRoot(t *testing.T) {
 
 func TestDirCreate(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "a", "b")
-	d := openDir(t, &DirOptions{Root: root, Create: true})
-	if _, err := d.Get(t.Context(), "a", 0, -1); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoStorage) {
+	d := openDir(t, &Options{Root: root, Create: true})
+	if _, err := d.Get(t.Context(), "a", 0, -1); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, remote.ErrNoStorage) {
 		t.Errorf("Get: got %v, want fs.ErrNotExist", err)
 	}
 	for _, err := range d.List(t.Context(), "") {
@@ -79,7 +81,7 @@ func TestDirLeftovers(t *testing.T) {
 	if err := os.Chtimes(old, past, past); err != nil {
 		t.Fatal(err)
 	}
-	d := openDir(t, &DirOptions{Root: root})
+	d := openDir(t, &Options{Root: root})
 	if err := d.Put(t.Context(), "a", strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,7 @@ func TestDirForeign(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "a", "link")); err != nil {
 		t.Skip(err)
 	}
-	d := openDir(t, &DirOptions{Root: root})
+	d := openDir(t, &Options{Root: root})
 	var got []string
 	for info, err := range d.List(t.Context(), "") {
 		if err != nil {
@@ -125,7 +127,7 @@ func TestDirForeign(t *testing.T) {
 }
 
 func TestDirWithoutHardLinks(t *testing.T) {
-	d := openDir(t, &DirOptions{Root: t.TempDir()})
+	d := openDir(t, &Options{Root: t.TempDir()})
 	d.link = func(*os.Root, string, string) error { return syscall.EPERM }
 	err := d.PutNew(t.Context(), "a/one", strings.NewReader("first"))
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -144,7 +146,7 @@ func TestDirWithoutHardLinks(t *testing.T) {
 
 // On NFS a link whose answer is lost is sent again and meets itself.
 func TestDirLinkMeetsItself(t *testing.T) {
-	d := openDir(t, &DirOptions{Root: t.TempDir()})
+	d := openDir(t, &Options{Root: t.TempDir()})
 	d.link = func(root *os.Root, from, to string) error {
 		return errors.Join(root.Link(from, to), fs.ErrExist)
 	}
@@ -158,7 +160,7 @@ func TestDirLinkMeetsItself(t *testing.T) {
 
 func TestDirReadOnly(t *testing.T) {
 	root := t.TempDir()
-	d := openDir(t, &DirOptions{Root: root})
+	d := openDir(t, &Options{Root: root})
 	if err := os.Chmod(root, 0o555); err != nil {
 		t.Fatal(err)
 	}
@@ -168,21 +170,5 @@ func TestDirReadOnly(t *testing.T) {
 	}
 	if err := d.Put(t.Context(), "a", strings.NewReader("x")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v, want fs.ErrPermission", err)
-	}
-}
-
-func TestFileErrorKinds(t *testing.T) {
-	for err, want := range map[error]error{
-		syscall.EROFS:  fs.ErrPermission,
-		syscall.EACCES: fs.ErrPermission,
-		syscall.ESTALE: ErrUnavailable,
-		syscall.ENOSPC: syscall.ENOSPC,
-	} {
-		if got := fileError(&fs.PathError{Op: "write", Path: "x", Err: err}); !errors.Is(got, want) {
-			t.Errorf("%v: got %v, want %v", err, got, want)
-		}
-	}
-	if errors.Is(fileError(syscall.ENOSPC), ErrUnavailable) {
-		t.Error("a full disk would be tried again")
 	}
 }

@@ -1,4 +1,4 @@
-package remote
+package dir
 
 import (
 	"context"
@@ -13,21 +13,22 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/remote"
 )
 
-// Put is that of Authority.
-func (d *dirFS) Put(ctx context.Context, name string, r io.ReadSeeker) error {
+// Put is that of remote.Authority.
+func (d *authority) Put(ctx context.Context, name string, r io.ReadSeeker) error {
 	return d.wrap("put", name, d.put(ctx, name, r, (*os.Root).Rename))
 }
 
-// PutNew is that of Exclusive.
-func (d *dirFS) PutNew(ctx context.Context, name string, r io.ReadSeeker) error {
+// PutNew is that of remote.Exclusive.
+func (d *authority) PutNew(ctx context.Context, name string, r io.ReadSeeker) error {
 	return d.wrap("put", name, d.put(ctx, name, r, d.publishNew))
 }
 
 // put writes a file that nobody sees and publishes it under its name.
-func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(root *os.Root, from, to string) error) error {
-	if err := CheckGet(ctx, name, 0); err != nil {
+func (d *authority) put(ctx context.Context, name string, r io.Reader, publish func(root *os.Root, from, to string) error) error {
+	if err := remote.CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	root, err := d.rooted(true)
@@ -51,17 +52,17 @@ func (d *dirFS) put(ctx context.Context, name string, r io.Reader, publish func(
 }
 
 // writeTemp brings a file to disk and gives its name.
-func (d *dirFS) writeTemp(ctx context.Context, root *os.Root, r io.Reader) (name string, err error) {
-	if err := d.makeDirs(root, dirTemp); err != nil {
+func (d *authority) writeTemp(ctx context.Context, root *os.Root, r io.Reader) (name string, err error) {
+	if err := d.makeDirs(root, tempDir); err != nil {
 		return "", err
 	}
 	name = filepath.FromSlash(tempName())
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, dirFileMode)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return "", err
 	}
 	d.clean.Do(func() { removeLeftovers(root, f) })
-	_, err = io.CopyBuffer(struct{ io.Writer }{f}, &contextReader{ctx, r}, make([]byte, dirBuffer))
+	err = remote.Copy(ctx, f, r)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -79,11 +80,11 @@ func removeLeftovers(root *os.Root, f *os.File) {
 	if err != nil {
 		return
 	}
-	entries, _ := fs.ReadDir(root.FS(), dirTemp)
+	entries, _ := fs.ReadDir(root.FS(), tempDir)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && now.ModTime().Sub(info.ModTime()) > dirLeftover {
-			_ = root.Remove(filepath.Join(dirTemp, e.Name()))
+		if err == nil && info.Mode().IsRegular() && now.ModTime().Sub(info.ModTime()) > leftover {
+			_ = root.Remove(filepath.Join(tempDir, e.Name()))
 		}
 	}
 }
@@ -91,10 +92,10 @@ func removeLeftovers(root *os.Root, f *os.File) {
 // makeDirs makes a directory and those above it, and brings their names to disk:
 // once also those of directories that are there already, since whoever made one
 // may have been killed before.
-func (d *dirFS) makeDirs(root *os.Root, dir string) error {
+func (d *authority) makeDirs(root *os.Root, dir string) error {
 	info, err := root.Stat(filepath.FromSlash(dir))
 	there := err == nil && info.IsDir()
-	if there && (dir == dirTemp || d.lasts(dir, false)) {
+	if there && (dir == tempDir || d.lasts(dir, false)) {
 		return nil
 	}
 	if parent := path.Dir(dir); parent != "." {
@@ -116,8 +117,8 @@ func (d *dirFS) makeDirs(root *os.Root, dir string) error {
 
 // syncYoung writes the name of a file that is read to disk, once, if the file is young:
 // its writer may have been killed before, and the reader is about to build on it.
-func (d *dirFS) syncYoung(root *os.Root, name string, written time.Time) error {
-	if time.Since(written) > dirYoung || d.lasts(name, false) {
+func (d *authority) syncYoung(root *os.Root, name string, written time.Time) error {
+	if time.Since(written) > young || d.lasts(name, false) {
 		return nil
 	}
 	err := d.makeDirs(root, path.Dir(name))
@@ -131,7 +132,7 @@ func (d *dirFS) syncYoung(root *os.Root, name string, written time.Time) error {
 	return err
 }
 
-func (d *dirFS) makeDir(root *os.Root, dir string) error {
+func (d *authority) makeDir(root *os.Root, dir string) error {
 	err := root.Mkdir(filepath.FromSlash(dir), d.opts.DirMode)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
@@ -144,7 +145,7 @@ func (d *dirFS) makeDir(root *os.Root, dir string) error {
 }
 
 // lasts says whether a name was brought to disk, and notes it.
-func (d *dirFS) lasts(name string, note bool) bool {
+func (d *authority) lasts(name string, note bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if note {
@@ -155,7 +156,7 @@ func (d *dirFS) lasts(name string, note bool) bool {
 
 // makeRoot makes the root, and brings the names of directories above it to disk
 // that are new, too.
-func (d *dirFS) makeRoot() error {
+func (d *authority) makeRoot() error {
 	above := filepath.Dir(d.opts.Root)
 	var parents []string
 	for dir := above; ; dir = filepath.Dir(dir) {
@@ -176,7 +177,7 @@ func (d *dirFS) makeRoot() error {
 }
 
 // syncPath brings the names in a directory to disk that lies outside the root.
-func (d *dirFS) syncPath(dir string) error {
+func (d *authority) syncPath(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // it may be written to, but not read
@@ -189,7 +190,7 @@ func (d *dirFS) syncPath(dir string) error {
 }
 
 // settleRoot brings the name of the root to disk, if it is ours to make.
-func (d *dirFS) settleRoot() error {
+func (d *authority) settleRoot() error {
 	if !d.opts.Create || d.lasts(".", false) {
 		return nil
 	}
@@ -202,7 +203,7 @@ func (d *dirFS) settleRoot() error {
 
 // publishNew gives a file a name that no file has: link(2) and, where there are
 // no hard links, renameat2(2) fail if the name is taken.
-func (d *dirFS) publishNew(root *os.Root, from, to string) error {
+func (d *authority) publishNew(root *os.Root, from, to string) error {
 	err := d.link(root, from, to)
 	switch {
 	case err == nil:
@@ -258,19 +259,6 @@ func missingFile(err error) error {
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
-	}
-	return err
-}
-
-// fileError adds the kind to an error of the operating system.
-func fileError(err error) error {
-	for _, transient := range []error{syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOTCONN, syscall.EHOSTDOWN, syscall.ECONNRESET} {
-		if errors.Is(err, transient) {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	}
-	if errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	}
 	return err
 }

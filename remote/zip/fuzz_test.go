@@ -1,12 +1,10 @@
-package remote_test
+package zip
 
 import (
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/datafs/datafs/remote"
 )
 
 // FuzzZipDirectory opens any bytes as an authority in a zip file: what it lists can
@@ -25,7 +23,7 @@ func FuzzZipDirectory(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a, err := remote.OpenZip(&remote.ZipOptions{Path: path})
+		a, err := Open(&Options{Path: path})
 		if err != nil {
 			return
 		}

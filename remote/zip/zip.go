@@ -1,4 +1,8 @@
-package remote
+// Package zip is an authority in one zip file, for small collections and for carrying
+// data about. It is not meant for what many write to: each write copies the whole file.
+// Its invariant: the file at the path is at any time a whole zip file, which a rename
+// replaces.
+package zip
 
 import (
 	"archive/zip"
@@ -13,29 +17,31 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/datafs/datafs/remote"
 )
 
-// ZipOptions say where a zip file authority is.
-type ZipOptions struct {
+// Options say where a zip file authority is.
+type Options struct {
 	Path     string
-	Create   bool // make the file at the first Put; otherwise one that is missing is ErrNoStorage
+	Create   bool // make the file at the first Put; otherwise one that is missing is remote.ErrNoStorage
 	ReadOnly bool
 }
 
-// zipFS is an Exclusive in one zip file. A write makes the file anew beside the
+// authority is a remote.Exclusive in one zip file. A write makes the file anew beside the
 // old one, with the entries copied as they are, under a lock that all writers
 // take. Readers keep the file that they opened.
-type zipFS struct {
-	opts ZipOptions
+type authority struct {
+	opts Options
 
 	mu   sync.Mutex
-	open *zipFile // mu guards it; the file that was at the path when last looked
+	open *file // mu guards it; the file that was at the path when last looked
 }
 
-var _ Exclusive = (*zipFS)(nil)
+var _ remote.Exclusive = (*authority)(nil)
 
-// zipFile is one state of the zip file. The last user closes it.
-type zipFile struct {
+// file is one state of the zip file. The last user closes it.
+type file struct {
 	f       *os.File
 	info    fs.FileInfo
 	comment string
@@ -46,14 +52,14 @@ type zipFile struct {
 	users int // mu guards it
 }
 
-// OpenZip gives the authority in a zip file. Any zip file can be read whose
-// entries are stored or deflated; those whose names CheckName refuses are not
+// Open gives the authority in a zip file. Any zip file can be read whose
+// entries are stored or deflated; those whose names remote.CheckName refuses are not
 // seen, and kept. What is put is stored without compression, since packs are
 // compressed. Each Put copies the whole file, so it suits small collections and
 // carrying things about. The authority is an Exclusive: writers take a lock on
 // a file beside it, whose name ends with ".lock".
-func OpenZip(opts *ZipOptions) (Authority, error) {
-	z := &zipFS{opts: *opts}
+func Open(opts *Options) (remote.Authority, error) {
+	z := &authority{opts: *opts}
 	if opts.Path == "" {
 		return nil, fmt.Errorf("a zip file needs a path: %w", fs.ErrInvalid)
 	}
@@ -66,37 +72,30 @@ func OpenZip(opts *ZipOptions) (Authority, error) {
 }
 
 // String is the path of the zip file.
-func (z *zipFS) String() string { return z.opts.Path }
+func (z *authority) String() string { return z.opts.Path }
 
-func (z *zipFS) wrap(op, name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	err = fileError(err)
-	if errors.As(err, new(missingRoot)) {
-		return fmt.Errorf("%s %.80s: %w", op, name, err)
-	}
-	return fmt.Errorf("%s %.80s: %s: %w", op, name, z.opts.Path, err)
+func (z *authority) wrap(op, name string, err error) error {
+	return remote.FileError(op, name, z.opts.Path, err)
 }
 
 // acquire gives the zip file as it is now; the caller releases it.
-func (z *zipFS) acquire() (*zipFile, error) {
+func (z *authority) acquire() (*file, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	info, err := os.Stat(z.opts.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		z.forget()
 		if z.opts.Create && !z.opts.ReadOnly {
-			return &zipFile{users: 1}, nil
+			return &file{users: 1}, nil
 		}
-		return nil, missingRoot(z.opts.Path)
+		return nil, remote.NoRoot(z.opts.Path)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if o := z.open; o == nil || !os.SameFile(o.info, info) || o.info.Size() != info.Size() || !o.info.ModTime().Equal(info.ModTime()) {
 		z.forget()
-		if z.open, err = openZipFile(z.opts.Path); err != nil {
+		if z.open, err = openFile(z.opts.Path); err != nil {
 			z.open = nil
 			return nil, err
 		}
@@ -106,14 +105,14 @@ func (z *zipFS) acquire() (*zipFile, error) {
 }
 
 // forget gives back the file that is kept open; z.mu is held.
-func (z *zipFS) forget() {
+func (z *authority) forget() {
 	if z.open != nil {
 		_ = z.open.release()
 		z.open = nil
 	}
 }
 
-func openZipFile(path string) (*zipFile, error) {
+func openFile(path string) (*file, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -128,20 +127,20 @@ func openZipFile(path string) (*zipFile, error) {
 		f.Close()
 		return nil, fmt.Errorf("not a zip file that can be read: %w", err)
 	}
-	zf := &zipFile{f: f, info: info, comment: r.Comment, entries: r.File, byName: map[string]*zip.File{}, users: 1}
+	zf := &file{f: f, info: info, comment: r.Comment, entries: r.File, byName: map[string]*zip.File{}, users: 1}
 	for _, e := range r.File {
 		zf.byName[e.Name] = e
 	}
 	return zf, nil
 }
 
-func (f *zipFile) use() {
+func (f *file) use() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.users++
 }
 
-func (f *zipFile) release() error {
+func (f *file) release() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.users--
@@ -151,8 +150,8 @@ func (f *zipFile) release() error {
 	return f.f.Close()
 }
 
-// Get is that of Authority.
-func (z *zipFS) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+// Get is that of remote.Authority.
+func (z *authority) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
 	r, err := z.get(ctx, name, off, n)
 	if err != nil {
 		return nil, z.wrap("get", name, err)
@@ -160,8 +159,8 @@ func (z *zipFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 	return r, nil
 }
 
-func (z *zipFS) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := CheckGet(ctx, name, off); err != nil {
+func (z *authority) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+	if err := remote.CheckGet(ctx, name, off); err != nil {
 		return nil, err
 	}
 	zf, err := z.acquire()
@@ -176,18 +175,18 @@ func (z *zipFS) get(ctx context.Context, name string, off, n int64) (io.ReadClos
 	if err != nil {
 		return nil, errors.Join(err, zf.release())
 	}
-	body := &zipBody{r: r, close: func() error { return errors.Join(closer(), zf.release()) }}
+	body := &body{r: r, close: func() error { return errors.Join(closer(), zf.release()) }}
 	wrap := func(err error) error { return z.wrap("get", name, err) }
-	return &fileBody{contextReader{ctx, limit(body, n)}, body, wrap}, nil
+	return remote.NewBody(ctx, body, n, wrap), nil
 }
 
-const zipEncrypted = 1 // bit of an entry's flags
+const encrypted = 1 // bit of an entry's flags
 
 // reader reads an entry from off on. What the directory says of sizes bounds
 // what is read and is not believed otherwise.
-func (f *zipFile) reader(e *zip.File, off int64) (io.Reader, func() error, error) {
+func (f *file) reader(e *zip.File, off int64) (io.Reader, func() error, error) {
 	none := func() error { return nil }
-	if e.Flags&zipEncrypted != 0 {
+	if e.Flags&encrypted != 0 {
 		return nil, none, fmt.Errorf("the entry is encrypted: %w", errors.ErrUnsupported)
 	}
 	if e.UncompressedSize64 > math.MaxInt64 || off >= int64(e.UncompressedSize64) {
@@ -220,26 +219,26 @@ func shortEntry(err error) error {
 	return err
 }
 
-// zipBody is closed once, however often it is asked to.
-type zipBody struct {
+// body is closed once, however often it is asked to.
+type body struct {
 	r     io.Reader
 	close func() error
 	once  sync.Once
 }
 
-func (b *zipBody) Read(p []byte) (int, error) { return b.r.Read(p) }
+func (b *body) Read(p []byte) (int, error) { return b.r.Read(p) }
 
-func (b *zipBody) Close() (err error) {
+func (b *body) Close() (err error) {
 	b.once.Do(func() { err = b.close() })
 	return err
 }
 
-// List is that of Authority.
-func (z *zipFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
+// List is that of remote.Authority.
+func (z *authority) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, error] {
+	return func(yield func(remote.Info, error) bool) {
 		infos, err := z.list(ctx, prefix)
 		if err != nil {
-			yield(Info{}, z.wrap("list", prefix, err))
+			yield(remote.Info{}, z.wrap("list", prefix, err))
 			return
 		}
 		for _, info := range infos {
@@ -250,8 +249,8 @@ func (z *zipFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 	}
 }
 
-func (z *zipFS) list(ctx context.Context, prefix string) ([]Info, error) {
-	if err := CheckList(ctx, prefix); err != nil {
+func (z *authority) list(ctx context.Context, prefix string) ([]remote.Info, error) {
+	if err := remote.CheckList(ctx, prefix); err != nil {
 		return nil, err
 	}
 	zf, err := z.acquire()
@@ -259,17 +258,17 @@ func (z *zipFS) list(ctx context.Context, prefix string) ([]Info, error) {
 		return nil, err
 	}
 	defer zf.release()
-	var infos []Info
+	var infos []remote.Info
 	for name, e := range zf.byName {
-		if strings.HasPrefix(name, prefix) && CheckName(name) == nil {
-			infos = append(infos, Info{Name: name, Size: int64(min(e.UncompressedSize64, math.MaxInt64))})
+		if strings.HasPrefix(name, prefix) && remote.CheckName(name) == nil {
+			infos = append(infos, remote.Info{Name: name, Size: int64(min(e.UncompressedSize64, math.MaxInt64))})
 		}
 	}
 	return infos, nil
 }
 
-// Close is that of Authority.
-func (z *zipFS) Close() error {
+// Close is that of remote.Authority.
+func (z *authority) Close() error {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.forget()

@@ -1,4 +1,4 @@
-package remote
+package zip
 
 import (
 	"archive/zip"
@@ -16,33 +16,37 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/remote"
 )
 
-const zipPoll = 25 * time.Millisecond // between two tries for the lock
+const (
+	fileMode = 0o666                 // before the umask
+	poll     = 25 * time.Millisecond // between two tries for the lock
+)
 
-// Put is that of Authority.
-func (z *zipFS) Put(ctx context.Context, name string, r io.ReadSeeker) error {
+// Put is that of remote.Authority.
+func (z *authority) Put(ctx context.Context, name string, r io.ReadSeeker) error {
 	return z.wrap("put", name, z.rewrite(ctx, name, r, false))
 }
 
-// PutNew is that of Exclusive.
-func (z *zipFS) PutNew(ctx context.Context, name string, r io.ReadSeeker) error {
+// PutNew is that of remote.Exclusive.
+func (z *authority) PutNew(ctx context.Context, name string, r io.ReadSeeker) error {
 	return z.wrap("put", name, z.rewrite(ctx, name, r, true))
 }
 
-// Delete is that of Authority.
-func (z *zipFS) Delete(ctx context.Context, name string) error {
+// Delete is that of remote.Authority.
+func (z *authority) Delete(ctx context.Context, name string) error {
 	return z.wrap("delete", name, z.rewrite(ctx, name, nil, false))
 }
 
 // rewrite makes the zip file anew, with name as r has it, or without it if r is
 // nil.
-func (z *zipFS) rewrite(ctx context.Context, name string, r io.Reader, exclusive bool) error {
-	if err := CheckGet(ctx, name, 0); err != nil {
+func (z *authority) rewrite(ctx context.Context, name string, r io.Reader, exclusive bool) error {
+	if err := remote.CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	if z.opts.ReadOnly {
-		return ErrReadOnly
+		return remote.ErrReadOnly
 	}
 	unlock, err := z.lock(ctx)
 	if err != nil {
@@ -65,19 +69,19 @@ func (z *zipFS) rewrite(ctx context.Context, name string, r io.Reader, exclusive
 
 // lock waits until no other process or goroutine writes. Without the directory
 // that the zip file is in, or is to be in, there is nothing to lock.
-func (z *zipFS) lock(ctx context.Context) (unlock func(), err error) {
+func (z *authority) lock(ctx context.Context) (unlock func(), err error) {
 	if _, err := os.Stat(z.opts.Path); errors.Is(err, fs.ErrNotExist) && !z.opts.Create {
-		return nil, missingRoot(z.opts.Path)
+		return nil, remote.NoRoot(z.opts.Path)
 	}
-	l := flock.New(z.opts.Path+".lock", flock.SetPermissions(dirFileMode))
-	if _, err := l.TryLockContext(ctx, zipPoll); err != nil {
+	l := flock.New(z.opts.Path+".lock", flock.SetPermissions(fileMode))
+	if _, err := l.TryLockContext(ctx, poll); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return func() { _ = l.Close() }, nil
 }
 
 // copyWith writes the entries as they are and then the new one.
-func (f *zipFile) copyWith(ctx context.Context, w *zip.Writer, name string, r io.Reader) error {
+func (f *file) copyWith(ctx context.Context, w *zip.Writer, name string, r io.Reader) error {
 	for _, e := range f.entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -96,14 +100,13 @@ func (f *zipFile) copyWith(ctx context.Context, w *zip.Writer, name string, r io
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{entry}, &contextReader{ctx, r}, make([]byte, dirBuffer))
-	return err
+	return remote.Copy(ctx, entry, r)
 }
 
 // replace puts a file that fill has written in the place of the old one. It
 // keeps the old one's permissions.
-func (z *zipFS) replace(old *zipFile, fill func(*zip.Writer) error) error {
-	mode := fs.FileMode(dirFileMode)
+func (z *authority) replace(old *file, fill func(*zip.Writer) error) error {
+	mode := fs.FileMode(fileMode)
 	if old.info != nil {
 		mode = old.info.Mode().Perm()
 	}

@@ -1,4 +1,4 @@
-package remote
+package dir
 
 import (
 	"errors"
@@ -17,12 +17,12 @@ func TestDirectoriesThatAreThereAreBroughtToDiskOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, create := range []bool{false, true} {
-		a, err := OpenDir(&DirOptions{Root: root, Create: create})
+		a, err := Open(&Options{Root: root, Create: create})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var synced []string
-		d := a.(*dirFS)
+		d := a.(*authority)
 		d.sync = func(r *os.Root, dir string) error {
 			synced = append(synced, filepath.Join(r.Name(), dir))
 			return syncDir(r, dir)
@@ -55,7 +55,7 @@ func TestWhatIsReadYoungIsBroughtToDisk(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	old := time.Now().Add(-2 * dirYoung)
+	old := time.Now().Add(-2 * young)
 	for _, name := range []string{"new", "old"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
 			t.Fatal(err)
@@ -64,12 +64,12 @@ func TestWhatIsReadYoungIsBroughtToDisk(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(dir, "old"), old, old); err != nil {
 		t.Fatal(err)
 	}
-	a, err := OpenDir(&DirOptions{Root: root})
+	a, err := Open(&Options{Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	d := a.(*dirFS)
+	d := a.(*authority)
 	var synced []string
 	var fails error
 	d.sync = func(_ *os.Root, dir string) error {

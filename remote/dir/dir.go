@@ -1,4 +1,7 @@
-package remote
+// Package dir is an authority in a directory of this machine: a local, shared or mounted
+// disk. It knows nothing of what the files mean. Its invariant: a file has its name when
+// its bytes and the directories above it are on the disk, and never before.
+package dir
 
 import (
 	"context"
@@ -14,27 +17,28 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/datafs/datafs/remote"
 )
 
-// DirOptions say where a directory authority is.
-type DirOptions struct {
+// Options say where a directory authority is.
+type Options struct {
 	Root    string      // of any kind: local, shared, mounted. Relative to the working directory
-	Create  bool        // make the root at the first Put; otherwise one that is missing is ErrNoStorage
+	Create  bool        // make the root at the first Put; otherwise one that is missing is remote.ErrNoStorage
 	DirMode fs.FileMode // of new directories, before the umask; 0 is 0777, since a team may share them
 }
 
 const (
-	dirTemp     = ".tmp"         // below the root: unfinished files
-	dirLeftover = 24 * time.Hour // after which an unfinished file is nobody's
-	dirYoung    = time.Hour      // until which the name of a file may be on no disk yet
-	dirBuffer   = 256 << 10      // bytes read and written at a time
-	dirFileMode = 0o666          // before the umask; the directory's group and setgid bit say the rest
+	tempDir  = ".tmp"         // below the root: unfinished files
+	leftover = 24 * time.Hour // after which an unfinished file is nobody's
+	young    = time.Hour      // until which the name of a file may be on no disk yet
+	fileMode = 0o666          // before the umask; the directory's group and setgid bit say the rest
 )
 
-// dirFS is an Exclusive in a directory. A file is written below .tmp, brought
+// authority is a remote.Exclusive in a directory. A file is written below .tmp, brought
 // to disk and renamed, or linked if it must be new.
-type dirFS struct {
-	opts  DirOptions
+type authority struct {
+	opts  Options
 	link  func(root *os.Root, from, to string) error // hard link; tests replace it
 	sync  func(root *os.Root, dir string) error      // syncDir; tests replace it
 	clean sync.Once                                  // removes leftovers at the first put
@@ -44,16 +48,16 @@ type dirFS struct {
 	lasting map[string]bool // files and directories whose names were brought to disk in this run
 }
 
-var _ Exclusive = (*dirFS)(nil)
+var _ remote.Exclusive = (*authority)(nil)
 
-// OpenDir gives the authority in a directory of this machine: a local, shared
+// Open gives the authority in a directory of this machine: a local, shared
 // or mounted disk. It looks at the directory when it is first used, and again
 // until it is there. A symbolic link that leads out of it is not followed. The
-// authority is an Exclusive; where the filesystem can do neither hard links nor
+// authority is a remote.Exclusive; where the filesystem can do neither hard links nor
 // a rename that keeps what is there, the error of PutNew wraps
 // errors.ErrUnsupported.
-func OpenDir(opts *DirOptions) (Authority, error) {
-	d := &dirFS{opts: *opts, link: (*os.Root).Link, sync: syncDir, lasting: map[string]bool{}}
+func Open(opts *Options) (remote.Authority, error) {
+	d := &authority{opts: *opts, link: (*os.Root).Link, sync: syncDir, lasting: map[string]bool{}}
 	if opts.Root == "" {
 		return nil, fmt.Errorf("a directory needs a path: %w", fs.ErrInvalid)
 	}
@@ -69,17 +73,11 @@ func OpenDir(opts *DirOptions) (Authority, error) {
 }
 
 // String is the root directory.
-func (d *dirFS) String() string { return d.opts.Root }
-
-// missingRoot is the error of a root that is not there.
-type missingRoot string
-
-func (m missingRoot) Error() string { return string(m) + " is not there (is the disk mounted?)" }
-func (missingRoot) Unwrap() error   { return ErrNoStorage }
+func (d *authority) String() string { return d.opts.Root }
 
 // rooted gives the opened root. If it is missing and is to be made, it makes it
 // for a write and gives nil for a read.
-func (d *dirFS) rooted(write bool) (*os.Root, error) {
+func (d *authority) rooted(write bool) (*os.Root, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root != nil {
@@ -89,7 +87,7 @@ func (d *dirFS) rooted(write bool) (*os.Root, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		switch {
 		case !d.opts.Create:
-			return nil, missingRoot(d.opts.Root)
+			return nil, remote.NoRoot(d.opts.Root)
 		case !write:
 			return nil, nil
 		}
@@ -105,21 +103,12 @@ func (d *dirFS) rooted(write bool) (*os.Root, error) {
 	return root, nil
 }
 
-// wrap says what was done to what. The root is part of most errors of os.Root
-// only as the name below it, so it is added.
-func (d *dirFS) wrap(op, name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	err = fileError(err)
-	if errors.As(err, new(missingRoot)) {
-		return fmt.Errorf("%s %.80s: %w", op, name, err)
-	}
-	return fmt.Errorf("%s %.80s: %s: %w", op, name, d.opts.Root, err)
+func (d *authority) wrap(op, name string, err error) error {
+	return remote.FileError(op, name, d.opts.Root, err)
 }
 
-// Get is that of Authority.
-func (d *dirFS) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+// Get is that of remote.Authority.
+func (d *authority) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
 	r, err := d.get(ctx, name, off, n)
 	if err != nil {
 		return nil, d.wrap("get", name, err)
@@ -127,8 +116,8 @@ func (d *dirFS) Get(ctx context.Context, name string, off, n int64) (io.ReadClos
 	return r, nil
 }
 
-func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := CheckGet(ctx, name, off); err != nil {
+func (d *authority) get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+	if err := remote.CheckGet(ctx, name, off); err != nil {
 		return nil, err
 	}
 	root, err := d.rooted(false)
@@ -156,43 +145,20 @@ func (d *dirFS) get(ctx context.Context, name string, off, n int64) (io.ReadClos
 		return nil, err
 	}
 	wrap := func(err error) error { return d.wrap("get", name, err) }
-	return &fileBody{contextReader{ctx, limit(f, n)}, f, wrap}, nil
+	return remote.NewBody(ctx, f, n, wrap), nil
 }
 
-// limit is the next n bytes of r, all if n < 0.
-func limit(r io.Reader, n int64) io.Reader {
-	if n < 0 {
-		return r
-	}
-	return io.LimitReader(r, n)
-}
-
-// fileBody is what Get gives: errors say what was being read.
-type fileBody struct {
-	contextReader
-	io.Closer
-	wrap func(error) error
-}
-
-func (b *fileBody) Read(p []byte) (int, error) {
-	n, err := b.contextReader.Read(p)
-	if err != nil && err != io.EOF {
-		err = b.wrap(err)
-	}
-	return n, err
-}
-
-// List is that of Authority.
-func (d *dirFS) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		if err := d.list(ctx, prefix, func(info Info) bool { return yield(info, nil) }); err != nil {
-			yield(Info{}, d.wrap("list", prefix, err))
+// List is that of remote.Authority.
+func (d *authority) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, error] {
+	return func(yield func(remote.Info, error) bool) {
+		if err := d.list(ctx, prefix, func(info remote.Info) bool { return yield(info, nil) }); err != nil {
+			yield(remote.Info{}, d.wrap("list", prefix, err))
 		}
 	}
 }
 
-func (d *dirFS) list(ctx context.Context, prefix string, yield func(Info) bool) error {
-	if err := CheckList(ctx, prefix); err != nil {
+func (d *authority) list(ctx context.Context, prefix string, yield func(remote.Info) bool) error {
+	if err := remote.CheckList(ctx, prefix); err != nil {
 		return err
 	}
 	root, err := d.rooted(false)
@@ -210,33 +176,39 @@ func (d *dirFS) list(ctx context.Context, prefix string, yield func(Info) bool) 
 			return skipDir(name, prefix)
 		}
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(name, prefix) || CheckName(name) != nil {
+		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(name, prefix) || remote.CheckName(name) != nil {
 			return ignoreMissing(err)
 		}
-		if !yield(Info{Name: name, Size: info.Size()}) {
+		if !yield(remote.Info{Name: name, Size: info.Size()}) {
 			return fs.SkipAll
 		}
 		return nil
 	})
 }
 
+// prefixDir is the directory that all names with a checked prefix are in or
+// below; "." is the root.
+func prefixDir(prefix string) string {
+	return path.Dir(prefix + "x")
+}
+
 // skipDir passes by a directory in which nothing begins with prefix.
 func skipDir(name, prefix string) error {
 	below := name + "/"
-	if name == "." || CheckName(name) == nil && (strings.HasPrefix(below, prefix) || strings.HasPrefix(prefix, below)) {
+	if name == "." || remote.CheckName(name) == nil && (strings.HasPrefix(below, prefix) || strings.HasPrefix(prefix, below)) {
 		return nil
 	}
 	return fs.SkipDir
 }
 
-// Delete is that of Authority. It leaves directories: another process may be
+// Delete is that of remote.Authority. It leaves directories: another process may be
 // about to put a file into them.
-func (d *dirFS) Delete(ctx context.Context, name string) error {
+func (d *authority) Delete(ctx context.Context, name string) error {
 	return d.wrap("delete", name, d.delete(ctx, name))
 }
 
-func (d *dirFS) delete(ctx context.Context, name string) error {
-	if err := CheckGet(ctx, name, 0); err != nil {
+func (d *authority) delete(ctx context.Context, name string) error {
+	if err := remote.CheckGet(ctx, name, 0); err != nil {
 		return err
 	}
 	root, err := d.rooted(false)
@@ -252,8 +224,8 @@ func (d *dirFS) delete(ctx context.Context, name string) error {
 	return d.sync(root, path.Dir(name))
 }
 
-// Close is that of Authority.
-func (d *dirFS) Close() error {
+// Close is that of remote.Authority.
+func (d *authority) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root == nil {
@@ -265,25 +237,25 @@ func (d *dirFS) Close() error {
 }
 
 // tempFS is a directory that is gone when it is closed.
-type tempFS struct{ *dirFS }
+type tempFS struct{ *authority }
 
 // OpenTemp gives an authority in a new directory below dir, "" being the
 // system's own for such things, with identifier in its name. Close removes it.
-func OpenTemp(dir, identifier string) (Authority, error) {
+func OpenTemp(dir, identifier string) (remote.Authority, error) {
 	root, err := os.MkdirTemp(dir, "datafs-"+strings.ReplaceAll(identifier, string(filepath.Separator), "-")+"*")
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary directory: %w", err)
 	}
-	a, err := OpenDir(&DirOptions{Root: root})
+	a, err := Open(&Options{Root: root})
 	if err != nil {
 		return nil, err
 	}
-	return &tempFS{a.(*dirFS)}, nil
+	return &tempFS{a.(*authority)}, nil
 }
 
 // Close removes the directory with all that is in it.
 func (t *tempFS) Close() error {
-	return errors.Join(t.dirFS.Close(), os.RemoveAll(t.opts.Root))
+	return errors.Join(t.authority.Close(), os.RemoveAll(t.opts.Root))
 }
 
-func tempName() string { return dirTemp + "/" + strings.ToLower(rand.Text()) }
+func tempName() string { return tempDir + "/" + strings.ToLower(rand.Text()) }

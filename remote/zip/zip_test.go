@@ -1,4 +1,4 @@
-package remote_test
+package zip
 
 import (
 	"archive/zip"
@@ -16,9 +16,9 @@ import (
 	"github.com/datafs/datafs/remote/remotetest"
 )
 
-func openZip(t *testing.T, opts *remote.ZipOptions) remote.Authority {
+func openZip(t *testing.T, opts *Options) remote.Authority {
 	t.Helper()
-	a, err := remote.OpenZip(opts)
+	a, err := Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func openZip(t *testing.T, opts *remote.ZipOptions) remote.Authority {
 
 func TestZip(t *testing.T) {
 	remotetest.Run(t, func(t *testing.T) remote.Authority {
-		return openZip(t, &remote.ZipOptions{Path: filepath.Join(t.TempDir(), "data.zip"), Create: true})
+		return openZip(t, &Options{Path: filepath.Join(t.TempDir(), "data.zip"), Create: true})
 	})
 }
 
@@ -54,7 +54,7 @@ func foreignZip(t *testing.T, path string) {
 func TestZipOfOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.zip")
 	foreignZip(t, path)
-	a := openZip(t, &remote.ZipOptions{Path: path})
+	a := openZip(t, &Options{Path: path})
 	if got := listedNames(t, a, ""); got != "packs/deflated trees/a" {
 		t.Errorf("List: got %s", got)
 	}
@@ -98,7 +98,7 @@ func wantZip(t *testing.T, path string) {
 
 func TestZipMissing(t *testing.T) {
 	dir := t.TempDir()
-	a := openZip(t, &remote.ZipOptions{Path: filepath.Join(dir, "none.zip")})
+	a := openZip(t, &Options{Path: filepath.Join(dir, "none.zip")})
 	if err := a.Put(t.Context(), "a", strings.NewReader("x")); !errors.Is(err, remote.ErrNoStorage) {
 		t.Errorf("Put: got %v, want ErrNoStorage", err)
 	}
@@ -113,7 +113,7 @@ func TestZipMissing(t *testing.T) {
 func TestZipReadOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.zip")
 	foreignZip(t, path)
-	a := openZip(t, &remote.ZipOptions{Path: path, ReadOnly: true})
+	a := openZip(t, &Options{Path: path, ReadOnly: true})
 	if err := a.Put(t.Context(), "a", strings.NewReader("x")); !errors.Is(err, remote.ErrReadOnly) {
 		t.Errorf("Put: got %v, want ErrReadOnly", err)
 	}
@@ -133,7 +133,7 @@ func TestZipBroken(t *testing.T) {
 		if err := os.WriteFile(path, spoilt, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a := openZip(t, &remote.ZipOptions{Path: path})
+		a := openZip(t, &Options{Path: path})
 		if r, err := a.Get(t.Context(), "packs/deflated", 5, 1<<20); err == nil {
 			if n, _ := io.Copy(io.Discard, r); n > 1<<20 {
 				t.Errorf("byte %d: got %d bytes, asked for fewer", i, n)
@@ -155,4 +155,11 @@ func listedNames(t *testing.T, a remote.Authority, prefix string) string {
 	}
 	slices.Sort(got)
 	return strings.Join(got, " ")
+}
+
+func TestOptions(t *testing.T) {
+	o, err := FromService(nil, map[string]any{"zip_file": "a.zip", "mode": "r", "allow_zip_64": true})
+	if err != nil || *o != (Options{Path: "a.zip", ReadOnly: true}) {
+		t.Errorf("ZipFS: got %+v, %v", o, err)
+	}
 }
