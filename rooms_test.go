@@ -84,6 +84,10 @@ var rooms = []room{
 	{name: "remote/ftp", imports: "index/leaf remote"},
 	// The public library. Configuration, checkouts, solving, doctor and migration are to leave it.
 	{name: "", imports: "index index/leaf objects objects/codec objects/names refs remote remote/catalog remote/dir remote/team remote/transfer remote/web remote/zip", files: 101, lines: 18300, knot: 59},
+	// A command line in the order that urfave/cli understands.
+	{name: "cli/args"},
+	// Values as people and programs read them.
+	{name: "cli/render", imports: "objects/names"},
 	// The command line: a file for each command, tied by their session.
 	{name: "cli", imports: "*", files: 50, lines: 6800, knot: 33},
 	// The program.

@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func adminCommands(s *session) []*cli.Command {
@@ -54,7 +56,7 @@ func (s *session) createTable(c *cli.Context) error {
 
 func (s *session) deleteTable(c *cli.Context) error {
 	if !c.Bool("yes") && !isTerminal(s.stdin) {
-		return usagef("use --yes if that is meant", "a table cannot be brought back, and there is no terminal to ask on: nothing is deleted")
+		return args.Usagef("use --yes if that is meant", "a table cannot be brought back, and there is no terminal to ask on: nothing is deleted")
 	}
 	api, name, err := s.table(c)
 	if err != nil {
@@ -87,7 +89,7 @@ func prompts(c *cli.Context) (map[string]*string, error) {
 	for _, arg := range c.Args().Slice() {
 		key, prompt, has := strings.Cut(arg, "=")
 		if key == "" {
-			return nil, usagef("", "no key in %q: want KEY=PROMPT", arg)
+			return nil, args.Usagef("", "no key in %q: want KEY=PROMPT", arg)
 		}
 		switch {
 		case c.Bool("remove"):
@@ -150,13 +152,13 @@ func (s *session) showRequired(c *cli.Context) error {
 	v := specJSON{spec.UserConfig, spec.Metadata, append([]string{}, spec.Patterns...)}
 	return s.emit(c, v, func(w io.Writer) {
 		for _, key := range sortedKeys(v.UserConfig) {
-			fmt.Fprintf(w, "user config  %s=%s\n", visible(key), visible(v.UserConfig[key]))
+			fmt.Fprintf(w, "user config  %s=%s\n", names.Visible(key), names.Visible(v.UserConfig[key]))
 		}
 		for _, key := range sortedKeys(v.Metadata) {
-			fmt.Fprintf(w, "metadata     %s=%s\n", visible(key), visible(v.Metadata[key]))
+			fmt.Fprintf(w, "metadata     %s=%s\n", names.Visible(key), names.Visible(v.Metadata[key]))
 		}
 		for _, p := range v.Patterns {
-			fmt.Fprintf(w, "pattern      %s\n", visible(p))
+			fmt.Fprintf(w, "pattern      %s\n", names.Visible(p))
 		}
 	})
 }

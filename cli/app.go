@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs/cli/args"
 )
 
 // newApp describes the command line: the global options and all commands. It is
@@ -69,7 +71,7 @@ func checkProgress(_ *cli.Context, mode string) error {
 	case "auto", "plain", "json", "none":
 		return nil
 	}
-	return usagef("", "progress %q: want auto, plain, json or none", mode)
+	return args.Usagef("", "progress %q: want auto, plain, json or none", mode)
 }
 
 func commands(s *session) []*cli.Command {

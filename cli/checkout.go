@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 )
 
 // checkoutMemory is how many bytes the garbage collector lets a checkout take
@@ -61,7 +63,7 @@ type keptJSON struct {
 
 func (s *session) checkout(c *cli.Context) error {
 	if c.String("lock") != "" && !c.Bool("locked") {
-		return usagef("", "--lock goes with --locked")
+		return args.Usagef("", "--lock goes with --locked")
 	}
 	api, err := s.open(c)
 	if err != nil {
@@ -106,7 +108,7 @@ func (s *session) showCheckout(c *cli.Context, rep datafs.CheckoutReport, opts *
 	})
 	s.keptNotes(c, rep)
 	if rep.Left > 0 {
-		s.note("%s of earlier checkouts not wanted any more: --prune removes them", plural(rep.Left, "file"))
+		s.note("%s of earlier checkouts not wanted any more: --prune removes them", render.Count(rep.Left, "file"))
 	}
 	return err
 }
@@ -125,7 +127,7 @@ func (s *session) keptNotes(c *cli.Context, rep datafs.CheckoutReport) {
 // checkoutLine is what happened to one archive, if anything.
 func checkoutLine(some *someLines, a datafs.CheckedOut, dry bool) {
 	name := named(a.Archive, a.Version)
-	size := fmt.Sprintf("%s, %s", plural(a.Files, "file"), formatBytes(a.Size))
+	size := fmt.Sprintf("%s, %s", render.Count(a.Files, "file"), render.Bytes(a.Size))
 	switch {
 	case dry && a.New+a.Replaced+a.Removed+a.Kept > 0:
 		some.line("%s: %s", name, joined(some1(a.New, "to write"), some1(a.Replaced, "to replace"), some1(a.Removed, "to remove"), some1(a.Kept, "to keep")))
@@ -133,7 +135,7 @@ func checkoutLine(some *someLines, a datafs.CheckedOut, dry bool) {
 	case a.New+a.Replaced > 0:
 		some.line("checked out %s (%s)", name, size)
 	case a.Removed > 0:
-		some.line("removed %s of %s", plural(a.Removed, "file"), a.Archive)
+		some.line("removed %s of %s", render.Count(a.Removed, "file"), a.Archive)
 	}
 }
 
@@ -141,7 +143,7 @@ func some1(n int64, what string) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s", plural(n, "file"), what)
+	return fmt.Sprintf("%s %s", render.Count(n, "file"), what)
 }
 
 // checkoutSummary is such as "12 files written (4.5 MiB), 988 unchanged, 0
@@ -151,7 +153,7 @@ func checkoutSummary(rep datafs.CheckoutReport, dry bool) string {
 	if dry {
 		would = "would be "
 	}
-	text := fmt.Sprintf("%s %swritten (%s), %d unchanged, %d removed", plural(rep.Written, "file"), would, formatBytes(rep.Bytes), rep.Unchanged, rep.Removed)
+	text := fmt.Sprintf("%s %swritten (%s), %d unchanged, %d removed", render.Count(rep.Written, "file"), would, render.Bytes(rep.Bytes), rep.Unchanged, rep.Removed)
 	if rep.Way != "" {
 		text += ", by " + rep.Way
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
 )
 
 type checkoutStateJSON struct {
@@ -35,7 +36,7 @@ type fileStateJSON struct {
 // checkoutStatus compares a directory with what was checked out into it.
 func (s *session) checkoutStatus(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usagef("", "--checkout looks at a directory: it takes no names of archives")
+		return args.Usagef("", "--checkout looks at a directory: it takes no names of archives")
 	}
 	s.local = true
 	api, err := s.open(c)

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
 )
 
 func configCommands(s *session) []*cli.Command {
@@ -35,10 +36,10 @@ func (s *session) configure(c *cli.Context) error {
 func (s *session) trust(c *cli.Context, opts *datafs.Options) error {
 	dir := c.String("trust")
 	if dir == "" {
-		return usagef("", "--trust needs the directory of a repository")
+		return args.Usagef("", "--trust needs the directory of a repository")
 	}
 	if len(s.free()) > 0 || c.Bool("edit") || c.Bool("helper") {
-		return usagef("", "--trust does nothing else: give it alone")
+		return args.Usagef("", "--trust does nothing else: give it alone")
 	}
 	repo, err := datafs.Trust(c.Context, dir, opts)
 	if err != nil {

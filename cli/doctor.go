@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func doctorCommand(s *session) *cli.Command {
@@ -74,9 +76,9 @@ func (s *session) examine(c *cli.Context, each func(datafs.Check)) (err error) {
 }
 
 func (v *doctorJSON) add(check datafs.Check) {
-	j := checkJSON{Check: check.What, Status: check.Status, Detail: oneLine(check.Detail)}
+	j := checkJSON{Check: check.What, Status: check.Status, Detail: render.Line(check.Detail)}
 	if check.Hint != "" {
-		hint := oneLine(check.Hint)
+		hint := render.Line(check.Hint)
 		j.Hint = &hint
 	}
 	v.Checks = append(v.Checks, j)
@@ -89,14 +91,14 @@ func (v *doctorJSON) add(check datafs.Check) {
 }
 
 func printCheck(w io.Writer, check datafs.Check) {
-	fmt.Fprintf(w, "%-9s%s: %s\n", check.Status, visible(check.What), oneLine(check.Detail))
+	fmt.Fprintf(w, "%-9s%s: %s\n", check.Status, names.Visible(check.What), render.Line(check.Detail))
 	if check.Hint != "" {
-		fmt.Fprintf(w, "%-9shint: %s\n", "", oneLine(check.Hint))
+		fmt.Fprintf(w, "%-9shint: %s\n", "", render.Line(check.Hint))
 	}
 }
 
 func (v *doctorJSON) verdict() string {
-	problems, warnings := plural(int64(v.Problems), "problem"), plural(int64(v.Warnings), "warning")
+	problems, warnings := render.Count(int64(v.Problems), "problem"), render.Count(int64(v.Warnings), "warning")
 	switch {
 	case v.Problems == 0 && v.Warnings == 0:
 		return "all is well"

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/refs/dynamo"
 	"github.com/datafs/datafs/refs/mongo"
 	"github.com/datafs/datafs/remote"
@@ -144,7 +145,7 @@ func openSeed(m *datafs.ManagerConfig) (datafs.Seed, error) {
 	case m != nil && m.Class == "DynamoDBManager":
 		return seedTable(dynamo.ReadSeed, dynamo.ReadSeedSpec)(dynamo.FromService(m.Args, m.Kwargs))
 	}
-	return nil, usagef("", "its manager is not one of the original DataFS, which are MongoDBManager and DynamoDBManager")
+	return nil, args.Usagef("", "its manager is not one of the original DataFS, which are MongoDBManager and DynamoDBManager")
 }
 
 // seedReader reads a table of the original DataFS.
@@ -212,5 +213,5 @@ func openSeedFiles(ctx context.Context, s datafs.Service) (datafs.SeedFiles, err
 		}
 		return f, nil
 	}
-	return nil, usagef("copy the files to a directory, and name that with OSFS", "files can be taken over from OSFS and S3FS only")
+	return nil, args.Usagef("copy the files to a directory, and name that with OSFS", "files can be taken over from OSFS and S3FS only")
 }

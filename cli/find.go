@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func findCommands(s *session) []*cli.Command {
@@ -65,6 +66,6 @@ func (s *session) list(c *cli.Context, seq func(yield func(string, error) bool))
 
 func printLines(w io.Writer, lines []string) {
 	for _, l := range lines {
-		fmt.Fprintln(w, visible(l))
+		fmt.Fprintln(w, names.Visible(l))
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 )
 
 func fsckCommand(s *session) *cli.Command {
@@ -101,7 +103,7 @@ const fsckHint = `"datafs fsck --repair" makes good what it finds other copies o
 // hint writes what can be done now to stderr.
 func (s *session) hint(c *cli.Context, text string) {
 	if !c.Bool("quiet") {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(text))
+		fmt.Fprintf(s.stderr, "hint: %s\n", render.Line(text))
 	}
 }
 
@@ -116,7 +118,7 @@ func checkOptions(c *cli.Context) (*datafs.CheckOptions, error) {
 		}
 	}
 	if chosen > 1 {
-		return nil, usagef("", "--full, --read-data-subset and --since exclude each other")
+		return nil, args.Usagef("", "--full, --read-data-subset and --since exclude each other")
 	}
 	o := &datafs.CheckOptions{Full: c.Bool("full") || c.Bool("repair") && chosen == 0}
 	o.Subset, _ = parsePercent(subset) // these flags have been checked
@@ -135,7 +137,7 @@ func parsePercent(text string) (float64, error) {
 
 func checkPercent(_ *cli.Context, text string) error {
 	if _, err := parsePercent(text); err != nil {
-		return usagef("", "--read-data-subset: %v", err)
+		return args.Usagef("", "--read-data-subset: %v", err)
 	}
 	return nil
 }
@@ -151,7 +153,7 @@ func parseDate(text string) (time.Time, error) {
 
 func checkDate(_ *cli.Context, text string) error {
 	if _, err := parseDate(text); err != nil {
-		return usagef("", "--since: %v", err)
+		return args.Usagef("", "--since: %v", err)
 	}
 	return nil
 }
@@ -174,17 +176,17 @@ func (s *session) fsckNotes(c *cli.Context, rep *datafs.CheckReport) {
 		return
 	}
 	if rep.TakenIn > 0 {
-		s.note("the index did not know %s, and does now", plural(rep.TakenIn, "pack"))
+		s.note("the index did not know %s, and does now", render.Count(rep.TakenIn, "pack"))
 	}
 	if rep.Missing > 0 {
-		s.note("%s that the index knew %s not there any more: what versions need of them is looked for elsewhere", plural(rep.Missing, "pack"), isAre(rep.Missing))
+		s.note("%s that the index knew %s not there any more: what versions need of them is looked for elsewhere", render.Count(rep.Missing, "pack"), isAre(rep.Missing))
 	}
 	if rep.Leftover > 0 {
-		s.note("%s left by an interrupted write; gc takes care of that", plural(rep.Leftover, "pack"))
+		s.note("%s left by an interrupted write; gc takes care of that", render.Count(rep.Leftover, "pack"))
 	}
 	for i, name := range rep.Stray {
 		if i == maxStray {
-			s.note("and %s more", plural(int64(len(rep.Stray)-i), "such file"))
+			s.note("and %s more", render.Count(int64(len(rep.Stray)-i), "such file"))
 			break
 		}
 		s.note("%s is no file of datafs, and is left alone", name)
@@ -217,16 +219,16 @@ func newFsckJSON(rep *datafs.CheckReport) fsckJSON {
 
 func (v fsckJSON) text(w io.Writer, quiet bool) {
 	for _, p := range v.Problems {
-		fmt.Fprintf(w, "damaged: %s\n", oneLine(p))
+		fmt.Fprintf(w, "damaged: %s\n", render.Line(p))
 	}
 	for _, p := range v.Unread {
-		fmt.Fprintf(w, "unreadable: %s\n", oneLine(p))
+		fmt.Fprintf(w, "unreadable: %s\n", render.Line(p))
 	}
 	if quiet {
 		return
 	}
-	fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", plural(v.Archives, "archive"), plural(v.Versions, "version"),
-		plural(v.Packs, "pack"), formatBytes(v.Bytes), plural(v.Chunks, "chunk"), verdict(len(v.Problems)+len(v.Unread)))
+	fmt.Fprintf(w, "checked %s, %s, %s (%s), %s, index and journal: %s\n", render.Count(v.Archives, "archive"), render.Count(v.Versions, "version"),
+		render.Count(v.Packs, "pack"), render.Bytes(v.Bytes), render.Count(v.Chunks, "chunk"), verdict(len(v.Problems)+len(v.Unread)))
 	if v.Versions > 0 {
 		fmt.Fprintf(w, "%s\n", v.whole())
 	}
@@ -252,7 +254,7 @@ func verdict(problems int) string {
 	if problems == 0 {
 		return "all is well"
 	}
-	return plural(int64(problems), "problem")
+	return render.Count(int64(problems), "problem")
 }
 
 // repair repairs the repository, and tells what is lost.
@@ -288,7 +290,7 @@ func (v fsckJSON) repaired(w io.Writer, quiet bool) {
 	r := v.Repaired
 	if !quiet {
 		for _, p := range r.Found {
-			fmt.Fprintf(w, "was damaged: %s\n", oneLine(p))
+			fmt.Fprintf(w, "was damaged: %s\n", render.Line(p))
 		}
 		if r.Rebuilt {
 			fmt.Fprintln(w, "made good: index and journal")
@@ -297,7 +299,7 @@ func (v fsckJSON) repaired(w io.Writer, quiet bool) {
 			fmt.Fprintf(w, "moved to quarantine/: pack %s\n", id)
 		}
 		if r.Salvaged+r.Fetched > 0 {
-			fmt.Fprintf(w, "salvaged %s of damaged packs, fetched %s from authorities\n", plural(r.Salvaged, "chunk"), plural(r.Fetched, "chunk"))
+			fmt.Fprintf(w, "salvaged %s of damaged packs, fetched %s from authorities\n", render.Count(r.Salvaged, "chunk"), render.Count(r.Fetched, "chunk"))
 		}
 	}
 	v.text(w, quiet)

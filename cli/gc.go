@@ -8,6 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func gcCommand(s *session) *cli.Command {
@@ -18,7 +21,7 @@ func gcCommand(s *session) *cli.Command {
 
 func checkTime(_ *cli.Context, text string) error {
 	if _, err := datafs.ParseTime(text); err != nil {
-		return usagef("", "--grace: %v", err)
+		return args.Usagef("", "--grace: %v", err)
 	}
 	return nil
 }
@@ -97,18 +100,18 @@ func (v gcJSON) text(w io.Writer, dry bool) {
 	if dry {
 		would = "would have "
 		for _, d := range v.Gone {
-			fmt.Fprintf(w, "%s==%s, %s, deleted %s\n", visible(d.Archive), d.Version, formatBytes(d.Size), d.Deleted.Local().Format(time.DateTime))
+			fmt.Fprintf(w, "%s==%s, %s, deleted %s\n", names.Visible(d.Archive), d.Version, render.Bytes(d.Size), d.Deleted.Local().Format(time.DateTime))
 		}
 	}
 	copies := ""
 	if v.Copies > 0 {
-		copies = fmt.Sprintf(", and %s of checkouts (%s)", plural(v.Copies, "shared file"), formatBytes(v.CopyBytes))
+		copies = fmt.Sprintf(", and %s of checkouts (%s)", render.Count(v.Copies, "shared file"), render.Bytes(v.CopyBytes))
 	}
-	fmt.Fprintf(w, "%sremoved %s of %d, rewritten %d, freed %s%s\n", would, plural(v.Removed, "pack"), v.Packs, v.Rewritten, formatBytes(v.Freed), copies)
+	fmt.Fprintf(w, "%sremoved %s of %d, rewritten %d, freed %s%s\n", would, render.Count(v.Removed, "pack"), v.Packs, v.Rewritten, render.Bytes(v.Freed), copies)
 	if v.Waiting > 0 {
-		fmt.Fprintf(w, "%s that no version needs stays, the first until %s; \"datafs gc --grace 0\" frees it now\n", formatBytes(v.Waiting), v.Until.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "%s that no version needs stays, the first until %s; \"datafs gc --grace 0\" frees it now\n", render.Bytes(v.Waiting), v.Until.Local().Format(time.DateTime))
 	}
 	if v.Unsure > 0 {
-		fmt.Fprintf(w, "%s stays because it may be needed: by versions of which parts are not here, or that a lost journal named\n", formatBytes(v.Unsure))
+		fmt.Fprintf(w, "%s stays because it may be needed: by versions of which parts are not here, or that a lost journal named\n", render.Bytes(v.Unsure))
 	}
 }

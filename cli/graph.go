@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func graphCommands(s *session) []*cli.Command {
@@ -52,10 +54,10 @@ func (s *session) graph(c *cli.Context) error {
 			return err
 		}
 	default:
-		return usagef("", "format %q: want text, dot, mermaid or json", format)
+		return args.Usagef("", "format %q: want text, dot, mermaid or json", format)
 	}
 	if c.Int("depth") < 0 || c.IsSet("depth") && c.Int("depth") == 0 {
-		return usagef("", "depth %d: want 1 or more", c.Int("depth"))
+		return args.Usagef("", "depth %d: want 1 or more", c.Int("depth"))
 	}
 	api, err := s.open(c)
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *session) graph(c *cli.Context) error {
 	}
 	v := graphReport(g)
 	for i, n := range g.Nodes {
-		g.Nodes[i].Archive, g.Nodes[i].Version = visible(n.Archive), visible(n.Version)
+		g.Nodes[i].Archive, g.Nodes[i].Version = names.Visible(n.Archive), names.Visible(n.Version)
 	}
 	var written error
 	err = s.emit(c, v, func(w io.Writer) { written = writeGraph(w, g, format, c.Int("depth")) })
@@ -129,7 +131,7 @@ func (s *session) stale(c *cli.Context) error {
 	}
 	err = s.emit(c, v, func(w io.Writer) {
 		for _, d := range v {
-			fmt.Fprintln(w, visible(d.text()))
+			fmt.Fprintln(w, names.Visible(d.text()))
 		}
 		if len(v) == 0 && !c.Bool("quiet") {
 			fmt.Fprintln(w, "nothing is stale")

@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs/cli/args"
 )
 
 const (
@@ -99,14 +101,14 @@ func commandHelp(name string, c *cli.Command) string {
 }
 
 func usageLine(name string, c *cli.Command) string {
-	args := c.ArgsUsage
+	usage := c.ArgsUsage
 	if len(c.Subcommands) > 0 {
-		args = "COMMAND [ARGUMENTS]"
+		usage = "COMMAND [ARGUMENTS]"
 	}
-	if freeCommands[dashed(c.Name)] {
-		args += " [--KEY VALUE]..."
+	if args.TakesFree(c.Name) {
+		usage += " [--KEY VALUE]..."
 	}
-	return strings.TrimRight("Usage: "+name+" [OPTIONS] "+strings.TrimLeft(args, " "), " ")
+	return strings.TrimRight("Usage: "+name+" [OPTIONS] "+strings.TrimLeft(usage, " "), " ")
 }
 
 // sentence makes a sentence of a command's usage.

@@ -10,6 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func lockCommands(s *session) []*cli.Command {
@@ -51,9 +54,9 @@ func (s *session) lock(c *cli.Context) error {
 	}
 	switch {
 	case c.Bool("check") && (opts.Upgrade || c.NArg() > 0):
-		return usagef("", "--check writes nothing: it goes neither with --upgrade nor with names")
+		return args.Usagef("", "--check writes nothing: it goes neither with --upgrade nor with names")
 	case c.NArg() > 0 && !opts.Upgrade:
-		return usagef("names of archives to lock belong into the requirements", "names say what to upgrade: they go with --upgrade")
+		return args.Usagef("names of archives to lock belong into the requirements", "names say what to upgrade: they go with --upgrade")
 	}
 	s.local = c.Bool("check")
 	api, err := s.open(c)
@@ -102,12 +105,12 @@ func (v lockJSON) text(w io.Writer, c *cli.Context) {
 		}
 	}
 	lines.end()
-	archives := plural(int64(v.Archives), "archive")
+	archives := render.Count(int64(v.Archives), "archive")
 	if !v.Written {
-		fmt.Fprintf(w, "%s is up to date: %s\n", visible(v.File), archives)
+		fmt.Fprintf(w, "%s is up to date: %s\n", names.Visible(v.File), archives)
 		return
 	}
-	fmt.Fprintf(w, "locked %s in %s\n", archives, visible(v.File))
+	fmt.Fprintf(w, "locked %s in %s\n", archives, names.Visible(v.File))
 }
 
 type lockCheckJSON struct {
@@ -124,11 +127,11 @@ func (s *session) checkLock(c *cli.Context, api *datafs.API, opts *datafs.LockOp
 	file = shownPath(file)
 	v := lockCheckJSON{File: file, Satisfies: len(problems) == 0, Problems: append([]string{}, problems...)}
 	if v.Satisfies {
-		return s.say(c, v, "%s satisfies the requirements", visible(file))
+		return s.say(c, v, "%s satisfies the requirements", names.Visible(file))
 	}
 	err = s.emit(c, v, func(w io.Writer) {
 		for _, text := range problems {
-			fmt.Fprintf(w, "%s: %s\n", visible(file), visible(text))
+			fmt.Fprintf(w, "%s: %s\n", names.Visible(file), names.Visible(text))
 		}
 	})
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 type frozenJSON struct {
@@ -19,7 +22,7 @@ type frozenJSON struct {
 
 func (s *session) freeze(c *cli.Context) error {
 	if c.Bool("all") && c.NArg() > 0 {
-		return usagef("", "--all is every archive: it does not go with names")
+		return args.Usagef("", "--all is every archive: it does not go with names")
 	}
 	api, err := s.open(c)
 	if err != nil {
@@ -79,9 +82,9 @@ func outdatedText(w io.Writer, list []outdatedJSON) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "archive\tcurrent\twanted\tlatest")
 	for _, o := range list {
-		line := []string{visible(o.Archive), o.Current, o.Wanted, o.Latest}
+		line := []string{names.Visible(o.Archive), o.Current, o.Wanted, o.Latest}
 		if o.Yanked != "" {
-			line = append(line, "yanked: "+oneLine(o.Yanked))
+			line = append(line, "yanked: "+render.Line(o.Yanked))
 		}
 		fmt.Fprintln(tab, strings.Join(line, "\t"))
 	}
@@ -105,9 +108,9 @@ func (s *session) why(c *cli.Context) error {
 		return err
 	}
 	return s.emit(c, whyJSON(r), func(w io.Writer) {
-		fmt.Fprintln(w, visible(strings.TrimSpace(r.Archive+" "+r.Version)))
+		fmt.Fprintln(w, names.Visible(strings.TrimSpace(r.Archive+" "+r.Version)))
 		for _, chain := range r.Chains {
-			fmt.Fprintf(w, "    %s\n", visible(strings.Join(chain, " --> ")))
+			fmt.Fprintf(w, "    %s\n", names.Visible(strings.Join(chain, " --> ")))
 		}
 		if r.More {
 			fmt.Fprintln(w, "    and more")
@@ -125,7 +128,7 @@ type findingJSON struct {
 
 func (s *session) audit(c *cli.Context) error {
 	if c.NArg() > 0 && c.String("locked") != "" {
-		return usagef("", "--locked looks through a lock: it does not go with names")
+		return args.Usagef("", "--locked looks through a lock: it does not go with names")
 	}
 	api, err := s.open(c)
 	if err != nil {
@@ -146,7 +149,7 @@ func (s *session) audit(c *cli.Context) error {
 	}
 	err = s.emit(c, v, func(w io.Writer) {
 		for _, f := range list {
-			fmt.Fprintln(w, oneLine(f.String()))
+			fmt.Fprintln(w, render.Line(f.String()))
 		}
 	})
 	if err != nil {

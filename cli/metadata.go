@@ -10,6 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func metadataCommands(s *session) []*cli.Command {
@@ -45,7 +47,7 @@ func (s *session) metadata(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.emit(c, m, func(w io.Writer) { fmt.Fprintln(w, pyLiteral(m)) })
+	return s.emit(c, m, func(w io.Writer) { fmt.Fprintln(w, render.Literal(m)) })
 }
 
 func (s *session) updateMetadata(c *cli.Context) error {
@@ -69,7 +71,7 @@ func (s *session) getDependencies(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.emit(c, deps, func(w io.Writer) { fmt.Fprintln(w, pyLiteral(deps)) })
+	return s.emit(c, deps, func(w io.Writer) { fmt.Fprintln(w, render.Literal(deps)) })
 }
 
 func (s *session) setDependencies(c *cli.Context) error {
@@ -100,7 +102,7 @@ func (s *session) getTags(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.emit(c, append([]string{}, tags...), func(w io.Writer) { fmt.Fprintln(w, visible(strings.Join(tags, " "))) })
+	return s.emit(c, append([]string{}, tags...), func(w io.Writer) { fmt.Fprintln(w, names.Visible(strings.Join(tags, " "))) })
 }
 
 func (s *session) addTags(c *cli.Context) error {

@@ -10,6 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func migrateCommand(s *session) *cli.Command {
@@ -82,10 +85,10 @@ func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
 	if s.bar != nil {
 		s.bar.Clear()
 	}
-	name := visible(strings.TrimSpace(i.Archive + " " + i.Version))
+	name := names.Visible(strings.TrimSpace(i.Archive + " " + i.Version))
 	switch i.Status {
 	case datafs.MigrateChanged, datafs.MigrateBroken:
-		fmt.Fprintf(s.text, "%s: %s: %s\n", i.Status, name, oneLine(i.Why))
+		fmt.Fprintf(s.text, "%s: %s: %s\n", i.Status, name, render.Line(i.Why))
 		return
 	}
 	if c.Bool("quiet") {
@@ -97,7 +100,7 @@ func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
 	} else if c.Bool("dry-run") {
 		what = "would migrate"
 	}
-	text := fmt.Sprintf("%s %s: %s", what, name, plural(n, "version"))
+	text := fmt.Sprintf("%s %s: %s", what, name, render.Count(n, "version"))
 	if i.Unchanged > 0 {
 		text += fmt.Sprintf(", %d unchanged", i.Unchanged)
 	}
@@ -115,8 +118,8 @@ func (v migrateJSON) text(w io.Writer, quiet bool) {
 	if v.Required {
 		fmt.Fprintf(w, "%s what is required of archives and users\n", verb)
 	}
-	fmt.Fprintf(w, "%s %s and %s (%s): %d unchanged, %d changed, %d broken\n", verb, plural(v.Archives, "archive"),
-		plural(v.Versions, "version"), formatBytes(v.Size), v.Unchanged, v.Changed, v.Broken)
+	fmt.Fprintf(w, "%s %s and %s (%s): %d unchanged, %d changed, %d broken\n", verb, render.Count(v.Archives, "archive"),
+		render.Count(v.Versions, "version"), render.Bytes(v.Size), v.Unchanged, v.Changed, v.Broken)
 }
 
 // source is what is opened of the original DataFS.
@@ -137,7 +140,7 @@ func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *datafs.Migr
 		}
 	}()
 	if len(p.Authorities) == 0 {
-		return nil, usagef("", "it has no authorities")
+		return nil, args.Usagef("", "it has no authorities")
 	}
 	opts.Files = map[string]datafs.SeedFiles{}
 	for _, a := range p.Authorities {

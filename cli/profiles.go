@@ -8,6 +8,8 @@ import (
 	"runtime/pprof"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs/cli/args"
 )
 
 // Options that no help lists: they are for those who work on the program.
@@ -56,7 +58,7 @@ func createProfile(c *cli.Context, option string) (*profileFile, error) {
 	name := c.String(option)
 	if name == "" {
 		if c.IsSet(option) {
-			return nil, usagef("", "--%s needs the name of a file", option)
+			return nil, args.Usagef("", "--%s needs the name of a file", option)
 		}
 		return nil, nil
 	}

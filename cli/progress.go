@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 // progressEvery is how often each form of progress is written at most; a form
@@ -111,7 +114,7 @@ func (p *progress) clear() {
 func (p *progress) write(now time.Time) {
 	switch p.Mode {
 	case "json":
-		_ = writeJSON(p.w, p.state, "")
+		_ = render.JSON(p.w, p.state, "")
 	case "bar":
 		p.bar(now)
 	default:
@@ -122,18 +125,18 @@ func (p *progress) write(now time.Time) {
 // text is such as "storing: 1.5 GiB of 3 GiB (50 %), 12 files, 100 MiB/s, 15s left".
 func (p *progress) text(now time.Time) string {
 	s := p.state
-	parts := []string{visible(s.Label) + ": " + formatBytes(s.Done)}
+	parts := []string{names.Visible(s.Label) + ": " + render.Bytes(s.Done)}
 	if s.Total > 0 {
-		parts[0] += fmt.Sprintf(" of %s (%d %%)", formatBytes(s.Total), p.percent())
+		parts[0] += fmt.Sprintf(" of %s (%d %%)", render.Bytes(s.Total), p.percent())
 	}
 	if s.Files > 0 {
-		parts = append(parts, plural(s.Files, "file"))
+		parts = append(parts, render.Count(s.Files, "file"))
 	}
 	if took := now.Sub(p.start); took >= time.Second && s.Done > 0 {
 		rate := float64(s.Done) / took.Seconds()
-		parts = append(parts, formatBytes(int64(rate))+"/s")
+		parts = append(parts, render.Bytes(int64(rate))+"/s")
 		if left := float64(s.Total-s.Done) / rate; left > 0 && left < 1e6 {
-			parts = append(parts, formatDuration(time.Duration(left*float64(time.Second)))+" left")
+			parts = append(parts, render.Duration(time.Duration(left*float64(time.Second)))+" left")
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -7,6 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/remote/team"
 )
 
@@ -43,10 +45,10 @@ type pulledJSON struct {
 
 func (s *session) pull(c *cli.Context) error {
 	if c.Bool("refs-only") && (c.Bool("all") || c.NArg() > 0) {
-		return usagef("", "--refs-only brings no contents: it goes with neither --all nor archives")
+		return args.Usagef("", "--refs-only brings no contents: it goes with neither --all nor archives")
 	}
 	if c.Bool("all") && c.NArg() > 0 {
-		return usagef("", "--all is every archive: it does not go with names")
+		return args.Usagef("", "--all is every archive: it does not go with names")
 	}
 	api, err := s.open(c)
 	if err != nil {
@@ -81,7 +83,7 @@ func (s *session) showPull(c *cli.Context, r datafs.PullReport) error {
 		for _, p := range r.Contents {
 			switch {
 			case !p.Cached:
-				some.line("pulled %s (%s)", named(p.Archive, p.Version), formatBytes(p.Size))
+				some.line("pulled %s (%s)", named(p.Archive, p.Version), render.Bytes(p.Size))
 			case some.verbose:
 				some.line("%s is here already", named(p.Archive, p.Version))
 			}
@@ -100,9 +102,9 @@ func newsText(r datafs.PullReport) string {
 		return text
 	}
 	return joined(
-		count(int64(r.NewArchives), plural(int64(r.NewArchives), "new archive")),
-		count(int64(r.NewVersions), plural(int64(r.NewVersions), "new version")),
-		count(int64(r.ChangedVersions), plural(int64(r.ChangedVersions), "changed version")),
+		count(int64(r.NewArchives), render.Count(int64(r.NewArchives), "new archive")),
+		count(int64(r.NewVersions), render.Count(int64(r.NewVersions), "new version")),
+		count(int64(r.ChangedVersions), render.Count(int64(r.ChangedVersions), "changed version")),
 		count(int64(r.ChangedArchives), fmt.Sprintf("%d changed", r.ChangedArchives)),
 		count(int64(r.DeletedArchives), fmt.Sprintf("%d deleted", r.DeletedArchives)),
 	)

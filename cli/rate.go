@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 )
 
 // rateUnits are the letters behind a rate; a rate is in binary units, as
@@ -31,7 +34,7 @@ func parseRate(text string) (int64, error) {
 	factor, ok := rateUnits[unit]
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
 	if err != nil || !ok || !(n >= 0) || n*factor >= math.MaxInt64 {
-		return 0, usagef("a number of bytes per second, such as 500k, 1.5M or 0 for no limit", "invalid rate %q", text)
+		return 0, args.Usagef("a number of bytes per second, such as 500k, 1.5M or 0 for no limit", "invalid rate %q", text)
 	}
 	if rate := int64(n * factor); rate > 0 || n == 0 {
 		return rate, nil
@@ -65,5 +68,5 @@ func waitText(d time.Duration) string {
 	if d < time.Second {
 		return d.Round(10 * time.Millisecond).String()
 	}
-	return formatDuration(d)
+	return render.Duration(d)
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func readCommands(s *session) []*cli.Command {
@@ -33,7 +36,7 @@ func (s *session) download(c *cli.Context) error {
 	}
 	target := c.Args().Get(1)
 	if target == "" {
-		return usagef("", "download: the name of the file to write is empty")
+		return args.Usagef("", "download: the name of the file to write is empty")
 	}
 	opts := &datafs.DownloadOptions{Version: c.String("version"), Path: c.String("path"), Force: c.Bool("force")}
 	if target == "-" {
@@ -113,12 +116,12 @@ func describe(e datafs.Entry) fileJSON {
 }
 
 func fileLine(f fileJSON) string {
-	name := visible(f.Path)
+	name := names.Visible(f.Path)
 	switch f.Kind {
 	case "directory":
 		name += "/"
 	case "link":
-		name += " -> " + visible(f.Link)
+		name += " -> " + names.Visible(f.Link)
 	}
 	hash := f.Hash
 	if hash == "" {
@@ -157,7 +160,7 @@ func (s *session) page(write func(io.Writer) error) error {
 	// An interrupt is the pager's; it must not be left alone on the terminal.
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
-	text := &visibleWriter{w: in}
+	text := render.NewWriter(in)
 	err = errors.Join(write(text), text.Flush())
 	in.Close()
 	_ = cmd.Wait() // how it ends is its own business

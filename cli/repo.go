@@ -7,6 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func repoCommands(s *session) []*cli.Command {
@@ -59,14 +61,14 @@ func (s *session) stats(c *cli.Context) error {
 		ratio(st.Logical, st.Unique), ratio(st.Unique, st.Stored), st.Copies, st.CopyBytes,
 	}
 	return s.emit(c, v, func(w io.Writer) {
-		fmt.Fprintf(w, "repository    %s\n", visible(v.Repository))
+		fmt.Fprintf(w, "repository    %s\n", names.Visible(v.Repository))
 		fmt.Fprintf(w, "archives      %d\n", v.Archives)
 		fmt.Fprintf(w, "versions      %d\n", v.Versions)
-		fmt.Fprintf(w, "logical size  %s\n", formatBytes(v.Logical))
-		fmt.Fprintf(w, "unique        %s in %s (deduplication %.1f x)\n", formatBytes(v.Unique), plural(v.Chunks, "chunk"), v.Dedup)
-		fmt.Fprintf(w, "stored        %s in %s (compression %.1f x)\n", formatBytes(v.Stored), plural(v.Packs, "pack"), v.Compression)
+		fmt.Fprintf(w, "logical size  %s\n", render.Bytes(v.Logical))
+		fmt.Fprintf(w, "unique        %s in %s (deduplication %.1f x)\n", render.Bytes(v.Unique), render.Count(v.Chunks, "chunk"), v.Dedup)
+		fmt.Fprintf(w, "stored        %s in %s (compression %.1f x)\n", render.Bytes(v.Stored), render.Count(v.Packs, "pack"), v.Compression)
 		if v.Copies > 0 {
-			fmt.Fprintf(w, "copies        %s in %s that checkouts share\n", formatBytes(v.CopyBytes), plural(v.Copies, "file"))
+			fmt.Fprintf(w, "copies        %s in %s that checkouts share\n", render.Bytes(v.CopyBytes), render.Count(v.Copies, "file"))
 		}
 	})
 }

@@ -10,10 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"syscall"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -32,11 +33,11 @@ const (
 	exitInterrupted = 130
 )
 
-// Run executes the command line args, without the program's name, and returns
+// Run executes the command line argv, without the program's name, and returns
 // the exit code. It may be called several times, not at once.
-func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+func Run(ctx context.Context, argv []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	s := &session{stdin: stdin, stdout: stdout, stderr: stderr, direct: sticky{w: stdout}}
-	s.text = &visibleWriter{w: &s.direct}
+	s.text = render.NewWriter(&s.direct)
 	defer func() {
 		if p := recover(); p != nil {
 			code = s.fail(fmt.Errorf("internal error: %v", p))
@@ -46,12 +47,12 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}()
 	app := newApp(s)
-	line, err := parseArgs(app, args)
+	line, err := args.Parse(app, argv)
 	if err != nil {
 		return s.fail(err)
 	}
 	s.line = line
-	app.Writer, app.ErrWriter = s.text, &visibleWriter{w: stderr}
+	app.Writer, app.ErrWriter = s.text, render.NewWriter(stderr)
 	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
 		err = nil
 	}
@@ -86,9 +87,9 @@ func (s *session) fail(err error) int {
 	if errors.As(err, &silent) {
 		return code
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(s.conceal(err.Error()))))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", render.Line(render.Short(s.conceal(err.Error()))))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(shortened(s.conceal(hint))))
+		fmt.Fprintf(s.stderr, "hint: %s\n", render.Line(render.Short(s.conceal(hint))))
 	}
 	return code
 }
@@ -105,12 +106,8 @@ type statusError struct{ code int }
 
 func (e *statusError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
 
-func oneLine(s string) string {
-	return visible(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
-}
-
 func exitCode(err error) int {
-	var usage *UsageError
+	var usage *args.UsageError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
@@ -137,7 +134,7 @@ const repairHint = `run "datafs fsck" to see what is damaged, and "datafs fsck -
 
 // hintOf returns what to do about an error, "" where there is nothing to say.
 func hintOf(err error) string {
-	var usage *UsageError
+	var usage *args.UsageError
 	var hint *datafs.HintError
 	var hinting interface{ Hint() string } // of package remote
 	switch {

@@ -14,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -78,14 +80,14 @@ func parseOuts(list []string) ([]runOut, error) {
 	for _, text := range list {
 		name, file, ok := strings.Cut(text, "=")
 		if !ok || file == "" {
-			return nil, usagef("", "--out %s: want ARCHIVE=FILE", text)
+			return nil, args.Usagef("", "--out %s: want ARCHIVE=FILE", text)
 		}
 		_, normal, err := refs.ParseName(name)
 		if err != nil {
 			return nil, err
 		}
 		if seen[normal] {
-			return nil, usagef("", "--out %s: archive %q is there twice", text, normal)
+			return nil, args.Usagef("", "--out %s: archive %q is there twice", text, normal)
 		}
 		seen[normal] = true
 		outs = append(outs, runOut{name, file})
@@ -151,7 +153,7 @@ func (s *session) pinned(c *cli.Context, dir string) (datafs.Dependencies, error
 		}
 	}
 	rep, err := api.Checkout(c.Context, dir, opts)
-	s.verbose(c, "%s in %s", plural(int64(len(rep.Chosen)), "pinned archive"), dir)
+	s.verbose(c, "%s in %s", render.Count(int64(len(rep.Chosen)), "pinned archive"), dir)
 	return datafs.DependenciesOn(rep.Chosen), err
 }
 

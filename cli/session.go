@@ -2,9 +2,7 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
 )
 
@@ -25,9 +25,9 @@ import (
 type session struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer      // for contents and for programs; text is written to text and by note
-	text           *visibleWriter // to stdout
+	text           *render.Writer // to stdout
 	direct         sticky         // stdout, for text
-	line           parsed
+	line           args.Line
 	lines          *bufio.Reader // of stdin, for questions
 	profiles       profiles
 
@@ -54,7 +54,7 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv), OpenDatabase: openDatabase,
 		// A slip, or a disk that is not mounted, must not look like an empty repository.
 		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
-		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), visible(shortened(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " ")))),
+		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), names.Visible(render.Short(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " ")))),
 	}
 	o.LimitRate, _ = parseRate(c.String("limit-rate")) // its flag has been checked
 	if !c.Bool("quiet") {
@@ -98,7 +98,7 @@ func (s *session) note(format string, args ...any) {
 	if s.bar != nil {
 		s.bar.Clear()
 	}
-	fmt.Fprintf(s.stderr, "datafs: %s\n", oneLine(shortened(s.conceal(fmt.Sprintf(format, args...)))))
+	fmt.Fprintf(s.stderr, "datafs: %s\n", render.Line(render.Short(s.conceal(fmt.Sprintf(format, args...)))))
 }
 
 // conceal keeps what "env:NAME" stands for out of a text.
@@ -119,7 +119,7 @@ func (s *session) emitAs(c *cli.Context, what string, v any, text func(w io.Writ
 	s.endProgress()
 	w := bufio.NewWriter(s.text)
 	if c.Bool("json") {
-		if err := writeJSON(w, v, "  "); err != nil {
+		if err := render.JSON(w, v, "  "); err != nil {
 			return s.unprinted(c, what, err)
 		}
 	} else {
@@ -128,27 +128,13 @@ func (s *session) emitAs(c *cli.Context, what string, v any, text func(w io.Writ
 	return s.unprinted(c, what, w.Flush())
 }
 
-// writeJSON writes a value as JSON, in which no character is one that a terminal
-// obeys.
-func writeJSON(w io.Writer, v any, indent string) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := w.Write(names.VisibleJSON(b.Bytes()))
-	return err
-}
-
 // say writes a result that is one sentence, which --quiet leaves out.
 func (s *session) say(c *cli.Context, v any, format string, args ...any) error {
 	if c.Bool("quiet") && !c.Bool("json") {
 		return nil
 	}
 	text := fmt.Sprintf(format, args...)
-	return s.emitAs(c, strconv.Quote(text), v, func(w io.Writer) { fmt.Fprintln(w, visible(text)) })
+	return s.emitAs(c, strconv.Quote(text), v, func(w io.Writer) { fmt.Fprintln(w, names.Visible(text)) })
 }
 
 func (s *session) progressFunc(c *cli.Context) func(datafs.Progress) {
@@ -208,7 +194,7 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 
 // ask asks a question and reads the answer, a line of stdin.
 func (s *session) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(s.stderr, visible(question))
+	fmt.Fprint(s.stderr, names.Visible(question))
 	line, err := s.input(ctx).ReadString('\n')
 	if err != nil || !isTerminal(s.stdin) {
 		fmt.Fprintln(s.stderr) // nobody has typed it

@@ -8,6 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote/team"
 )
@@ -152,7 +155,7 @@ func (v statusJSON) text(w io.Writer, c *cli.Context) {
 // text prints a line for each kind of change of an archive.
 func (p pendingJSON) text(w io.Writer, verbose bool) {
 	say := func(format string, a ...any) {
-		fmt.Fprintln(w, visible(p.Archive+": "+fmt.Sprintf(format, a...)))
+		fmt.Fprintln(w, names.Visible(p.Archive+": "+fmt.Sprintf(format, a...)))
 	}
 	switch versions := p.versions(verbose); {
 	case p.Deleted:
@@ -183,9 +186,9 @@ func (p pendingJSON) text(w io.Writer, verbose bool) {
 		say("tags: %s", strings.Join(p.Tags, " "))
 	}
 	for _, x := range p.Conflicts {
-		say("conflict: %s", oneLine(x.Text))
+		say("conflict: %s", render.Line(x.Text))
 		if x.Hint != "" {
-			fmt.Fprintf(w, "  %s\n", oneLine(x.Hint))
+			fmt.Fprintf(w, "  %s\n", render.Line(x.Hint))
 		}
 	}
 }
@@ -276,9 +279,9 @@ func oneWay(c *cli.Context, keys []string) error {
 	}
 	switch {
 	case ways != 1:
-		return usagef(`"datafs status" shows what is in conflict`, "resolve takes one of --renumber, --ours and --theirs")
+		return args.Usagef(`"datafs status" shows what is in conflict`, "resolve takes one of --renumber, --ours and --theirs")
 	case c.Bool("renumber") && len(keys) > 0:
-		return usagef("", "--renumber is for versions: it takes no metadata keys")
+		return args.Usagef("", "--renumber is for versions: it takes no metadata keys")
 	}
 	return nil
 }

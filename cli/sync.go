@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/remote/team"
 )
 
@@ -103,7 +105,7 @@ func goesOn(c *cli.Context, err error) error {
 func (s *session) complain(err error) {
 	s.note("%s", err)
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(s.stderr, "hint: %s\n", oneLine(hint))
+		fmt.Fprintf(s.stderr, "hint: %s\n", render.Line(hint))
 	}
 }
 
@@ -174,11 +176,11 @@ func pushSummary(r datafs.PushReport) string {
 	case r.DryRun:
 		text = "would push " + text
 	}
-	text += ": " + formatBytes(r.New) + " new"
+	text += ": " + render.Bytes(r.New) + " new"
 	if r.Packs > 0 && !r.DryRun {
-		text += fmt.Sprintf(" (%s sent in %s)", formatBytes(r.Sent), plural(r.Packs, "pack"))
+		text += fmt.Sprintf(" (%s sent in %s)", render.Bytes(r.Sent), render.Count(r.Packs, "pack"))
 	}
-	return text + fmt.Sprintf(", %s shared, %s", formatBytes(r.Shared), plural(r.Requests, "request"))
+	return text + fmt.Sprintf(", %s shared, %s", render.Bytes(r.Shared), render.Count(r.Requests, "request"))
 }
 
 func pushReport(r datafs.PushReport) pushJSON {
@@ -217,7 +219,7 @@ func limited(w io.Writer, c *cli.Context) *someLines {
 
 func (s *someLines) line(format string, a ...any) {
 	if s.n++; s.verbose || s.n <= s.max {
-		fmt.Fprintln(s.w, visible(fmt.Sprintf(format, a...)))
+		fmt.Fprintln(s.w, names.Visible(fmt.Sprintf(format, a...)))
 	}
 }
 

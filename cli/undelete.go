@@ -10,6 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func undeleteCommand(s *session) *cli.Command {
@@ -26,7 +29,7 @@ func (s *session) sayUndelete(c *cli.Context, name string) {
 	if grace := s.api.Grace(); grace > 0 {
 		until = "gc's grace ends (" + graceText(grace) + ")"
 	}
-	fmt.Fprintf(s.stderr, "hint: datafs undelete %s brings it back until %s\n", oneLine(quoteArgument(name)), until)
+	fmt.Fprintf(s.stderr, "hint: datafs undelete %s brings it back until %s\n", render.Line(quoteArgument(name)), until)
 }
 
 // graceText writes a duration in days or hours, where it is one of these.
@@ -34,9 +37,9 @@ func graceText(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d%day == 0:
-		return plural(int64(d/day), "day")
+		return render.Count(int64(d/day), "day")
 	case d%time.Hour == 0:
-		return plural(int64(d/time.Hour), "hour")
+		return render.Count(int64(d/time.Hour), "hour")
 	}
 	return d.String()
 }
@@ -67,16 +70,16 @@ type undeletedJSON struct {
 }
 
 func (s *session) undelete(c *cli.Context) error {
-	names := c.Args().Slice()
-	if len(names) > 1 && c.IsSet("as") {
-		return usagef("", "--as is for one archive")
+	wanted := c.Args().Slice()
+	if len(wanted) > 1 && c.IsSet("as") {
+		return args.Usagef("", "--as is for one archive")
 	}
 	api, err := s.open(c)
 	if err != nil {
 		return err
 	}
 	done := []undeletedJSON{}
-	for _, name := range names {
+	for _, name := range wanted {
 		var u datafs.Undeleted
 		if u, err = api.Undelete(c.Context, name, &datafs.UndeleteOptions{As: c.String("as")}); err != nil {
 			break
@@ -91,11 +94,11 @@ func (s *session) undelete(c *cli.Context) error {
 	}
 	return cmp.Or(err, s.emit(c, done, func(w io.Writer) {
 		for _, u := range done {
-			fmt.Fprintln(w, visible(u.text()))
+			fmt.Fprintln(w, names.Visible(u.text()))
 		}
 	}))
 }
 
 func (u undeletedJSON) text() string {
-	return fmt.Sprintf("brought back archive <DataArchive %s://%s> with %s", u.Authority, u.Archive, plural(int64(len(u.Versions)), "version"))
+	return fmt.Sprintf("brought back archive <DataArchive %s://%s> with %s", u.Authority, u.Archive, render.Count(int64(len(u.Versions)), "version"))
 }

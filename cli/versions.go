@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func versionCommands(s *session) []*cli.Command {
@@ -31,7 +33,7 @@ func (s *session) versions(c *cli.Context) error {
 	if list == nil {
 		list = []string{}
 	}
-	return s.emit(c, list, func(w io.Writer) { fmt.Fprintln(w, pyLiteral(list)) })
+	return s.emit(c, list, func(w io.Writer) { fmt.Fprintln(w, render.Literal(list)) })
 }
 
 const timestamp = "20060102-150405"
@@ -61,11 +63,11 @@ func (s *session) history(c *cli.Context) error {
 		return err
 	}
 	return s.emit(c, records, func(w io.Writer) {
-		literal := []pyDict{}
+		literal := []render.Dict{}
 		for _, r := range records {
 			literal = append(literal, r.literal())
 		}
-		fmt.Fprintln(w, pyLiteral(literal))
+		fmt.Fprintln(w, render.Literal(literal))
 	})
 }
 
@@ -95,14 +97,21 @@ func record(a *datafs.Archive, e datafs.HistoryEntry) recordJSON {
 	return r
 }
 
-func (r recordJSON) literal() pyDict {
-	d := pyDict{
-		{"version", r.Version}, {"algorithm", r.Algorithm}, {"checksum", r.Checksum},
-		{"dependencies", r.Dependencies}, {"message", r.Message}, {"user_config", r.UserConfig},
-		{"updated", r.Updated}, {"size", r.Size}, {"files", r.Files}, {"tree", r.Tree},
+func (r recordJSON) literal() render.Dict {
+	d := render.Dict{
+		{Key: "version", Value: r.Version},
+		{Key: "algorithm", Value: r.Algorithm},
+		{Key: "checksum", Value: r.Checksum},
+		{Key: "dependencies", Value: r.Dependencies},
+		{Key: "message", Value: r.Message},
+		{Key: "user_config", Value: r.UserConfig},
+		{Key: "updated", Value: r.Updated},
+		{Key: "size", Value: r.Size},
+		{Key: "files", Value: r.Files},
+		{Key: "tree", Value: r.Tree},
 	}
 	for _, name := range sortedKeys(r.Checksums) {
-		d = append(d, pyItem{name, r.Checksums[name]})
+		d = append(d, render.Item{Key: name, Value: r.Checksums[name]})
 	}
 	return d
 }
@@ -203,7 +212,7 @@ func depChanges(from, to datafs.Dependencies) []depChangeJSON {
 			list = append(list, depChangeJSON{name, nil, now, "added"})
 		case !has:
 			list = append(list, depChangeJSON{name, old, nil, "removed"})
-		case pyLiteral(old) != pyLiteral(now):
+		case render.Literal(old) != render.Literal(now):
 			list = append(list, depChangeJSON{name, old, now, "changed"})
 		}
 	}
@@ -211,28 +220,28 @@ func depChanges(from, to datafs.Dependencies) []depChangeJSON {
 }
 
 func diffText(w io.Writer, v diffJSON) {
-	fmt.Fprintf(w, "%s: %s (%s) --> %s (%s)\n", visible(v.Archive), v.Old, formatBytes(v.OldSize), v.New, formatBytes(v.NewSize))
+	fmt.Fprintf(w, "%s: %s (%s) --> %s (%s)\n", names.Visible(v.Archive), v.Old, render.Bytes(v.OldSize), v.New, render.Bytes(v.NewSize))
 	for _, f := range v.Files {
 		if f.Path == "" {
 			continue // the one file of the archive: the first line says it
 		}
-		fmt.Fprintf(w, "  %-8s %s (%s)\n", f.Change, visible(f.Path), sizes(f))
+		fmt.Fprintf(w, "  %-8s %s (%s)\n", f.Change, names.Visible(f.Path), sizes(f))
 	}
 	for _, d := range v.Dependencies {
-		fmt.Fprintf(w, "  %-8s dependency %s\n", d.Kind, visible(depText(d)))
+		fmt.Fprintf(w, "  %-8s dependency %s\n", d.Kind, names.Visible(depText(d)))
 	}
 	fmt.Fprintf(w, "shared %s in %s, new %s in %s\n",
-		formatBytes(v.Shared), plural(v.SharedChunks, "chunk"), formatBytes(v.Added), plural(v.AddedChunks, "chunk"))
+		render.Bytes(v.Shared), render.Count(v.SharedChunks, "chunk"), render.Bytes(v.Added), render.Count(v.AddedChunks, "chunk"))
 }
 
 func sizes(f fileChangeJSON) string {
 	switch f.Change {
 	case "added":
-		return formatBytes(f.NewSize)
+		return render.Bytes(f.NewSize)
 	case "removed":
-		return formatBytes(f.OldSize)
+		return render.Bytes(f.OldSize)
 	}
-	return formatBytes(f.OldSize) + " --> " + formatBytes(f.NewSize)
+	return render.Bytes(f.OldSize) + " --> " + render.Bytes(f.NewSize)
 }
 
 func depText(d depChangeJSON) string {

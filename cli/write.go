@@ -9,6 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/names"
 )
 
 func writeCommands(s *session) []*cli.Command {
@@ -50,7 +53,7 @@ func (s *session) create(c *cli.Context) error {
 		return err
 	}
 	if c.IsSet("versioned") && c.Bool("versioned") && c.Bool("not-versioned") {
-		return usagef("", "--versioned and --not-versioned contradict each other")
+		return args.Usagef("", "--versioned and --not-versioned contradict each other")
 	}
 	a, err := api.Create(c.Context, c.Args().First(), &datafs.CreateOptions{
 		Authority:   c.String("authority_name"),
@@ -91,7 +94,7 @@ func (s *session) update(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s.verbose(c, "%s in %s, %s new, stored as %s", formatBytes(res.Size), plural(res.Files, "file"), formatBytes(res.New), formatBytes(res.Stored))
+	s.verbose(c, "%s in %s, %s new, stored as %s", render.Bytes(res.Size), render.Count(res.Files, "file"), render.Bytes(res.New), render.Bytes(res.Stored))
 	return s.say(c, updateReport(a, res),
 		"uploaded data to %s.%s", a, outcome(a, res))
 }
@@ -150,7 +153,7 @@ func (s *session) takeIn(c *cli.Context, a *datafs.Archive, opts *datafs.UpdateO
 		}
 	}
 	if source == "" {
-		return datafs.Result{}, usagef(`use "-" for standard input`, "no file was named")
+		return datafs.Result{}, args.Usagef(`use "-" for standard input`, "no file was named")
 	}
 	if in, err := s.openInput(c.Context, source); in != nil || err != nil {
 		if err != nil {
@@ -224,7 +227,7 @@ func (s *session) importDir(c *cli.Context) error {
 func importText(c *cli.Context, w io.Writer, v importJSON) {
 	for _, f := range v.Files {
 		if f.Status != string(datafs.ImportSkipped) {
-			fmt.Fprintln(w, visible(strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " ")))
+			fmt.Fprintln(w, names.Visible(strings.TrimRight(fmt.Sprintf("%-9s %s %s", f.Status, f.Archive, f.Version), " ")))
 		}
 	}
 	if c.Bool("quiet") {
@@ -235,7 +238,7 @@ func importText(c *cli.Context, w io.Writer, v importJSON) {
 		verb = "would import"
 	}
 	fmt.Fprintf(w, "%s %s: %d created, %d updated, %d unchanged, %d skipped\n", verb,
-		plural(v.Created+v.Updated+v.Unchanged, "file"), v.Created, v.Updated, v.Unchanged, v.Skipped)
+		render.Count(v.Created+v.Updated+v.Unchanged, "file"), v.Created, v.Updated, v.Unchanged, v.Skipped)
 }
 
 func (s *session) delete(c *cli.Context) error {

@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -36,11 +38,11 @@ func (s *session) yank(c *cli.Context) error {
 	reason, undo := strings.TrimSpace(c.String("reason")), c.Bool("undo")
 	switch {
 	case c.Args().Len() == 0:
-		return usagef("", "yank needs ARCHIVE==VERSION")
+		return args.Usagef("", "yank needs ARCHIVE==VERSION")
 	case undo && c.IsSet("reason"):
-		return usagef("", "--undo takes no --reason")
+		return args.Usagef("", "--undo takes no --reason")
 	case !undo && reason == "":
-		return usagef("datafs yank ARCHIVE==VERSION --reason TEXT", "yank needs a --reason")
+		return args.Usagef("datafs yank ARCHIVE==VERSION --reason TEXT", "yank needs a --reason")
 	}
 	list, err := s.yankings(c)
 	if err != nil {
@@ -79,7 +81,7 @@ func (s *session) yankings(c *cli.Context) ([]yanking, error) {
 	for _, arg := range c.Args().Slice() {
 		name, number, ok := strings.Cut(arg, "==")
 		if !ok {
-			return nil, usagef("", "yank %s: want ARCHIVE==VERSION", arg)
+			return nil, args.Usagef("", "yank %s: want ARCHIVE==VERSION", arg)
 		}
 		v, err := refs.ParseVersion(strings.TrimSpace(number))
 		if err != nil {
@@ -99,7 +101,7 @@ func (s *session) yankings(c *cli.Context) ([]yanking, error) {
 
 func (y yankJSON) text() string {
 	if !y.Yanked {
-		return visible(fmt.Sprintf("%s %s is no longer yanked", y.Archive, y.Version))
+		return names.Visible(fmt.Sprintf("%s %s is no longer yanked", y.Archive, y.Version))
 	}
-	return visible(fmt.Sprintf("yanked %s %s: %s", y.Archive, y.Version, *y.Reason))
+	return names.Visible(fmt.Sprintf("yanked %s %s: %s", y.Archive, y.Version, *y.Reason))
 }

@@ -1,4 +1,4 @@
-package cli
+package args
 
 import (
 	"fmt"
@@ -48,10 +48,10 @@ func (p *parser) learnHelp() {
 
 func (p *parser) unknownOption(shown string) error {
 	if len(p.path) == 0 {
-		return usagef("options of a command stand behind its name", `unknown option "%s"`, shown)
+		return Usagef("options of a command stand behind its name", `unknown option "%s"`, shown)
 	}
 	hint := fmt.Sprintf(`"%s %s --help" lists its options; "--" before an argument takes it as it is`, p.app.Name, p.out.Command)
-	return usagef(hint, `unknown option "%s" for "%s"`, shown, p.out.Command)
+	return Usagef(hint, `unknown option "%s" for "%s"`, shown, p.out.Command)
 }
 
 // near returns the known option that name was probably meant to be: one edit
@@ -81,9 +81,9 @@ func (p *parser) unknownCommand(name string, commands []*cli.Command) error {
 	}
 	before := strings.TrimPrefix(p.out.Command+" ", " ")
 	if near := closest(name, names); near != "" {
-		return usagef("", `unknown command "%s%s", did you mean "%s%s"?`, before, name, before, near)
+		return Usagef("", `unknown command "%s%s", did you mean "%s%s"?`, before, name, before, near)
 	}
-	return usagef(fmt.Sprintf(`"%s %s--help" lists the commands`, p.app.Name, before), `unknown command "%s%s"`, before, name)
+	return Usagef(fmt.Sprintf(`"%s %s--help" lists the commands`, p.app.Name, before), `unknown command "%s%s"`, before, name)
 }
 
 func closest(name string, known []string) string {
@@ -122,10 +122,10 @@ func (p *parser) count() error {
 	n := len(p.out.Args)
 	hint := strings.TrimSpace(fmt.Sprintf("usage: %s %s [options] %s", p.app.Name, p.out.Command, c.ArgsUsage))
 	if n < len(required) {
-		return usagef(hint, "missing argument %s", required[n])
+		return Usagef(hint, "missing argument %s", required[n])
 	}
 	if most >= 0 && n > most {
-		return usagef(hint, "Unrecognized arguments: %s", strings.Join(p.out.Args[most:], " "))
+		return Usagef(hint, "Unrecognized arguments: %s", strings.Join(p.out.Args[most:], " "))
 	}
 	return nil
 }

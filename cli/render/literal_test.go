@@ -1,4 +1,4 @@
-package cli
+package render
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestPyLiteral(t *testing.T) {
+func TestLiteral(t *testing.T) {
 	text := "1.1"
 	long := strings.Repeat("x", 40)
 	tests := []struct {
@@ -23,7 +23,7 @@ func TestPyLiteral(t *testing.T) {
 		{"an empty list", []string{}, "[]"},
 		{"an empty dict", map[string]string(nil), "{}"},
 		{"a map is printed by key", map[string]*string{"b": nil, "a": &text}, "{'a': '1.1', 'b': None}"},
-		{"a dict keeps its order", pyDict{{"b", 1}, {"a", pyDict{}}}, "{'b': 1, 'a': {}}"},
+		{"a dict keeps its order", Dict{{"b", 1}, {"a", Dict{}}}, "{'b': 1, 'a': {}}"},
 		{"a quote inside", "it's", `"it's"`},
 		{"both quotes inside", `it's "so"`, `'it\'s "so"'`},
 		{"escapes", "a\\\n\r\t\x00\x7f", `'a\\\n\r\t\x00\x7f'`},
@@ -31,16 +31,16 @@ func TestPyLiteral(t *testing.T) {
 		{"bytes that are no UTF-8", "a\xff", `'a\udcff'`},
 		{"79 columns stay on one line", []string{long, strings.Repeat("y", 31)}, "['" + long + "', '" + strings.Repeat("y", 31) + "']"},
 		{"80 columns do not", []string{long, strings.Repeat("y", 32)}, "['" + long + "',\n '" + strings.Repeat("y", 32) + "']"},
-		{"what is nested breaks below its key", pyDict{{"k", map[string]string{"a": long, "b": long}}, {"l", 1}},
+		{"what is nested breaks below its key", Dict{{"k", map[string]string{"a": long, "b": long}}, {"l", 1}},
 			"{'k': {'a': '" + long + "',\n       'b': '" + long + "'},\n 'l': 1}"},
 		{"closing brackets count", []any{[]any{[]string{long, strings.Repeat("y", 27)}}}, "[[['" + long + "', '" + strings.Repeat("y", 27) + "']]]"},
 		{"closing brackets that do not fit", []any{[]any{[]string{long, strings.Repeat("y", 28)}}}, "[[['" + long + "',\n   '" + strings.Repeat("y", 28) + "']]]"},
-		{"what fits below its key does not break", pyDict{{"k", []string{long}}, {"l", []string{long}}},
+		{"what fits below its key does not break", Dict{{"k", []string{long}}, {"l", []string{long}}},
 			"{'k': ['" + long + "'],\n 'l': ['" + long + "']}"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := pyLiteral(tt.in); got != tt.want {
+			if got := Literal(tt.in); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
@@ -77,7 +77,7 @@ func TestPythonReadsTheLiteralsBack(t *testing.T) {
 	values := []any{every.String(), "\U0001f600\U000e0001\ufeff", []any{record, record}, map[string]any{message: []any{message, nil}}, []any{}, map[string]any{}, "'", `'"`, `\'`}
 	var literals []string
 	for _, v := range values {
-		literals = append(literals, pyLiteral(v))
+		literals = append(literals, Literal(v))
 	}
 	for i, line := range python(t, literals) {
 		var got any

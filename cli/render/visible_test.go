@@ -1,4 +1,4 @@
-package cli
+package render
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ func TestNoControlCharacterPassesHoweverTheTextIsCut(t *testing.T) {
 	const want = "a\tb\nc" + `\x1b[31m\r\x9b31m é文` + "\U0001f600" + ` \u202egnp.exe\u2069 \x7f\x9b` + " \xff \xe2" + `\x80`
 	for size := 1; size <= len(give); size++ {
 		var out bytes.Buffer
-		w := &visibleWriter{w: &out}
+		w := NewWriter(&out)
 		for at := 0; at < len(give); at += size {
 			part := []byte(give[at:min(at+size, len(give))])
 			if n, err := w.Write(part); n != len(part) || err != nil {
@@ -32,7 +32,7 @@ func TestNoControlCharacterPassesHoweverTheTextIsCut(t *testing.T) {
 func TestJSONKeepsItsValuesAndHasNoControlCharacters(t *testing.T) {
 	const value = "\x1b\x7f\u009b\u202e\u2066é\\u202e"
 	var out bytes.Buffer
-	if err := writeJSON(&out, map[string]string{"k" + value: value}, "  "); err != nil {
+	if err := JSON(&out, map[string]string{"k" + value: value}, "  "); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(out.String(), "\x1b\x7f\u009b\u202e\u2066") {

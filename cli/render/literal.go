@@ -1,4 +1,7 @@
-package cli
+// Package render writes values for people and programs: sizes, counts, lines of
+// text, JSON, Python's literals. It is not for sentences. Its invariant: no name or
+// text that another person wrote can control a terminal.
+package render
 
 import (
 	"fmt"
@@ -14,20 +17,21 @@ import (
 // broken between elements, as Python's pprint breaks it.
 const literalWidth = 79
 
-// pyDict is a dict whose keys are printed in the order given; a Go map is
+// Dict is a dict whose keys are printed in the order given; a Go map is
 // printed by key.
-type pyDict []pyItem
+type Dict []Item
 
-type pyItem struct {
+// Item is one key of a Dict with its value.
+type Item struct {
 	Key   string
 	Value any
 }
 
-// pyLiteral writes v so that Python's ast.literal_eval reads the same value
+// Literal writes v so that Python's ast.literal_eval reads the same value
 // back. It knows nil, booleans, integers, floats, strings, pointers to them (nil is
-// None), slices, maps with string keys, and pyDict; anything else is written
+// None), slices, maps with string keys, and Dict; anything else is written
 // as a string.
-func pyLiteral(v any) string { return pyNode(v).format(0, 0) }
+func Literal(v any) string { return pyNode(v).format(0, 0) }
 
 // node is a value with its one-line form, and its elements if it has any.
 type node struct {
@@ -78,7 +82,7 @@ func container(open, close string, items []nodeItem) node {
 }
 
 func pyNode(v any) node {
-	if d, ok := v.(pyDict); ok {
+	if d, ok := v.(Dict); ok {
 		return dictNode(d)
 	}
 	r := reflect.ValueOf(v)
@@ -102,7 +106,7 @@ func pyNode(v any) node {
 	return scalar(pyScalar(r))
 }
 
-func dictNode(d pyDict) node {
+func dictNode(d Dict) node {
 	items := make([]nodeItem, len(d))
 	for i, e := range d {
 		items[i] = nodeItem{pyString(e.Key) + ": ", pyNode(e.Value)}
@@ -110,12 +114,12 @@ func dictNode(d pyDict) node {
 	return container("{", "}", items)
 }
 
-func sortedDict(m reflect.Value) pyDict {
-	d := make(pyDict, 0, m.Len())
+func sortedDict(m reflect.Value) Dict {
+	d := make(Dict, 0, m.Len())
 	for _, k := range m.MapKeys() {
-		d = append(d, pyItem{fmt.Sprint(k.Interface()), m.MapIndex(k).Interface()})
+		d = append(d, Item{fmt.Sprint(k.Interface()), m.MapIndex(k).Interface()})
 	}
-	slices.SortFunc(d, func(a, b pyItem) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(d, func(a, b Item) int { return strings.Compare(a.Key, b.Key) })
 	return d
 }
 

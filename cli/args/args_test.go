@@ -1,4 +1,4 @@
-package cli
+package args
 
 import (
 	"bytes"
@@ -115,7 +115,7 @@ func TestParseArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := parseArgs(argsApp(new(seen)), strings.Fields(tt.in))
+			p, err := Parse(argsApp(new(seen)), strings.Fields(tt.in))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +180,7 @@ func TestParseArgsRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := parseArgs(argsApp(new(seen)), strings.Fields(tt.in))
+			p, err := Parse(argsApp(new(seen)), strings.Fields(tt.in))
 			var usage *UsageError
 			if !errors.As(err, &usage) {
 				t.Fatalf("got %+v, %v; want a usage error", p, err)
@@ -195,7 +195,7 @@ func TestParseArgsRefuses(t *testing.T) {
 func TestParsedArgumentsReachTheAction(t *testing.T) {
 	var got seen
 	app := argsApp(&got)
-	p, err := parseArgs(app, []string{"update", "version", "--message=-m\n", "h", "--dependency", "a,b", "--k", "v", "--dependency=c", "-q"})
+	p, err := Parse(app, []string{"update", "version", "--message=-m\n", "h", "--dependency", "a,b", "--k", "v", "--dependency=c", "-q"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestAnArchiveMayHaveAnyName(t *testing.T) {
 	for _, name := range []string{"help", "h", "version", "json", "--help", "cat", ""} {
 		var got seen
 		app := argsApp(&got)
-		p, err := parseArgs(app, []string{"cat", "--", name})
+		p, err := Parse(app, []string{"cat", "--", name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func TestHelpOfACommandListsItsOptions(t *testing.T) {
 		var out bytes.Buffer
 		app := argsApp(new(seen))
 		app.Writer = &out
-		p, err := parseArgs(app, strings.Fields(in))
+		p, err := Parse(app, strings.Fields(in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestWhatUrfaveFindsWrongIsAUsageErrorToo(t *testing.T) {
 		var out bytes.Buffer
 		app := argsApp(new(seen))
 		app.Writer = &out
-		p, err := parseArgs(app, strings.Fields(in))
+		p, err := Parse(app, strings.Fields(in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +264,7 @@ func TestWhatUrfaveFindsWrongIsAUsageErrorToo(t *testing.T) {
 func TestCompletionIsLeftToUrfave(t *testing.T) {
 	app := argsApp(new(seen))
 	app.EnableBashCompletion = true
-	p, err := parseArgs(app, []string{"cat", "--ver", "--generate-bash-completion"})
+	p, err := Parse(app, []string{"cat", "--ver", "--generate-bash-completion"})
 	if want := []string{"datafs", "cat", "--ver", "--generate-bash-completion"}; err != nil || !slices.Equal(p.Argv, want) {
 		t.Errorf("got %q, %v; want %q", p.Argv, err, want)
 	}
@@ -306,7 +306,7 @@ func FuzzParseArgs(f *testing.F) {
 		var got seen
 		app := argsApp(&got)
 		args := strings.Split(in, "\n")
-		p, err := parseArgs(app, args)
+		p, err := Parse(app, args)
 		if err != nil {
 			var usage *UsageError
 			if !errors.As(err, &usage) || usage.Text == "" {
@@ -327,8 +327,8 @@ func FuzzParseArgs(f *testing.F) {
 }
 
 // checkNothingLost counts: each argument is a word of the command, an option
-// (with or without its value), half of a free pair, or positional.
-func checkNothingLost(t *testing.T, args []string, p parsed) {
+// (with or without its value), half of a free Pair, or positional.
+func checkNothingLost(t *testing.T, args []string, p Line) {
 	t.Helper()
 	if slices.ContainsFunc(p.Argv, func(a string) bool { return a == "--help" }) {
 		return

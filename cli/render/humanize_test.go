@@ -1,4 +1,4 @@
-package cli
+package render
 
 import (
 	"math"
@@ -16,8 +16,8 @@ func TestFormatBytes(t *testing.T) {
 		{-3 << 19, "-1.5 MiB"}, {math.MaxInt64, "8 EiB"}, {math.MinInt64, "-8 EiB"},
 	}
 	for _, tt := range tests {
-		if got := formatBytes(tt.n); got != tt.want {
-			t.Errorf("formatBytes(%d) is %q, want %q", tt.n, got, tt.want)
+		if got := Bytes(tt.n); got != tt.want {
+			t.Errorf("Bytes(%d) is %q, want %q", tt.n, got, tt.want)
 		}
 	}
 }
@@ -30,15 +30,15 @@ func TestFormatDuration(t *testing.T) {
 		{0, "0s"}, {1400 * time.Millisecond, "1s"}, {59600 * time.Millisecond, "1m 0s"}, {80 * time.Second, "1m 20s"}, {125*time.Minute + 3*time.Second, "2h 5m"},
 	}
 	for _, tt := range tests {
-		if got := formatDuration(tt.d); got != tt.want {
-			t.Errorf("formatDuration(%v) is %q, want %q", tt.d, got, tt.want)
+		if got := Duration(tt.d); got != tt.want {
+			t.Errorf("Duration(%v) is %q, want %q", tt.d, got, tt.want)
 		}
 	}
 }
 
 func TestPlural(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 files", 1: "1 file", 2: "2 files"} {
-		if got := plural(n, "file"); got != want {
+		if got := Count(n, "file"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -1,10 +1,12 @@
-package cli
+package render
 
 import (
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/datafs/datafs/objects/names"
 )
 
 // What a line for people holds at most: names, paths and values in it that are
@@ -14,8 +16,8 @@ const (
 	maxLine = 4000 // bytes
 )
 
-// shortened cuts what is too long in a line.
-func shortened(line string) string {
+// Short cuts what is too long in a line.
+func Short(line string) string {
 	if len(line) <= maxWord {
 		return line
 	}
@@ -46,4 +48,9 @@ func cut(s string, most int) string {
 		tail++
 	}
 	return fmt.Sprintf("%s[... %d bytes ...]%s", s[:head], tail-head, s[tail:])
+}
+
+// Line returns a text as one line, made visible.
+func Line(s string) string {
+	return names.Visible(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }

@@ -1,4 +1,4 @@
-package cli
+package render
 
 import (
 	"io"
@@ -8,13 +8,10 @@ import (
 	"github.com/datafs/datafs/objects/names"
 )
 
-// visible replaces what would move a terminal's cursor, change its colours or
-// turn the direction of text: names and texts were written by other people.
-func visible(s string) string { return names.Visible(s) }
-
-// visibleWriter is visible for all text of a stream, in which lines may end. The
-// contents of archives are written past it.
-type visibleWriter struct {
+// Writer writes text of which no character is one that a terminal obeys: names and
+// texts were written by other people. Lines and tabs stay. It may be used from
+// several goroutines.
+type Writer struct {
 	w io.Writer
 
 	mu   sync.Mutex // guards what follows
@@ -22,8 +19,11 @@ type visibleWriter struct {
 	buf  []byte
 }
 
+// NewWriter returns a writer of visible text to w. Flush writes the last of it.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
 // Write passes text on, all but a character that is not whole.
-func (v *visibleWriter) Write(p []byte) (int, error) {
+func (v *Writer) Write(p []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	text := p
@@ -39,7 +39,7 @@ func (v *visibleWriter) Write(p []byte) (int, error) {
 }
 
 // Flush passes on what cannot become a whole character any more.
-func (v *visibleWriter) Flush() error {
+func (v *Writer) Flush() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	rest := v.rest
@@ -50,7 +50,7 @@ func (v *visibleWriter) Flush() error {
 	return v.pass(rest)
 }
 
-func (v *visibleWriter) pass(text []byte) error {
+func (v *Writer) pass(text []byte) error {
 	v.buf = names.AppendVisible(v.buf[:0], text, "\n\t")
 	_, err := v.w.Write(v.buf)
 	return err

@@ -1,4 +1,4 @@
-package cli
+package render
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// formatBytes writes n with at most one decimal in binary units: "1.5 MiB".
-func formatBytes(n int64) string {
+// Bytes writes n with at most one decimal in binary units: "1.5 MiB".
+func Bytes(n int64) string {
 	if n > -1024 && n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
@@ -25,9 +25,9 @@ func oneDecimal(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
 }
 
-// formatDuration writes d as a person would say it, in at most two units:
+// Duration writes d as a person would say it, in at most two units:
 // "45s", "1m 20s", "2h 5m".
-func formatDuration(d time.Duration) string {
+func Duration(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	switch {
 	case s < 60:
@@ -39,8 +39,8 @@ func formatDuration(d time.Duration) string {
 	}
 }
 
-// plural writes "1 file", "2 files".
-func plural(n int64, one string) string {
+// Count writes "1 file", "2 files".
+func Count(n int64, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -1,4 +1,7 @@
-package cli
+// Package args reorders a command line so that urfave/cli understands all of it, and
+// refuses what a user has mistyped. It is not for what options mean. Its invariant:
+// each argument is handed on or refused.
+package args
 
 import (
 	"fmt"
@@ -9,8 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// UsageError says that the command line itself is wrong: nothing was done, and
-// Run ends with exit code 2.
+// UsageError says that the command line itself is wrong, and that nothing was done.
 type UsageError struct {
 	Text string // one line
 	Hint string // what to do instead, or empty
@@ -19,23 +21,30 @@ type UsageError struct {
 // Error returns the text without the hint.
 func (e *UsageError) Error() string { return e.Text }
 
-func usagef(hint, format string, a ...any) error {
+// Usagef returns a UsageError with a formatted text. hint may be empty.
+func Usagef(hint, format string, a ...any) error {
 	return &UsageError{Text: fmt.Sprintf(format, a...), Hint: hint}
 }
 
-// pair is one free option, --KEY VALUE, both as they were typed.
-type pair struct{ Key, Value string }
+// Pair is one free option, --KEY VALUE, both as they were typed.
+type Pair struct{ Key, Value string }
 
-// parsed is a command line in the order that urfave/cli understands.
-type parsed struct {
+// Line is a command line in the order that urfave/cli understands.
+type Line struct {
 	Argv    []string // program, globals, command, its options, "--", positional arguments
 	Command string   // full name, such as "admin show"; empty when none was given
 	Args    []string // the positional arguments alone
-	Free    []pair   // in the order of the command line
+	Free    []Pair   // in the order of the command line
 }
 
-// freeCommands take any unknown --KEY VALUE; the names are in their dashed form.
-var freeCommands = map[string]bool{"configure": true, "create": true, "import": true, "update": true, "update-metadata": true}
+// TakesFree reports whether a command takes any unknown --KEY VALUE.
+func TakesFree(command string) bool {
+	switch dashed(command) {
+	case "configure", "create", "import", "update", "update-metadata":
+		return true
+	}
+	return false
+}
 
 // parser walks over the arguments once, from left to right.
 type parser struct {
@@ -48,26 +57,26 @@ type parser struct {
 	literal bool // "--" was seen
 	help    bool // asked for, as an option or as "datafs help COMMAND"
 	version bool // the program's version, which makes missing arguments unimportant
-	out     parsed
+	out     Line
 }
 
-// parseArgs reorders args (without the program's name) for app, because
+// Parse reorders args (without the program's name) for app, because
 // urfave/cli ignores options that stand after an argument without a word. All
 // that it needs to know is read from app: flags, commands, and how many
 // arguments a command takes from its ArgsUsage ("NAME [FILE]", "[TAG...]").
 //
 // Known options may stand anywhere, "--" ends them, and _ and - are alike in
 // names of commands and of known options. It calls settle on app.
-func parseArgs(app *cli.App, args []string) (parsed, error) {
+func Parse(app *cli.App, args []string) (Line, error) {
 	settle(app)
 	if n := len(args); n > 0 && app.EnableBashCompletion && args[n-1] == "--generate-bash-completion" {
-		return parsed{Argv: append([]string{app.Name}, args...)}, nil
+		return Line{Argv: append([]string{app.Name}, args...)}, nil
 	}
 	p := &parser{app: app, rest: args, known: map[string]option{}}
 	p.learn(app.Flags)
 	for len(p.rest) > 0 {
 		if err := p.step(p.next()); err != nil {
-			return parsed{}, err
+			return Line{}, err
 		}
 	}
 	return p.finish()
@@ -76,7 +85,7 @@ func parseArgs(app *cli.App, args []string) (parsed, error) {
 // settle takes habits from urfave/cli that would surprise a user: a comma in a
 // repeated option makes two values, an archive called "help" is taken for the
 // subcommand help of each command, and what it finds wrong goes to stdout.
-// parseArgs understands "help" itself.
+// Parse understands "help" itself.
 func settle(app *cli.App) {
 	app.DisableSliceFlagSeparator, app.HideHelpCommand = true, true
 	if app.OnUsageError == nil {
@@ -130,9 +139,9 @@ func (p *parser) word(arg string) error {
 	case len(p.path) == 0 || len(p.last().Subcommands) > 0:
 		return p.enter(arg)
 	case !p.literal && strings.HasPrefix(p.last().ArgsUsage, "-- ") && !p.help:
-		return usagef(fmt.Sprintf("usage: %s %s [options] %s", p.app.Name, p.out.Command, p.last().ArgsUsage), `"--" must stand before "%s"`, arg)
+		return Usagef(fmt.Sprintf("usage: %s %s [options] %s", p.app.Name, p.out.Command, p.last().ArgsUsage), `"--" must stand before "%s"`, arg)
 	case len(p.out.Free) > 0 && !p.literal:
-		return usagef("quote a value that has spaces in it", `Positional argument "%s" after keyword arguments`, arg)
+		return Usagef("quote a value that has spaces in it", `Positional argument "%s" after keyword arguments`, arg)
 	}
 	p.out.Args = append(p.out.Args, arg)
 	return nil
@@ -163,7 +172,7 @@ func (p *parser) enter(name string) error {
 func (p *parser) open(c *cli.Command) {
 	p.path = append(p.path, c)
 	p.out.Command = strings.TrimPrefix(p.out.Command+" "+c.Name, " ")
-	p.free = len(p.path) == 1 && freeCommands[dashed(c.Name)]
+	p.free = len(p.path) == 1 && TakesFree(c.Name)
 	for n, o := range p.known {
 		if o.level == 0 && o.name == "version" {
 			o.misplaced = true
@@ -183,7 +192,7 @@ func (p *parser) long(arg string) error {
 		return p.give(o, value, has)
 	}
 	if near := p.near(name); near != "" {
-		return usagef("", `unknown option "--%s", did you mean "%s"?`, name, near)
+		return Usagef("", `unknown option "--%s", did you mean "%s"?`, name, near)
 	}
 	if !p.free {
 		return p.unknownOption("--" + name)
@@ -195,12 +204,12 @@ func (p *parser) long(arg string) error {
 // means that VALUE was forgotten; an = in KEY, that it was meant for VALUE.
 func (p *parser) freePair(key string) error {
 	if len(p.rest) == 0 || p.rest[0] == "--" || p.isOption(p.rest[0]) {
-		return usagef("", `Argument "--%s" not recognized`, key)
+		return Usagef("", `Argument "--%s" not recognized`, key)
 	}
 	if name, value, has := strings.Cut(key, "="); has {
-		return usagef(fmt.Sprintf("give the value as the next argument: --%s %s", name, value), `Argument "--%s" not recognized`, key)
+		return Usagef(fmt.Sprintf("give the value as the next argument: --%s %s", name, value), `Argument "--%s" not recognized`, key)
 	}
-	p.out.Free = append(p.out.Free, pair{key, p.next()})
+	p.out.Free = append(p.out.Free, Pair{key, p.next()})
 	return nil
 }
 
@@ -218,7 +227,7 @@ func (p *parser) isOption(arg string) bool {
 func (p *parser) short(arg string) error {
 	name, _, _ := strings.Cut(arg[1:], "=")
 	if o, ok := p.known[dashed(name)]; ok && len(name) > 1 {
-		return usagef("", `unknown option "%s", did you mean "%s"?`, "-"+name, o.shown)
+		return Usagef("", `unknown option "%s", did you mean "%s"?`, "-"+name, o.shown)
 	}
 	for rest := arg[1:]; rest != ""; {
 		r, size := utf8.DecodeRuneInString(rest)
@@ -245,13 +254,13 @@ func (p *parser) give(o option, value string, has bool) error {
 	arg := "--" + o.name
 	switch {
 	case o.value && !has && len(p.rest) == 0:
-		return usagef("", `option "%s" needs a value`, o.shown)
+		return Usagef("", `option "%s" needs a value`, o.shown)
 	case o.value && !has:
 		arg += "=" + p.next()
 	case has:
 		arg += "=" + value
 		if _, err := strconv.ParseBool(value); !o.value && err != nil {
-			return usagef("", `option "%s" is either true or false, not "%s"`, o.shown, value)
+			return Usagef("", `option "%s" is either true or false, not "%s"`, o.shown, value)
 		}
 	}
 	if o.name == "help" {
@@ -263,9 +272,9 @@ func (p *parser) give(o option, value string, has bool) error {
 	return nil
 }
 
-func (p *parser) finish() (parsed, error) {
+func (p *parser) finish() (Line, error) {
 	if err := p.count(); err != nil {
-		return parsed{}, err
+		return Line{}, err
 	}
 	argv := append([]string{p.app.Name}, p.opts[0]...)
 	for i, c := range p.path {
