@@ -2,7 +2,6 @@ package datafs
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"iter"
 
@@ -69,7 +68,7 @@ func (a *concealing) Delete(ctx context.Context, name string) error {
 }
 
 func (a *concealing) Close() error   { return a.s.error(a.inner.Close()) }
-func (a *concealing) String() string { return a.s.text(fmt.Sprint(a.inner)) }
+func (a *concealing) String() string { return a.s.text(a.inner.String()) }
 
 func concealedSeq[T any](s *secrets, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -97,7 +97,7 @@ func (a *API) openSite(ctx context.Context, name string, service Service) (*open
 	if a.opts.Progress != nil {
 		traffic.Moved = func(up, down int64) { a.opts.Progress(Progress{Label: name, Bytes: up + down}) }
 	}
-	location := fmt.Sprint(auth) // only the index is told
+	location := auth.String() // only the index is told
 	auth = traffic.Wrap(a.secrets.authority(auth))
 	if a.opts.LimitRate > 0 {
 		auth = a.sites.limiter(a.opts.LimitRate).Wrap(auth)

@@ -52,6 +52,10 @@ type Authority interface {
 
 	// Close releases what the authority holds.
 	Close() error
+
+	// String returns where the authority is, in one line: a path, or an address without
+	// user, password, key and query. It never changes.
+	String() string
 }
 
 // Exclusive is an Authority that can make sure that a file is made once. The

@@ -212,5 +212,5 @@ func (a *limited) Delete(ctx context.Context, name string) error {
 // Close is that of Authority.
 func (a *limited) Close() error { return a.inner.Close() }
 
-// String is the location of what it wraps.
-func (a *limited) String() string { return fmt.Sprint(a.inner) }
+// String is that of the authority that is wrapped.
+func (a *limited) String() string { return a.inner.String() }

@@ -153,5 +153,5 @@ func (a *observed) Delete(ctx context.Context, name string) error {
 // Close is that of Authority.
 func (a *observed) Close() error { return a.inner.Close() }
 
-// String is the location of what it wraps.
-func (a *observed) String() string { return fmt.Sprint(a.inner) }
+// String is that of the authority that is wrapped.
+func (a *observed) String() string { return a.inner.String() }

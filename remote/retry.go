@@ -257,5 +257,5 @@ func (r *retrier) Delete(ctx context.Context, name string) error {
 // Close is that of Authority.
 func (r *retrier) Close() error { return r.inner.Close() }
 
-// String is the location of what it wraps.
-func (r *retrier) String() string { return fmt.Sprint(r.inner) }
+// String is that of the authority that is wrapped.
+func (r *retrier) String() string { return r.inner.String() }

@@ -108,14 +108,6 @@ func Open(a remote.Authority, opts *Options) (*Catalog, error) {
 // Close implements refs.Manager; there is nothing to release.
 func (c *Catalog) Close() error { return nil }
 
-// place says where the catalogue is, for messages.
-func (c *Catalog) place() string {
-	if s, ok := c.a.(fmt.Stringer); ok {
-		return s.String()
-	}
-	return "the authority"
-}
-
 // lock waits for the turn.
 func (c *Catalog) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -25,7 +25,7 @@ func (c *Catalog) writable(ctx context.Context) error {
 }
 
 func (c *Catalog) notExclusive() error {
-	return leaf.Errorf(errors.ErrUnsupported, "%s cannot keep the catalogue: it has no exclusive write; configure a manager", c.place())
+	return leaf.Errorf(errors.ErrUnsupported, "%s cannot keep the catalogue: it has no exclusive write; configure a manager", c.a)
 }
 
 // Probe finds out whether the authority keeps what Exclusive promises, with a
@@ -47,11 +47,11 @@ func (c *Catalog) Probe(ctx context.Context) error {
 	}
 	err = errors.Join(err, c.a.Delete(context.WithoutCancel(ctx), name))
 	if err != nil {
-		return fmt.Errorf("finding out whether %s can keep the catalogue: %w", c.place(), err)
+		return fmt.Errorf("finding out whether %s can keep the catalogue: %w", c.a, err)
 	}
 	if !kept {
 		return leaf.Errorf(errors.ErrUnsupported, "%s: the server ignores conditional writes, so two people could register one version twice: "+
-			"use a manager (MongoDB, DynamoDB) or another server", c.place())
+			"use a manager (MongoDB, DynamoDB) or another server", c.a)
 	}
 	if !c.probed.Swap(true) && c.onProbed != nil {
 		c.onProbed()

@@ -236,3 +236,9 @@ func TestSilentServer(t *testing.T) {
 	s.set("SIZE", "")
 	wantErr(t, open(t, o).Put(t.Context(), "one", strings.NewReader("1")), remote.ErrUnavailable)
 }
+
+func TestNoSecretIsShown(t *testing.T) {
+	remotetest.RunSecret(t, func(secret string) (remote.Authority, error) {
+		return Open(t.Context(), &Options{Host: "127.0.0.1", Port: 1, User: "u", Password: secret})
+	})
+}

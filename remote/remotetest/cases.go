@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/datafs/datafs/remote"
 )
@@ -16,6 +17,19 @@ import (
 const rangeName = "packs/ab/ranged"
 
 func ranged() []byte { return random(1000) }
+
+func testString(t *testing.T, a remote.Authority) {
+	where := a.String()
+	if where == "" || strings.ContainsFunc(where, unicode.IsControl) {
+		t.Errorf("String: got %q, want one line", where)
+	}
+	if _, err := get(t.Context(), a, "none", 0, -1); err == nil || !strings.Contains(err.Error(), where) {
+		t.Errorf("the error of Get: got %v, want one that says %s", err, where)
+	}
+	if now := a.String(); now != where {
+		t.Errorf("String after a Get: got %q, want %q as before", now, where)
+	}
+}
 
 func testPut(t *testing.T, a remote.Authority) {
 	want := random(1234)

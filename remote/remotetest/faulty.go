@@ -267,5 +267,5 @@ func (f *faulty) Delete(ctx context.Context, name string) error {
 
 func (f *faulty) Close() error { return f.inner.Close() }
 
-// String is the location of the authority that is wrapped.
-func (f *faulty) String() string { return fmt.Sprint(f.inner) }
+// String is that of the authority that is wrapped.
+func (f *faulty) String() string { return f.inner.String() }

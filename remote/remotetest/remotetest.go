@@ -46,6 +46,7 @@ func RunOptions(t *testing.T, opts *Options, open func(t *testing.T) remote.Auth
 	run := func(name string, test func(t *testing.T, a remote.Authority)) {
 		t.Run(name, func(t *testing.T) { test(t, opened(t, open(t))) })
 	}
+	run("it says where it is", testString)
 	run("a file that was put is read back", testPut)
 	run("ranges", func(t *testing.T, a remote.Authority) { put(t, a, rangeName, ranged()); testRanges(t, a) })
 	run("a big file", testBig)
@@ -71,6 +72,7 @@ func RunReadOnly(t *testing.T, open func(t *testing.T, files map[string][]byte) 
 	t.Helper()
 	big := random(bigSize)
 	a := opened(t, open(t, map[string][]byte{rangeName: ranged(), "packs/ab/big": big, "empty": {}}))
+	t.Run("it says where it is", func(t *testing.T) { testString(t, a) })
 	t.Run("files are read", func(t *testing.T) {
 		wantFile(t, a, "packs/ab/big", big)
 		wantFile(t, a, "empty", nil)
@@ -101,6 +103,35 @@ func RunReadOnly(t *testing.T, open func(t *testing.T, files map[string][]byte) 
 		atOnce(t, 8, func(int) error {
 			return sameFile(t.Context(), a, "packs/ab/big", big)
 		})
+	})
+}
+
+// RunSecret checks that an authority shows no secret, neither in its String nor in an
+// error. open gives one with a secret in each of its options that may be one, and in its
+// address, at a place where nothing answers.
+func RunSecret(t *testing.T, open func(secret string) (remote.Authority, error)) {
+	t.Helper()
+	const secret = "s3cr3tW0rd"
+	t.Run("it shows no secret", func(t *testing.T) {
+		a, err := open(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened(t, a)
+		shown := map[string]string{"String": a.String()}
+		_, err = get(t.Context(), a, "a", 0, -1)
+		shown["Get"] = fmt.Sprint(err)
+		_, err = list(t.Context(), a, "a")
+		shown["List"] = fmt.Sprint(err)
+		shown["Delete"] = fmt.Sprint(a.Delete(t.Context(), "a"))
+		for kind, write := range puts(a) {
+			shown[kind] = fmt.Sprint(write(t.Context(), "a", strings.NewReader("x")))
+		}
+		for what, text := range shown {
+			if text == "" || strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
+				t.Errorf("%s shows a secret, or nothing: %q", what, text)
+			}
+		}
 	})
 }
 

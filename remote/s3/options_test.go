@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/remotetest"
 )
 
 // aws gives the test an AWS configuration of its own.
@@ -108,7 +111,7 @@ func TestString(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := a.(*authority).String(); got != want {
+		if got := a.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -159,4 +162,10 @@ func TestTheConfigurationOfAWSIsUsed(t *testing.T) {
 	check("keys of the environment", &Options{}, view{"the environment", "ap-south-1", "http://s3:1", "E", false, true, true})
 	awsFiles(t, "", "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
 	check("no region", &Options{}, view{`profile "default"`, "us-east-1", "AWS", "A", true, false, false})
+}
+
+func TestNoSecretIsShown(t *testing.T) {
+	remotetest.RunSecret(t, func(secret string) (remote.Authority, error) {
+		return Open(t.Context(), &Options{Bucket: "b", Endpoint: "http://127.0.0.1:1", AccessKey: "key", SecretKey: secret, SessionToken: secret})
+	})
 }

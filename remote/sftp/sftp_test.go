@@ -277,3 +277,17 @@ func TestWithoutExtensions(t *testing.T) {
 		t.Errorf("got files %v, want a/one alone", got)
 	}
 }
+
+func TestNoSecretIsShown(t *testing.T) {
+	for name, key := range map[string]bool{"a password": false, "a key": true} {
+		t.Run(name, func(t *testing.T) {
+			remotetest.RunSecret(t, func(secret string) (remote.Authority, error) {
+				o := &Options{Host: "127.0.0.1", Port: 1, User: "u", Password: secret, Passphrase: secret, NoAgent: true}
+				if key {
+					o.Key = secret
+				}
+				return Open(t.Context(), o)
+			})
+		})
+	}
+}

@@ -67,10 +67,10 @@ func webBase(address string) (base *url.URL, user, password string, err error) {
 		return nil, "", "", errors.New("the address is no URL") // the error would show a password
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, "", "", fmt.Errorf("%.200q is no http or https address", u.Redacted())
+		return nil, "", "", fmt.Errorf("%.200q is no http or https address", safeURL(u))
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return nil, "", "", fmt.Errorf("%.200q: an address has no query", u.Redacted())
+		return nil, "", "", fmt.Errorf("%.200q: an address has no query", safeURL(u))
 	}
 	password, _ = u.User.Password()
 	clean := strings.TrimSuffix(path.Clean("/"+u.Path), "/")

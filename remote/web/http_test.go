@@ -215,3 +215,34 @@ func TestOptionsOfHTTP(t *testing.T) {
 		t.Errorf("HTTPFS: got %+v, %v", got, err)
 	}
 }
+
+func TestNoSecretIsShown(t *testing.T) {
+	for name, open := range map[string]func(secret string) (remote.Authority, error){
+		"http": func(secret string) (remote.Authority, error) {
+			return web.OpenHTTP(&web.HTTPOptions{URL: "http://u:" + secret + "@127.0.0.1:1/files?token=" + secret})
+		},
+		"http with a password": func(secret string) (remote.Authority, error) {
+			return web.OpenHTTP(&web.HTTPOptions{URL: "http://127.0.0.1:1", Username: "u", Password: secret})
+		},
+		"dav": func(secret string) (remote.Authority, error) {
+			return web.OpenDAV(&web.DAVOptions{URL: "http://u:" + secret + "@127.0.0.1:1/files"})
+		},
+		"dav with a password": func(secret string) (remote.Authority, error) {
+			return web.OpenDAV(&web.DAVOptions{URL: "http://127.0.0.1:1", Username: "u", Password: secret})
+		},
+		"rpc": func(secret string) (remote.Authority, error) {
+			return web.OpenRPC(&web.RPCOptions{URL: "http://u:" + secret + "@127.0.0.1:1"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { remotetest.RunSecret(t, open) })
+	}
+	for _, address := range []string{"http://host/?token=s3cr3t", "ftp://u:s3cr3t@host/?token=s3cr3t", "http://u:s3cr3t@ho st/"} {
+		_, davErr := web.OpenDAV(&web.DAVOptions{URL: address})
+		_, rpcErr := web.OpenRPC(&web.RPCOptions{URL: address})
+		for _, err := range []error{davErr, rpcErr} {
+			if err == nil || strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("%s: got %v, want an error that shows no secret", address, err)
+			}
+		}
+	}
+}
