@@ -34,6 +34,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -92,7 +93,7 @@ type API struct {
 	where *whereabouts
 	index *index.DB
 	store *objects.Store
-	bolt  *refs.Bolt
+	bolt  *bolt.Manager
 	refs  *refs.DB
 	pins  func() ([]refs.Requirement, error)
 	sites sites
@@ -212,7 +213,7 @@ func (a *API) open() (err error) {
 	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.storeTimeout()}); err != nil {
 		return fmt.Errorf("open repository: %w", err)
 	}
-	a.bolt, err = refs.OpenBolt(a.index, a.journalDir(), &refs.BoltOptions{Table: a.Table(), Now: a.opts.Now, First: a.journalGone})
+	a.bolt, err = bolt.Open(a.index, a.journalDir(), &bolt.Options{Table: a.Table(), Now: a.opts.Now, First: a.journalGone})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // subset chooses packs that hold a part of all bytes, at least one, those first that
@@ -78,14 +78,14 @@ func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
 		return nil, err
 	}
 	defer into.Close()
-	bolt, err := refs.OpenBolt(into, a.journalDir(), &refs.BoltOptions{Table: a.Table(), Now: a.opts.Now})
+	local, err := bolt.Open(into, a.journalDir(), &bolt.Options{Table: a.Table(), Now: a.opts.Now})
 	if err != nil {
 		return nil, err
 	}
 	found := func(p objects.Problem) { problems = append(problems, p.What) }
 	err = a.store.Rebuild(ctx, into, found, func() error {
 		return a.index.Replace(ctx, func() (string, error) {
-			if err := bolt.Rebuild(ctx); err != nil || len(problems) > 0 { // packs that cannot be read may come back
+			if err := local.Rebuild(ctx); err != nil || len(problems) > 0 { // packs that cannot be read may come back
 				return at, err
 			}
 			return at, into.ClearBehind(ctx)

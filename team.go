@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/team"
 )
@@ -150,13 +150,13 @@ func (t *members) meet(ctx context.Context, how access) (id string, err error) {
 }
 
 // tableOf opens one of the embedded tables.
-func (a *API) tableOf(name string) (*refs.Bolt, error) {
-	return refs.OpenBolt(a.index, filepath.Join(a.where.Repo, journalName), &refs.BoltOptions{Table: name, Now: a.opts.Now, First: a.journalGone})
+func (a *API) tableOf(name string) (*bolt.Manager, error) {
+	return bolt.Open(a.index, filepath.Join(a.where.Repo, journalName), &bolt.Options{Table: name, Now: a.opts.Now, First: a.journalGone})
 }
 
 // tables makes the table of what the team has, and the one of one's own versions
 // whose numbers are taken, where they are missing. It returns the latter.
-func (a *API) tables(ctx context.Context) (aside *refs.Bolt, err error) {
+func (a *API) tables(ctx context.Context) (aside *bolt.Manager, err error) {
 	have, err := a.bolt.Tables(ctx)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // UndeleteOptions say how Undelete brings an archive back.
@@ -69,7 +70,7 @@ func (a *API) Undelete(ctx context.Context, name string, opts *UndeleteOptions) 
 }
 
 // lastDeleted finds the archive to bring back, if the name that it gets is free.
-func (a *API) lastDeleted(ctx context.Context, name, as string) (refs.Deleted, error) {
+func (a *API) lastDeleted(ctx context.Context, name, as string) (bolt.Deleted, error) {
 	d, err := a.bolt.LastDeleted(ctx, name)
 	if err != nil {
 		return d, err
@@ -96,7 +97,7 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (refs.Deleted, e
 
 // dropHere takes the versions out of d that are here, if the archive that is there is
 // the same one, which a colleague has brought back.
-func (a *API) dropHere(ctx context.Context, there refs.Archive, d *refs.Deleted) (back bool, err error) {
+func (a *API) dropHere(ctx context.Context, there refs.Archive, d *bolt.Deleted) (back bool, err error) {
 	if !there.Created.Equal(d.Archive.Created) {
 		return false, nil
 	}
@@ -127,7 +128,7 @@ func (a *API) dropHere(ctx context.Context, there refs.Archive, d *refs.Deleted)
 // dropLost takes the versions out of d whose content is neither here nor, as far as
 // is known here, at an authority. Of an unversioned archive only the last content
 // counts.
-func (a *API) dropLost(ctx context.Context, d *refs.Deleted) (lost []refs.VersionRecord, err error) {
+func (a *API) dropLost(ctx context.Context, d *bolt.Deleted) (lost []refs.VersionRecord, err error) {
 	kept := d.Versions[:0:0]
 	for i, v := range d.Versions {
 		missing := false
@@ -160,7 +161,7 @@ func (a *API) isLost(ctx context.Context, rec refs.Archive, v refs.VersionRecord
 	return false, err
 }
 
-func (a *API) bringBack(ctx context.Context, d refs.Deleted, as string) error {
+func (a *API) bringBack(ctx context.Context, d bolt.Deleted, as string) error {
 	if as == d.Archive.Name && !a.alone() {
 		t, err := a.team(ctx, withoutNetwork)
 		if err == nil {

@@ -57,7 +57,7 @@ func (d *DB) AddVersion(ctx context.Context, nv NewVersion) (rec VersionRecord, 
 // check finds what is wrong with nv by itself.
 func (nv NewVersion) check() error {
 	if !nv.AllowEmpty && !nv.Dir && nv.Size == 0 {
-		return invalid(`no version made of archive "%s": the contents are empty`, printable(nv.Archive))
+		return invalid(`no version made of archive "%s": the contents are empty`, Printable(nv.Archive))
 	}
 	if nv.Message != nil {
 		if err := checkText("message", *nv.Message); err != nil {
@@ -153,11 +153,11 @@ func (d *DB) next(a Archive, prev *VersionRecord, nv NewVersion) (VersionRecord,
 // putVersion writes a new version, and takes it back when its archive was
 // deleted, or deleted and made anew, meanwhile: see Delete.
 func putVersion(ctx context.Context, m Manager, a loaded, rec VersionRecord) error {
-	value, err := encodeVersion(rec)
+	value, err := EncodeVersion(rec)
 	if err != nil {
 		return err
 	}
-	rev, err := m.Put(ctx, rec.key(), value, Absent)
+	rev, err := m.Put(ctx, rec.Key(), value, Absent)
 	if err != nil {
 		return fmt.Errorf("registering version %s of archive %q: %w", rec.Label(), rec.Archive, err)
 	}
@@ -168,7 +168,7 @@ func putVersion(ctx context.Context, m Manager, a loaded, rec VersionRecord) err
 	if err == nil || ctx.Err() != nil {
 		return nil // it is there; whether the archive still is, the next reader sees
 	}
-	if undo := m.Delete(ctx, rec.key(), rev); undo != nil && !errors.Is(undo, fs.ErrNotExist) {
+	if undo := m.Delete(ctx, rec.Key(), rev); undo != nil && !errors.Is(undo, fs.ErrNotExist) {
 		return errors.Join(err, undo)
 	}
 	return err

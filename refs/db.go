@@ -135,11 +135,11 @@ func create(ctx context.Context, m Manager, a Archive, existOK bool) (Archive, b
 	if err != nil {
 		return Archive{}, false, err
 	}
-	value, err := encodeArchive(a, false)
+	value, err := EncodeArchive(a)
 	if err != nil {
 		return Archive{}, false, err
 	}
-	_, err = m.Put(ctx, archiveKey(a.Name), value, Absent)
+	_, err = m.Put(ctx, ArchiveKey(a.Name), value, Absent)
 	return a, err == nil, err
 }
 
@@ -151,14 +151,14 @@ type loaded struct {
 }
 
 func loadArchive(ctx context.Context, m Manager, name string) (loaded, error) {
-	r, err := m.Get(ctx, archiveKey(name))
+	r, err := m.Get(ctx, ArchiveKey(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return loaded{}, notFound(`Archive "%s" not found`, printable(name))
+		return loaded{}, notFound(`Archive "%s" not found`, Printable(name))
 	}
 	if err != nil {
 		return loaded{}, fmt.Errorf("reading archive %q: %w", name, err)
 	}
-	a, deleting, err := decodeArchive(r)
+	a, deleting, err := DecodeArchive(r)
 	return loaded{a, r.Rev, deleting}, err
 }
 
@@ -181,10 +181,10 @@ func (d *DB) Archive(ctx context.Context, name string) (Archive, error) {
 // Archives lists the archives whose names start with prefix, by name.
 func (d *DB) Archives(ctx context.Context, prefix string) iter.Seq2[Archive, error] {
 	return func(yield func(Archive, error) bool) {
-		for r, err := range d.m.List(ctx, archivePrefix+prefix) {
+		for r, err := range d.m.List(ctx, ArchivePrefix+prefix) {
 			var a Archive
 			if err == nil {
-				a, _, err = decodeArchive(r)
+				a, _, err = DecodeArchive(r)
 			}
 			if !yield(a, err) || err != nil {
 				return
@@ -200,8 +200,8 @@ func (d *DB) Names(ctx context.Context, prefix string) iter.Seq2[string, error] 
 			list(yield)
 			return
 		}
-		for r, err := range d.m.List(ctx, archivePrefix+prefix) {
-			if !yield(strings.TrimPrefix(r.Key, archivePrefix), err) || err != nil {
+		for r, err := range d.m.List(ctx, ArchivePrefix+prefix) {
+			if !yield(strings.TrimPrefix(r.Key, ArchivePrefix), err) || err != nil {
 				return
 			}
 		}
@@ -213,12 +213,12 @@ func (d *DB) Names(ctx context.Context, prefix string) iter.Seq2[string, error] 
 func (d *DB) Similar(ctx context.Context, names ...string) (map[string][]string, error) {
 	alike := map[string][]string{} // folded name -> the names asked for
 	for _, name := range names {
-		folded := foldName(name)
+		folded := FoldName(name)
 		alike[folded] = append(alike[folded], name)
 	}
 	found := map[string][]string{}
 	add := func(other string) {
-		for _, name := range alike[foldName(other)] {
+		for _, name := range alike[FoldName(other)] {
 			if name != other {
 				found[name] = appendNew(found[name], other)
 			}
@@ -238,13 +238,13 @@ func (d *DB) Similar(ctx context.Context, names ...string) (map[string][]string,
 
 // similar lists the archives whose names have one of some forms, and maybe others.
 func (d *DB) similar(ctx context.Context, forms iter.Seq[string]) iter.Seq2[string, error] {
-	n, ok := d.m.(namer)
+	n, ok := d.m.(Namer)
 	if !ok {
 		return d.Names(ctx, "")
 	}
 	return func(yield func(string, error) bool) {
 		for form := range forms {
-			list, ok, err := n.similar(ctx, form)
+			list, ok, err := n.SimilarNames(ctx, form)
 			if err == nil && !ok {
 				d.Names(ctx, "")(yield)
 				return

@@ -4,7 +4,7 @@
 //
 // The rules stand once, in DB. A Manager only stores records, each changed
 // atomically by compare-and-swap, so that any database will do: Mem keeps them
-// in memory, Bolt in the repository's index and a journal beside it.
+// in memory, package bolt in the repository's index and a journal beside it.
 //
 // It is not for content: a version names its tree by hash, and nothing here
 // reads or writes one. It neither reads the environment nor prints.

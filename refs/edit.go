@@ -17,18 +17,18 @@ func (d *DB) editArchive(ctx context.Context, name string, edit func(Manager, *A
 		if err != nil {
 			return err
 		}
-		before, err := encodeArchive(a.Archive, false)
+		before, err := EncodeArchive(a.Archive)
 		if err != nil {
 			return err
 		}
 		if err := edit(m, &a.Archive); err != nil {
 			return err
 		}
-		after, err := encodeArchive(a.Archive, false)
+		after, err := EncodeArchive(a.Archive)
 		if err != nil || string(before) == string(after) {
 			return err
 		}
-		if _, err := m.Put(ctx, archiveKey(name), after, a.rev); err != nil {
+		if _, err := m.Put(ctx, ArchiveKey(name), after, a.rev); err != nil {
 			return fmt.Errorf("changing archive %q: %w", name, err)
 		}
 		return nil
@@ -118,11 +118,11 @@ func (d *DB) SetDependencies(ctx context.Context, archive string, deps Dependenc
 		u := v.Last()
 		u.Dependencies, u.Resolved, u.UserConfig, u.Time = filled(deps), resolved, filled(userConfig), d.now().UTC()
 		v.Updates = append(v.Updates, u)
-		value, err := encodeVersion(*v)
+		value, err := EncodeVersion(*v)
 		if err != nil {
 			return err
 		}
-		if _, err := m.Put(ctx, v.key(), value, rev); err != nil {
+		if _, err := m.Put(ctx, v.Key(), value, rev); err != nil {
 			return fmt.Errorf("setting dependencies of archive %q: %w", archive, err)
 		}
 		return nil
@@ -146,14 +146,14 @@ func (d *DB) Delete(ctx context.Context, archive string) error {
 			if err != nil {
 				return err
 			}
-			if a.rev, err = m.Put(ctx, archiveKey(archive), value, a.rev); err != nil {
+			if a.rev, err = m.Put(ctx, ArchiveKey(archive), value, a.rev); err != nil {
 				return fmt.Errorf("deleting archive %q: %w", archive, err)
 			}
 		}
 		if err := deleteVersions(ctx, m, archive); err != nil {
 			return fmt.Errorf("deleting archive %q: %w", archive, err)
 		}
-		if err := m.Delete(ctx, archiveKey(archive), a.rev); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := m.Delete(ctx, ArchiveKey(archive), a.rev); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("deleting archive %q: %w", archive, err)
 		}
 		return nil
@@ -161,7 +161,7 @@ func (d *DB) Delete(ctx context.Context, archive string) error {
 }
 
 func deleteVersions(ctx context.Context, m Manager, archive string) error {
-	for r, err := range m.List(ctx, versionsPrefix(archive)) {
+	for r, err := range m.List(ctx, VersionsPrefix(archive)) {
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,11 @@ var ErrCorrupt = index.ErrCorrupt
 // errRefused is the kind of a conflict that is a message to the user.
 var errRefused = fmt.Errorf("refused: %w", ErrConflict)
 
+// Refused reports whether a manager refused a change on its own terms: it did not fail.
+func Refused(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid)
+}
+
 func notFound(format string, args ...any) error {
 	return leaf.Errorf(fs.ErrNotExist, format, args...)
 }

@@ -54,7 +54,7 @@ func matcher(engine, pattern string) (func(string) bool, error) {
 		return func(name string) bool { return strings.Contains(name, pattern) }, nil
 	case EngineRegex:
 		if re, err = regexp.Compile(pattern); err != nil {
-			return nil, invalid(`"%s" not a valid regular expression: %v`, printable(pattern), err)
+			return nil, invalid(`"%s" not a valid regular expression: %v`, Printable(pattern), err)
 		}
 		return re.MatchString, nil
 	case EnginePath, "":
@@ -69,7 +69,7 @@ func matcher(engine, pattern string) (func(string) bool, error) {
 		}
 		return re.MatchString, nil
 	}
-	return nil, invalid(`search engine "%s" not recognized. Choose "path", "str" or "regex"`, printable(engine))
+	return nil, invalid(`search engine "%s" not recognized. Choose "path", "str" or "regex"`, Printable(engine))
 }
 
 // Search lists the names of the archives that have all of the tags, and a
@@ -129,7 +129,7 @@ func (d *DB) ListDir(ctx context.Context, authority, location string) ([]string,
 		if l.file {
 			return nil, invalid(`"%s" is not a directory`, location)
 		}
-		return nil, notFound(`"%s" not found`, printable(location))
+		return nil, notFound(`"%s" not found`, Printable(location))
 	}
 	return l.found, nil
 }
@@ -149,7 +149,7 @@ func (l *lister) versions(ctx context.Context, name string) error {
 		return nil
 	}
 	var numbers []Version
-	for r, err := range l.d.m.List(ctx, versionsPrefix(name)) {
+	for r, err := range l.d.m.List(ctx, VersionsPrefix(name)) {
 		if err != nil {
 			return err
 		}
@@ -194,27 +194,27 @@ func (l *lister) below(ctx context.Context, dir string) error {
 }
 
 // amongNames looks through the list of names.
-func (l *lister) amongNames(list iter.Seq2[namedArchive, error], prefix string, found map[string]bool) error {
+func (l *lister) amongNames(list iter.Seq2[NamedArchive, error], prefix string, found map[string]bool) error {
 	for a, err := range list {
 		if err != nil {
 			return err
 		}
 		if l.shows(a) {
-			component, _, _ := strings.Cut(a.name[len(prefix):], "/")
+			component, _, _ := strings.Cut(a.Name[len(prefix):], "/")
 			found[component] = true
 		}
 	}
 	return nil
 }
 
-func (l *lister) shows(a namedArchive) bool {
-	return a.versions && (l.authority == "" || a.authority == l.authority)
+func (l *lister) shows(a NamedArchive) bool {
+	return a.Versions && (l.authority == "" || a.Authority == l.authority)
 }
 
 // behind skips what else lies below a directory that shows already.
-func (l *lister) behind(prefix string) skipNames {
-	return func(a namedArchive) string {
-		component, _, ok := strings.Cut(a.name[len(prefix):], "/")
+func (l *lister) behind(prefix string) SkipNames {
+	return func(a NamedArchive) string {
+		component, _, ok := strings.Cut(a.Name[len(prefix):], "/")
 		if !ok || !l.shows(a) {
 			return ""
 		}
@@ -224,11 +224,11 @@ func (l *lister) behind(prefix string) skipNames {
 
 // amongVersions does without such a list: only the keys of versions are looked at.
 func (l *lister) amongVersions(ctx context.Context, prefix string, found map[string]bool) error {
-	for r, err := range l.d.m.List(ctx, versionPrefix+prefix) {
+	for r, err := range l.d.m.List(ctx, VersionPrefix+prefix) {
 		if err != nil {
 			return err
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(r.Key, versionPrefix), `\`)
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.Key, VersionPrefix), `\`)
 		component, _, _ := strings.Cut(name[len(prefix):], "/")
 		if found[component] {
 			continue

@@ -6,11 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// CheckKeyValue refuses, with fs.ErrInvalid, a key and a value that no manager
-// keeps. It is what a Manager checks in Put; it knows nothing of what the
-// records mean.
-func CheckKeyValue(key string, value []byte) error { return checkRecord(key, value) }
-
 // CheckRecord refuses a record from somewhere else that is not what this
 // package writes: an archive whose name is not in its normal form, a version
 // that does not belong to its key, a value of another format. A nil value stands
@@ -21,7 +16,7 @@ func CheckRecord(key string, value []byte) error {
 	if value == nil {
 		given = []byte{}
 	}
-	if err := checkRecord(key, given); err != nil {
+	if err := CheckKeyValue(key, given); err != nil {
 		return err
 	}
 	if err := checkForeignKey(key); err != nil || value == nil {
@@ -32,9 +27,9 @@ func CheckRecord(key string, value []byte) error {
 	}
 	r := Record{Key: key, Value: value}
 	switch {
-	case strings.HasPrefix(key, archivePrefix):
+	case strings.HasPrefix(key, ArchivePrefix):
 		return checkForeignArchive(r)
-	case strings.HasPrefix(key, versionPrefix):
+	case strings.HasPrefix(key, VersionPrefix):
 		return checkForeignVersion(r)
 	}
 	var s Spec
@@ -45,17 +40,17 @@ func CheckRecord(key string, value []byte) error {
 }
 
 func checkForeignKey(key string) error {
-	if name, ok := strings.CutPrefix(key, archivePrefix); ok {
+	if name, ok := strings.CutPrefix(key, ArchivePrefix); ok {
 		return checkNormalName(key, name)
 	}
-	if rest, ok := strings.CutPrefix(key, versionPrefix); ok {
+	if rest, ok := strings.CutPrefix(key, VersionPrefix); ok {
 		name, label, _ := strings.Cut(rest, `\`)
 		if err := checkNormalName(key, name); err != nil {
 			return err
 		}
 		return checkLabel(key, name, label)
 	}
-	if strings.HasPrefix(key, specPrefix) {
+	if strings.HasPrefix(key, SpecPrefix) {
 		return nil
 	}
 	return fmt.Errorf("record %q is of a kind that this program does not know: use a newer one", key)
@@ -83,7 +78,7 @@ func checkLabel(key, name, label string) error {
 }
 
 func checkForeignArchive(r Record) error {
-	a, _, err := decodeArchive(r)
+	a, _, err := DecodeArchive(r)
 	if err != nil || a.Authority == "" {
 		return err
 	}
@@ -91,7 +86,7 @@ func checkForeignArchive(r Record) error {
 }
 
 func checkForeignVersion(r Record) error {
-	v, err := decodeVersion(r)
+	v, err := DecodeVersion(r)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 func foreignArchive(t testing.TB, a Archive) []byte {
 	t.Helper()
-	b, err := encodeArchive(a, false)
+	b, err := EncodeArchive(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func foreignArchive(t testing.TB, a Archive) []byte {
 
 func foreignVersion(t testing.TB, v VersionRecord) []byte {
 	t.Helper()
-	b, err := encodeVersion(v)
+	b, err := EncodeVersion(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +36,8 @@ func TestCheckRecordAcceptsWhatWeWrite(t *testing.T) {
 	cases := map[string][]byte{
 		"archive/a/b":               foreignArchive(t, Archive{Name: "a/b", Authority: "local"}),
 		"archive/é":                 foreignArchive(t, Archive{Name: "é"}),
-		version.key():               foreignVersion(t, version),
-		numbered.key():              foreignVersion(t, numbered),
+		version.Key():               foreignVersion(t, version),
+		numbered.Key():              foreignVersion(t, numbered),
 		"spec/required_user_config": []byte(`{"config":{"a":"b"},"format":1}`),
 		requiredKey():               []byte(`{"config":["^a"],"format":1}`),
 	}
@@ -48,7 +48,7 @@ func TestCheckRecordAcceptsWhatWeWrite(t *testing.T) {
 	}
 }
 
-func requiredKey() string { return specPrefix + requiredPatterns }
+func requiredKey() string { return SpecPrefix + requiredPatterns }
 
 func TestCheckRecordRefuses(t *testing.T) {
 	good := VersionRecord{Archive: "a", Version: Version{Minor: 1}, Tree: index.ID{1}}

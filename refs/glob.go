@@ -37,7 +37,7 @@ func compileGlob(pattern string) (*regexp.Regexp, error) {
 	b.WriteString(`\z`)
 	re, err := regexp.Compile(b.String())
 	if err != nil {
-		return nil, invalid(`"%s" not a valid pattern`, printable(pattern))
+		return nil, invalid(`"%s" not a valid pattern`, Printable(pattern))
 	}
 	return re, nil
 }

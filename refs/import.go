@@ -53,15 +53,12 @@ func (d *DB) importSome(ctx context.Context, list []NewArchive, errs []error) er
 // importEach imports one by one through db.
 func (d *DB) importEach(ctx context.Context, list []NewArchive, errs []error, db *DB) error {
 	for i := range list {
-		if errs[i] = db.importOne(ctx, &list[i]); errs[i] != nil && !ownTerms(errs[i]) {
+		if errs[i] = db.importOne(ctx, &list[i]); errs[i] != nil && !Refused(errs[i]) {
 			return errs[i]
 		}
 	}
 	return nil
 }
-
-// ownTerms tells what is wrong with one element from a failure of the manager.
-func ownTerms(err error) bool { return refused(err) }
 
 func (d *DB) importOne(ctx context.Context, na *NewArchive) error {
 	a, err := d.prepare(na.Archive)
@@ -85,7 +82,7 @@ func (d *DB) importOne(ctx context.Context, na *NewArchive) error {
 	}
 	na.Archive = a
 	na.Record, _, na.Created, err = d.AddVersion(ctx, nv)
-	if err != nil && na.Made && ownTerms(err) {
+	if err != nil && na.Made && Refused(err) {
 		na.Made = false
 		return errors.Join(err, d.Delete(ctx, a.Name))
 	}

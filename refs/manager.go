@@ -24,6 +24,9 @@ type Record struct {
 	Cursor  Cursor // where Changes goes on after this record; other methods may leave it empty
 }
 
+// DefaultTable is the table that exists by itself.
+const DefaultTable = "datafs"
+
 // Limits of a record, which every manager keeps and enforces alike.
 const (
 	MaxKey   = 20 << 10 // bytes of a key

@@ -7,6 +7,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/refs/refstest"
 )
 
@@ -24,7 +25,7 @@ func TestBolt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b := openBolt(t, dir, &refs.BoltOptions{Table: "mine"})
+		b := openBolt(t, dir, &bolt.Options{Table: "mine"})
 		if err := b.CreateTable(t.Context(), "mine"); err != nil {
 			t.Fatal(err)
 		}
@@ -33,13 +34,13 @@ func TestBolt(t *testing.T) {
 }
 
 // openBolt opens the manager in dir, and checks it deeply when the test ends.
-func openBolt(t *testing.T, dir string, opts *refs.BoltOptions) *refs.Bolt {
+func openBolt(t *testing.T, dir string, opts *bolt.Options) *bolt.Manager {
 	t.Helper()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := refs.OpenBolt(db, filepath.Join(dir, "journal"), opts)
+	b, err := bolt.Open(db, filepath.Join(dir, "journal"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

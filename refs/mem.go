@@ -3,20 +3,11 @@ package refs
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"iter"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 )
-
-// pageSize is how many records are read at a time, so that nothing is locked
-// while a caller looks at them.
-const pageSize = 1000
 
 // Mem is a Manager that keeps its records in memory, for tests and for
 // repositories that are not meant to last. The zero Mem is empty and ready.
@@ -47,14 +38,14 @@ func (m *Mem) Get(ctx context.Context, key string) (Record, error) {
 	defer m.mu.Unlock()
 	r, ok := m.recs[key]
 	if !ok {
-		return Record{}, errNoRecord(key)
+		return Record{}, NoRecord(key)
 	}
-	return liveRecord(key, r.value, r.seq), nil
+	return LiveRecord(key, r.value, r.seq), nil
 }
 
 // Put implements Manager.
 func (m *Mem) Put(ctx context.Context, key string, value []byte, prev Rev) (Rev, error) {
-	if err := checkRecord(key, value); err != nil {
+	if err := CheckKeyValue(key, value); err != nil {
 		return Absent, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -63,7 +54,7 @@ func (m *Mem) Put(ctx context.Context, key string, value []byte, prev Rev) (Rev,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.recs[key]
-	if err := checkPut(key, ok, old.seq, prev); err != nil {
+	if err := CheckPut(key, ok, old.seq, prev); err != nil {
 		return Absent, err
 	}
 	if m.recs == nil {
@@ -73,7 +64,7 @@ func (m *Mem) Put(ctx context.Context, key string, value []byte, prev Rev) (Rev,
 	m.seq++
 	m.recs[key] = memRecord{bytes.Clone(value), m.seq}
 	m.log = append(m.log, memChange{seq: m.seq, key: key})
-	return revOf(m.seq), nil
+	return RevOf(m.seq), nil
 }
 
 // Delete implements Manager.
@@ -84,7 +75,7 @@ func (m *Mem) Delete(ctx context.Context, key string, prev Rev) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.recs[key]
-	if err := checkDelete(key, ok, old.seq, prev); err != nil {
+	if err := CheckDelete(key, ok, old.seq, prev); err != nil {
 		return err
 	}
 	m.forget(old.seq)
@@ -142,7 +133,7 @@ func (m *Mem) keys(prefix string) []string {
 // Changes implements Manager.
 func (m *Mem) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		after, err := parseCursor(since)
+		after, err := ParseCursor(since)
 		if err != nil {
 			yield(Record{}, err)
 			return
@@ -170,9 +161,9 @@ func (m *Mem) changes(after uint64) []Record {
 		switch {
 		case c.seq <= after:
 		case c.deleted:
-			list = append(list, deadRecord(c.key, c.seq))
+			list = append(list, DeadRecord(c.key, c.seq))
 		default:
-			list = append(list, liveRecord(c.key, m.recs[c.key].value, c.seq))
+			list = append(list, LiveRecord(c.key, m.recs[c.key].value, c.seq))
 		}
 	}
 	return list
@@ -180,66 +171,3 @@ func (m *Mem) changes(after uint64) []Record {
 
 // Close implements Manager; there is nothing to release.
 func (m *Mem) Close() error { return nil }
-
-// What the managers that number their changes have in common.
-
-func revOf(seq uint64) Rev { return Rev(strconv.FormatUint(seq, 10)) }
-
-func liveRecord(key string, value []byte, seq uint64) Record {
-	return Record{Key: key, Value: bytes.Clone(value), Rev: revOf(seq), Cursor: Cursor(revOf(seq))}
-}
-
-func deadRecord(key string, seq uint64) Record {
-	return Record{Key: key, Deleted: true, Cursor: Cursor(revOf(seq))}
-}
-
-func parseCursor(c Cursor) (uint64, error) {
-	if c == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(string(c), 10, 64)
-	if err != nil || n == math.MaxUint64 {
-		return 0, invalid(`unknown cursor "%s"`, printable(string(c)))
-	}
-	return n, nil
-}
-
-func errNoRecord(key string) error { return notFound("no record %q", key) }
-
-func checkPut(key string, there bool, seq uint64, prev Rev) error {
-	switch {
-	case !there && prev != Absent:
-		return fmt.Errorf("record %q is gone: %w", key, ErrConflict)
-	case there && prev == Absent:
-		return fmt.Errorf("record %q exists already: %w", key, ErrConflict)
-	case there && prev != revOf(seq):
-		return fmt.Errorf("record %q: %w", key, ErrConflict)
-	}
-	return nil
-}
-
-func checkDelete(key string, there bool, seq uint64, prev Rev) error {
-	switch {
-	case !there:
-		return errNoRecord(key)
-	case prev != revOf(seq):
-		return fmt.Errorf("record %q: %w", key, ErrConflict)
-	}
-	return nil
-}
-
-func checkRecord(key string, value []byte) error {
-	switch {
-	case key == "":
-		return invalid("record without a key")
-	case len(key) > MaxKey:
-		return invalid("key too long: %d bytes, at most %d", len(key), MaxKey)
-	case !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl):
-		return invalid("key %q contains invalid characters", key)
-	case value == nil:
-		return invalid("record %q without a value", key)
-	case len(value) > MaxValue:
-		return invalid("record %q too large: %d bytes, at most %d", key, len(value), MaxValue)
-	}
-	return nil
-}

@@ -95,8 +95,8 @@ func MergeTags(base, mine, theirs []string) []string {
 // once: they may differ in what is added later, that is in the place at the
 // authority, in further updates and in yanks.
 func SameVersion(v, w VersionRecord) bool {
-	a, err := encodeVersion(v.asWritten())
-	b, errB := encodeVersion(w.asWritten())
+	a, err := EncodeVersion(v.asWritten())
+	b, errB := EncodeVersion(w.asWritten())
 	return err == nil && errB == nil && bytes.Equal(a, b)
 }
 

@@ -32,10 +32,10 @@ func (d *DB) AddMigrated(ctx context.Context, a Archive, versions []VersionRecor
 		if err := v.checkMigrated(a.Versioned); err != nil {
 			return fmt.Errorf("version %s of archive %q: %w", v.Label(), a.Name, err)
 		}
-		if seen[v.key()] {
+		if seen[v.Key()] {
 			return invalid(`version %s of archive "%s" is there twice`, v.Label(), a.Name)
 		}
-		seen[v.key()] = true
+		seen[v.Key()] = true
 	}
 	return d.change(ctx, func(m Manager) error { return addMigrated(ctx, m, a, versions) })
 }
@@ -80,11 +80,11 @@ func addMigrated(ctx context.Context, m Manager, a Archive, versions []VersionRe
 		if err := CheckNewName(a.Name); err != nil {
 			return err
 		}
-		value, err := encodeArchive(a, false)
+		value, err := EncodeArchive(a)
 		if err != nil {
 			return err
 		}
-		if _, err := m.Put(ctx, archiveKey(a.Name), value, Absent); err != nil {
+		if _, err := m.Put(ctx, ArchiveKey(a.Name), value, Absent); err != nil {
 			return fmt.Errorf("writing archive %q: %w", a.Name, err)
 		}
 		now.Archive = a
@@ -106,15 +106,15 @@ type migrated struct {
 
 // lookMigrated says what becomes of a version.
 func lookMigrated(ctx context.Context, m Manager, v VersionRecord) (migrated, error) {
-	r, err := m.Get(ctx, v.key())
+	r, err := m.Get(ctx, v.Key())
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err := encodeVersion(v)
+		_, err := EncodeVersion(v)
 		return migrated{rec: v}, err
 	}
 	if err != nil {
 		return migrated{}, fmt.Errorf("reading version %s of archive %q: %w", v.Label(), v.Archive, err)
 	}
-	here, err := decodeVersion(r)
+	here, err := DecodeVersion(r)
 	if err != nil {
 		return migrated{}, err
 	}
@@ -122,7 +122,7 @@ func lookMigrated(ctx context.Context, m Manager, v VersionRecord) (migrated, er
 		return migrated{}, conflict(`Archive "%s" has another version %s`, v.Archive, v.Label())
 	}
 	merged := MergeVersions(v, here)
-	_, err = encodeVersion(merged)
+	_, err = EncodeVersion(merged)
 	return migrated{merged, r.Rev, len(merged.Updates) == len(here.Updates)}, err
 }
 
@@ -133,11 +133,11 @@ func (c migrated) store(ctx context.Context, m Manager, a loaded) error {
 	case c.prev == Absent:
 		return putVersion(ctx, m, a, c.rec)
 	}
-	value, err := encodeVersion(c.rec)
+	value, err := EncodeVersion(c.rec)
 	if err != nil {
 		return err
 	}
-	if _, err := m.Put(ctx, c.rec.key(), value, c.prev); err != nil {
+	if _, err := m.Put(ctx, c.rec.Key(), value, c.prev); err != nil {
 		return fmt.Errorf("writing version %s of archive %q: %w", c.rec.Label(), c.rec.Archive, err)
 	}
 	return nil

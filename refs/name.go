@@ -29,7 +29,7 @@ var (
 func ParseName(s string) (authority, name string, err error) {
 	authority, name, err = parseLocation(s)
 	if err == nil && name == "" {
-		err = invalid(`Archive name missing in "%s"`, printable(s))
+		err = invalid(`Archive name missing in "%s"`, Printable(s))
 	}
 	return authority, name, err
 }
@@ -41,7 +41,7 @@ func parseLocation(s string) (authority, name string, err error) {
 		authority, rest = m[1], m[2]
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, illegal) {
-		return "", "", invalid("Path contains invalid characters: %s", printable(s))
+		return "", "", invalid("Path contains invalid characters: %s", Printable(s))
 	}
 	var parts []string
 	for part := range strings.SplitSeq(rest, "/") {
@@ -50,7 +50,7 @@ func parseLocation(s string) (authority, name string, err error) {
 		case part != "..":
 			parts = append(parts, part)
 		case len(parts) == 0:
-			return "", "", invalid("Too many backrefs in '%s'", printable(s))
+			return "", "", invalid("Too many backrefs in '%s'", Printable(s))
 		default:
 			parts = parts[:len(parts)-1]
 		}
@@ -64,9 +64,9 @@ func parseLocation(s string) (authority, name string, err error) {
 
 func illegal(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
-// printable keeps a message on one line and a terminal in its senses: what is
+// Printable keeps a message on one line and a terminal in its senses: what is
 // not text is written as an escape, all else stays as it is.
-func printable(s string) string {
+func Printable(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
@@ -82,7 +82,7 @@ func printable(s string) string {
 // front of an archive's name. The error wraps fs.ErrInvalid.
 func CheckAuthorityName(s string) error {
 	if !authorityForm.MatchString(s) {
-		return invalid(`"%s" not a valid authority name`, printable(s))
+		return invalid(`"%s" not a valid authority name`, Printable(s))
 	}
 	return nil
 }
@@ -91,12 +91,12 @@ func CheckAuthorityName(s string) error {
 // the form of their Unicode characters, so that people, and some file systems,
 // would take one for the other.
 func SimilarName(a, b string) bool {
-	return a != b && foldName(a) == foldName(b)
+	return a != b && FoldName(a) == FoldName(b)
 }
 
-// foldName is the canonical caseless form: NFC(fold(NFD(s))), Unicode Standard
+// FoldName is the canonical caseless form: NFC(fold(NFD(s))), Unicode Standard
 // section 3.13, definition D145, closed with NFC.
-func foldName(s string) string {
+func FoldName(s string) string {
 	if isPlain(s) {
 		return strings.ToLower(s)
 	}

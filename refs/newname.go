@@ -16,16 +16,16 @@ func CheckNewName(name string) error {
 		return reservedName(name, part)
 	}
 	if names.HasControl(name) {
-		return invalid("Path contains invalid characters: %s", printable(name))
+		return invalid("Path contains invalid characters: %s", Printable(name))
 	}
 	return nil
 }
 
 func reservedName(name, part string) error {
 	if part == name {
-		return invalid(`Archive name "%s" is reserved for version control systems and datafs itself`, printable(name))
+		return invalid(`Archive name "%s" is reserved for version control systems and datafs itself`, Printable(name))
 	}
-	return invalid(`Archive name "%s" contains "%s", which is reserved for version control systems and datafs itself`, printable(name), printable(part))
+	return invalid(`Archive name "%s" contains "%s", which is reserved for version control systems and datafs itself`, Printable(name), Printable(part))
 }
 
 // checkNewTags refuses tags with control characters, and with those that turn the
@@ -36,7 +36,7 @@ func checkNewTags(have, tags []string) error {
 			return err
 		}
 		if names.HasControl(tag) && !slices.Contains(have, strings.ToLower(tag)) {
-			return invalid("Tag contains invalid characters: %s", printable(tag))
+			return invalid("Tag contains invalid characters: %s", Printable(tag))
 		}
 	}
 	return nil
@@ -45,9 +45,9 @@ func checkNewTags(have, tags []string) error {
 // ForeignKey is ForeignName for the archive that a record belongs to, which it
 // returns, as far as the key says which that is. Records of other kinds have none.
 func ForeignKey(key string) (archive string, err error) {
-	name, ok := strings.CutPrefix(key, archivePrefix)
+	name, ok := strings.CutPrefix(key, ArchivePrefix)
 	if !ok {
-		if name, ok = strings.CutPrefix(key, versionPrefix); !ok {
+		if name, ok = strings.CutPrefix(key, VersionPrefix); !ok {
 			return "", nil
 		}
 		// A name has no backslash; one with a backslash must not pass for another.
@@ -62,7 +62,7 @@ func ForeignKey(key string) (archive string, err error) {
 // is not taken in; nil where it may be.
 func ForeignName(name string) error {
 	if authority, normal, err := ParseName(name); err != nil || authority != "" || normal != name {
-		return invalid(`"%s" is not a normal archive name`, printable(name))
+		return invalid(`"%s" is not a normal archive name`, Printable(name))
 	}
 	if part := names.ReservedIn(name); part != "" {
 		return reservedName(name, part)

@@ -8,10 +8,16 @@ import (
 	"testing"
 )
 
+func must(t testing.TB, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReservedNamesAreRefusedWhereAnArchiveIsMade(t *testing.T) {
 	t.Parallel()
-	b := openAt(t, t.TempDir())
-	d := New(b, nil)
+	d := New(&Mem{}, nil)
 	for _, name := range []string{
 		".git", "a/.GIT/hooks/post-commit", ".datafs/config.yml", "x/.datafs-checkout.lock", "GIT~1/config", "a/.svn./b", ".hg ",
 		".git::$INDEX_ALLOCATION", ".g\u200cit/config", "a\u202eb", "\u2066x",
@@ -26,8 +32,8 @@ func TestReservedNamesAreRefusedWhereAnArchiveIsMade(t *testing.T) {
 			}
 		}
 	}
-	if got := listed(t, d.Names(t.Context(), "")); len(got) > 0 {
-		t.Errorf("archives were made: %q", got)
+	for name := range d.Names(t.Context(), "") {
+		t.Errorf("archive %q was made", name)
 	}
 }
 
@@ -35,10 +41,11 @@ func TestReservedNamesAreRefusedWhereAnArchiveIsMade(t *testing.T) {
 // refused.
 func TestAnOlderArchiveWithAReservedNameStays(t *testing.T) {
 	t.Parallel()
-	b := openAt(t, t.TempDir())
-	d := New(b, nil)
+	m := &Mem{}
+	d := New(m, nil)
 	const name = "a/.git/config"
-	must(t, put(b, archiveKey(name), fmt.Sprintf(`{"format":1,"name":%q,"tags":["x\u001b"]}`, name)))
+	_, err := m.Put(t.Context(), ArchiveKey(name), fmt.Appendf(nil, `{"format":1,"name":%q,"tags":["x\u001b"]}`, name), Absent)
+	must(t, err)
 	made, err := d.Create(t.Context(), Archive{Name: name}, &CreateOptions{ExistOK: true})
 	must(t, err, d.AddTags(t.Context(), name, "x\x1b", "more"), d.UpdateMetadata(t.Context(), name, map[string]*string{"k": nil}))
 	if made.Name != name {
@@ -53,7 +60,7 @@ func TestAnOlderArchiveWithAReservedNameStays(t *testing.T) {
 
 func TestTagsWithControlCharactersAreRefused(t *testing.T) {
 	t.Parallel()
-	d := New(openAt(t, t.TempDir()), nil)
+	d := New(&Mem{}, nil)
 	_, err := d.Create(t.Context(), Archive{Name: "a"}, nil)
 	must(t, err)
 	for _, tag := range []string{"x\x1b[31m", "\n", "\x7f", "\u009b", "a\u202eb", "\u2069", "\x00"} {

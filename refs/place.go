@@ -30,14 +30,14 @@ func (d *DB) SetPlaces(ctx context.Context, versions []VersionRecord) error {
 }
 
 func setPlace(ctx context.Context, m Manager, v VersionRecord) error {
-	r, err := m.Get(ctx, v.key())
+	r, err := m.Get(ctx, v.Key())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	now, err := decodeVersion(r)
+	now, err := DecodeVersion(r)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func setPlace(ctx context.Context, m Manager, v VersionRecord) error {
 		return nil
 	}
 	now.Place = v.Place
-	value, err := encodeVersion(now)
+	value, err := EncodeVersion(now)
 	if err != nil {
 		return err
 	}
@@ -64,10 +64,10 @@ func (d *DB) SetAuthority(ctx context.Context, name, authority string) error {
 // AllVersions lists all versions, whether they have an archive or not.
 func (d *DB) AllVersions(ctx context.Context) iter.Seq2[VersionRecord, error] {
 	return func(yield func(VersionRecord, error) bool) {
-		for r, err := range d.m.List(ctx, versionPrefix) {
+		for r, err := range d.m.List(ctx, VersionPrefix) {
 			var v VersionRecord
 			if err == nil {
-				v, err = decodeVersion(r)
+				v, err = DecodeVersion(r)
 			}
 			if !yield(v, err) || err != nil {
 				return

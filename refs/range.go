@@ -43,11 +43,11 @@ func ParseRange(s string) (Range, error) {
 
 func parseClause(text, whole string) (c Clause, err error) {
 	if text == "" {
-		return c, invalid(`a comparison is missing in "%s": %s`, printable(whole), possible)
+		return c, invalid(`a comparison is missing in "%s": %s`, Printable(whole), possible)
 	}
 	m := clauseForm.FindStringSubmatch(text)
 	if m == nil {
-		return c, invalid(`"%s" does not begin with a comparison: %s`, printable(text), possible)
+		return c, invalid(`"%s" does not begin with a comparison: %s`, Printable(text), possible)
 	}
 	c.Op = m[1]
 	if !slices.Contains([]string{">=", ">", "<=", "<", "!=", "~=", "=="}, c.Op) {
@@ -71,13 +71,13 @@ func checkOperand(op, operand, whole string) error {
 	case operand == "" && op != "==":
 		return invalid(`a version is missing behind "%s": %s`, op, possible)
 	case operand == latestText:
-		return invalid(`"latest" goes with no other comparison than a single "==" in "%s"`, printable(whole))
+		return invalid(`"latest" goes with no other comparison than a single "==" in "%s"`, Printable(whole))
 	case op == "==" && strings.Contains(operand, "=="):
-		return invalid(`more than one "==" in "%s"`, printable(whole))
+		return invalid(`more than one "==" in "%s"`, Printable(whole))
 	case strings.ContainsAny(operand, "<>=~!^"):
-		return invalid(`a comma is missing between the comparisons "%s%s": %s`, op, printable(operand), possible)
+		return invalid(`a comma is missing between the comparisons "%s%s": %s`, op, Printable(operand), possible)
 	case strings.Contains(operand, "*"):
-		return invalid(`"%s%s" is not understood: write ~=1.0 for all of 1.x, ~=1.0.0 for all of 1.0.x`, op, printable(operand))
+		return invalid(`"%s%s" is not understood: write ~=1.0 for all of 1.x, ~=1.0.0 for all of 1.0.x`, op, Printable(operand))
 	case op == "~=" && number.MatchString(operand):
 		return invalid(`"~=%s" says too little: write ~=%s.0 for all of %s.x`, operand, operand, operand)
 	}

@@ -99,19 +99,6 @@ type HistoryEntry struct {
 	Update
 }
 
-// Keys. A backslash cannot occur in a name, so a name that begins another one
-// cannot be mixed up with it.
-const (
-	archivePrefix = "archive/"
-	versionPrefix = "version/"
-	specPrefix    = "spec/"
-)
-
-func archiveKey(name string) string            { return archivePrefix + name }
-func versionsPrefix(name string) string        { return versionPrefix + name + `\` }
-func versionKey(name string, v Version) string { return versionsPrefix(name) + v.String() }
-func numberKey(name string, n int) string      { return fmt.Sprintf(`%s#%08d`, versionsPrefix(name), n) }
-
 // The records as JSON. Fields stand in byte order of their names and maps are
 // sorted, so equal records are equal bytes. Format is 1; a record of a higher
 // format is refused, unknown fields of the same format are left out.
@@ -162,6 +149,9 @@ type versionJSON struct {
 	Yanks     []yankJSON        `json:"yanks,omitempty"`
 }
 
+// EncodeArchive returns the value of an archive's record.
+func EncodeArchive(a Archive) ([]byte, error) { return encodeArchive(a, false) }
+
 func encodeArchive(a Archive, deleting bool) ([]byte, error) {
 	return encodeJSON(archiveJSON{
 		Authority: a.Authority, Created: a.Created.UTC(), Deleting: deleting, Format: recordFormat,
@@ -170,12 +160,15 @@ func encodeArchive(a Archive, deleting bool) ([]byte, error) {
 	})
 }
 
-func decodeArchive(r Record) (a Archive, deleting bool, err error) {
+// DecodeArchive reads an archive's record; deleting means that the archive is on its
+// way out and counts as gone. Errors wrap ErrCorrupt, except for what a newer program
+// has written.
+func DecodeArchive(r Record) (a Archive, deleting bool, err error) {
 	var j archiveJSON
 	if err := decodeJSON(r, &j, &j.Format); err != nil {
 		return Archive{}, false, err
 	}
-	if archiveKey(j.Name) != r.Key {
+	if ArchiveKey(j.Name) != r.Key {
 		return Archive{}, false, fmt.Errorf("record %q names archive %q: %w", r.Key, j.Name, ErrCorrupt)
 	}
 	return Archive{
@@ -184,7 +177,8 @@ func decodeArchive(r Record) (a Archive, deleting bool, err error) {
 	}, j.Deleting, nil
 }
 
-func encodeVersion(v VersionRecord) ([]byte, error) {
+// EncodeVersion returns the value of a version's record.
+func EncodeVersion(v VersionRecord) ([]byte, error) {
 	updates := make([]updateJSON, len(v.Updates))
 	for i, u := range v.Updates {
 		updates[i] = updateJSON{u.Bump, filled(u.Dependencies), u.Message, u.Prerelease, u.Resolved, u.Time.UTC(), filled(u.UserConfig)}
@@ -199,7 +193,8 @@ func encodeVersion(v VersionRecord) ([]byte, error) {
 	})
 }
 
-func decodeVersion(r Record) (VersionRecord, error) {
+// DecodeVersion reads a version's record. Errors are those of DecodeArchive.
+func DecodeVersion(r Record) (VersionRecord, error) {
 	var j versionJSON
 	if err := decodeJSON(r, &j, &j.Format); err != nil {
 		return VersionRecord{}, err
@@ -214,17 +209,10 @@ func decodeVersion(r Record) (VersionRecord, error) {
 	for _, y := range j.Yanks {
 		v.Yanks = append(v.Yanks, Yank{y.Reason, y.Undo, filled(y.UserConfig), y.Time})
 	}
-	if v.key() != r.Key {
-		return VersionRecord{}, fmt.Errorf("record %q names version %q: %w", r.Key, v.key(), ErrCorrupt)
+	if v.Key() != r.Key {
+		return VersionRecord{}, fmt.Errorf("record %q names version %q: %w", r.Key, v.Key(), ErrCorrupt)
 	}
 	return v, nil
-}
-
-func (v VersionRecord) key() string {
-	if v.Number > 0 {
-		return numberKey(v.Archive, v.Number)
-	}
-	return versionKey(v.Archive, v.Version)
 }
 
 func encodeJSON(v any) ([]byte, error) {
@@ -275,7 +263,7 @@ func cleanTags(tags []string) []string {
 func checkText(what string, texts ...string) error {
 	for _, s := range texts {
 		if !utf8.ValidString(s) {
-			return invalid(`%s is not valid UTF-8: "%s"`, what, printable(s))
+			return invalid(`%s is not valid UTF-8: "%s"`, what, Printable(s))
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package refs
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -20,18 +19,18 @@ func FuzzDecodeArchive(f *testing.F) {
 	f.Add("archive/a", []byte(`{"format":1,"name":"a"}`))
 	f.Add("archive/a", []byte(`{"format":2,"name":"a","tags":{}}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		a, deleting, err := decodeArchive(Record{Key: key, Value: value})
+		a, deleting, err := DecodeArchive(Record{Key: key, Value: value})
 		if err != nil {
 			return
 		}
-		if archiveKey(a.Name) != key || a.Metadata == nil || a.UserConfig == nil {
+		if ArchiveKey(a.Name) != key || a.Metadata == nil || a.UserConfig == nil {
 			t.Fatalf("%q gives %+v", key, a)
 		}
 		once, err := encodeArchive(a, deleting)
 		if err != nil {
 			return // a time that JSON cannot say
 		}
-		again, deletingAgain, err := decodeArchive(Record{Key: archiveKey(a.Name), Value: once})
+		again, deletingAgain, err := DecodeArchive(Record{Key: ArchiveKey(a.Name), Value: once})
 		if err != nil || deletingAgain != deleting {
 			t.Fatalf("%s: %v", once, err)
 		}
@@ -46,32 +45,32 @@ func FuzzDecodeVersion(f *testing.F) {
 	v := VersionRecord{Archive: "a", Version: mustParse(f, "0.1b2"), Size: 7, Files: 1, Checksums: map[string]string{"md5": "00"},
 		Updates: []Update{{Message: new("m"), Dependencies: Dependencies{"b": nil, "c": new("0.1")}, Time: time.Unix(1, 0), Bump: "minor"}},
 		Yanks:   []Yank{{Reason: "wrong", Time: time.Unix(2, 0)}}}
-	whole, err := encodeVersion(v)
+	whole, err := EncodeVersion(v)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(v.key(), whole)
+	f.Add(v.Key(), whole)
 	f.Add(`version/a\#00000001`, []byte(`{"format":1,"archive":"a","number":1,"updates":[{}]}`))
 	f.Add(`version/a\0.0.1`, []byte(`{"format":1,"archive":"a","version":"0.0.1","size":-1,"files":9223372036854775807}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		v, err := decodeVersion(Record{Key: key, Value: value})
+		v, err := DecodeVersion(Record{Key: key, Value: value})
 		if err != nil {
 			return
 		}
 		v.Last()
 		v.Yanked()
-		if v.Label() == "" || v.key() != key {
+		if v.Label() == "" || v.Key() != key {
 			t.Fatalf("%q gives %+v", key, v)
 		}
-		once, err := encodeVersion(v)
+		once, err := EncodeVersion(v)
 		if err != nil {
 			return
 		}
-		again, err := decodeVersion(Record{Key: key, Value: once})
+		again, err := DecodeVersion(Record{Key: key, Value: once})
 		if err != nil {
 			t.Fatalf("%s: %v", once, err)
 		}
-		if twice, err := encodeVersion(again); err != nil || !bytes.Equal(twice, once) {
+		if twice, err := EncodeVersion(again); err != nil || !bytes.Equal(twice, once) {
 			t.Fatalf("%s was written again as %s, %v", once, twice, err)
 		}
 	})
@@ -97,10 +96,10 @@ func FuzzSpec(f *testing.F) {
 	for key, value := range records {
 		f.Add(key, value)
 	}
-	f.Add(specPrefix+requiredPatterns, []byte(`{"format":1,"config":["(", "(?!x)", "a{1000}{1000}"]}`))
+	f.Add(SpecPrefix+requiredPatterns, []byte(`{"format":1,"config":["(", "(?!x)", "a{1000}{1000}"]}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		if !strings.HasPrefix(key, specPrefix) {
-			key = specPrefix + key
+		if !strings.HasPrefix(key, SpecPrefix) {
+			key = SpecPrefix + key
 		}
 		var s Spec
 		if s.take(Record{Key: key, Value: value}) != nil || s.check() != nil {
@@ -122,25 +121,6 @@ func FuzzSpec(f *testing.F) {
 			if err != nil || !bytes.Equal(once[k], twice[k]) {
 				t.Fatalf("%s was written again as %s, %v", once[k], twice[k], err)
 			}
-		}
-	})
-}
-
-// FuzzMark reads how far the index has applied the journal from any bytes.
-func FuzzMark(f *testing.F) {
-	f.Add([]byte(`{"generation":3,"offset":1535,"sum":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","seq":9,"live":700,"terms":1}`))
-	f.Add([]byte(`{"sum":""}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := decodeMark(b)
-		if err != nil {
-			if !errors.Is(err, ErrCorrupt) {
-				t.Errorf("got %v", err)
-			}
-			return
-		}
-		_ = m.check("journal", 1, 100)
-		if p := m.position(); p.offset != m.Offset || p.offset < 0 {
-			t.Errorf("%s gives the position %d", b, p.offset)
 		}
 	})
 }

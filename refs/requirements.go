@@ -115,7 +115,7 @@ func splitName(s string) (name, rest string) {
 
 func checkAtLatest(s, name, rest string) error {
 	if atLatest.MatchString(name) && rest != "" || rest != "" && atLatest.MatchString(rest) {
-		return invalid(`"@latest" goes with no other comparison in "%s"`, printable(s))
+		return invalid(`"@latest" goes with no other comparison in "%s"`, Printable(s))
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (s Spec) encode() (map[string][]byte, error) {
 	put := func(name string, v any) {
 		var b []byte
 		if b, err = encodeJSON(v); err == nil {
-			values[specPrefix+name] = b
+			values[SpecPrefix+name] = b
 		}
 	}
 	put(string(RequiredUserConfig), promptsJSON{filled(s.UserConfig), recordFormat})
@@ -67,7 +67,7 @@ func (s Spec) encode() (map[string][]byte, error) {
 func loadSpec(ctx context.Context, m Manager) (Spec, map[string]Record, error) {
 	s := Spec{UserConfig: map[string]string{}, Metadata: map[string]string{}}
 	records := map[string]Record{}
-	for r, err := range m.List(ctx, specPrefix) {
+	for r, err := range m.List(ctx, SpecPrefix) {
 		if err == nil {
 			err = s.take(r)
 		}
@@ -82,7 +82,7 @@ func loadSpec(ctx context.Context, m Manager) (Spec, map[string]Record, error) {
 func (s *Spec) take(r Record) error {
 	var prompts promptsJSON
 	var patterns patternsJSON
-	switch strings.TrimPrefix(r.Key, specPrefix) {
+	switch strings.TrimPrefix(r.Key, SpecPrefix) {
 	case string(RequiredUserConfig):
 		err := decodeJSON(r, &prompts, &prompts.Format)
 		s.UserConfig = filled(prompts.Config)
@@ -156,7 +156,7 @@ func (s Spec) check() error {
 	}
 	for _, p := range s.Patterns {
 		if _, err := regexp.Compile(p); err != nil {
-			return invalid("archive pattern '%s' is not a regular expression: %v", printable(p), err)
+			return invalid("archive pattern '%s' is not a regular expression: %v", Printable(p), err)
 		}
 	}
 	return nil
@@ -173,7 +173,7 @@ func (s Spec) checkArchive(a Archive) error {
 	for _, p := range s.Patterns {
 		re, err := regexp.Compile(p)
 		if err != nil {
-			return invalid("archive pattern '%s' is not a regular expression: %v", printable(p), err)
+			return invalid("archive pattern '%s' is not a regular expression: %v", Printable(p), err)
 		}
 		if !re.MatchString(a.Name) {
 			return invalid("archive name does not match pattern '%s'", p)

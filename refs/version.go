@@ -45,7 +45,7 @@ var versionForm = regexp.MustCompile(`^([0-9]+)\.([0-9]+)(?:\.([0-9]+))?(?:([ab]
 func ParseVersion(s string) (Version, error) {
 	m := versionForm.FindStringSubmatch(s)
 	if m == nil {
-		return Version{}, invalid("invalid version number '%s'", printable(s))
+		return Version{}, invalid("invalid version number '%s'", Printable(s))
 	}
 	var v Version
 	switch m[4] {
@@ -61,7 +61,7 @@ func ParseVersion(s string) (Version, error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return Version{}, invalid("invalid version number '%s'", printable(s))
+			return Version{}, invalid("invalid version number '%s'", Printable(s))
 		}
 		*fields[i] = n
 	}
@@ -117,12 +117,12 @@ func checkBumpWords(kind, prerelease string) error {
 	switch kind {
 	case "", "patch", "minor", "major":
 	default:
-		return invalid(`Bump kind "%s" not understood`, printable(kind))
+		return invalid(`Bump kind "%s" not understood`, Printable(kind))
 	}
 	switch prerelease {
 	case "", "alpha", "beta":
 	default:
-		return invalid(`Prerelease type "%s" not understood`, printable(prerelease))
+		return invalid(`Prerelease type "%s" not understood`, Printable(prerelease))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (d *DB) CheckBump(ctx context.Context, archive, bump, prerelease string) er
 func latest(ctx context.Context, m Manager, a Archive) (*VersionRecord, Rev, error) {
 	var best Record
 	var bestPlace place
-	for r, err := range m.List(ctx, versionsPrefix(a.Name)) {
+	for r, err := range m.List(ctx, VersionsPrefix(a.Name)) {
 		if err != nil {
 			return nil, Absent, fmt.Errorf("reading the versions of archive %q: %w", a.Name, err)
 		}
@@ -47,7 +47,7 @@ func latest(ctx context.Context, m Manager, a Archive) (*VersionRecord, Rev, err
 	if best.Key == "" {
 		return nil, Absent, nil
 	}
-	v, err := decodeVersion(best)
+	v, err := DecodeVersion(best)
 	return &v, best.Rev, err
 }
 
@@ -88,11 +88,11 @@ func (d *DB) Versions(ctx context.Context, archive string) ([]VersionRecord, err
 		return nil, err
 	}
 	list := []VersionRecord{}
-	for r, err := range d.m.List(ctx, versionsPrefix(archive)) {
+	for r, err := range d.m.List(ctx, VersionsPrefix(archive)) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the versions of archive %q: %w", archive, err)
 		}
-		v, err := decodeVersion(r)
+		v, err := DecodeVersion(r)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func (d *DB) Version(ctx context.Context, archive string, v Version) (VersionRec
 	if err != nil {
 		return VersionRecord{}, fmt.Errorf("reading version %s of archive %q: %w", v, archive, err)
 	}
-	return decodeVersion(r)
+	return DecodeVersion(r)
 }
 
 // Latest gives the highest version of an archive that is not yanked, pre-releases

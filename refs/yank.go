@@ -59,7 +59,7 @@ func (d *DB) Yank(ctx context.Context, archive string, v Version, y Yank) error 
 
 // putYank adds y to the version in r, unless that says so already.
 func (d *DB) putYank(ctx context.Context, m Manager, r Record, y Yank) error {
-	v, err := decodeVersion(r)
+	v, err := DecodeVersion(r)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (d *DB) putYank(ctx context.Context, m Manager, r Record, y Yank) error {
 	}
 	y.UserConfig, y.Time = filled(y.UserConfig), d.afterYanks(v)
 	v.Yanks = append(v.Yanks, y)
-	value, err := encodeVersion(v)
+	value, err := EncodeVersion(v)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func highestGood(ctx context.Context, m Manager, a Archive) (VersionRecord, erro
 		place
 	}
 	var list []placed
-	for r, err := range m.List(ctx, versionsPrefix(a.Name)) {
+	for r, err := range m.List(ctx, VersionsPrefix(a.Name)) {
 		if err != nil {
 			return VersionRecord{}, fmt.Errorf("reading the versions of archive %q: %w", a.Name, err)
 		}
@@ -150,7 +150,7 @@ func highestGood(ctx context.Context, m Manager, a Archive) (VersionRecord, erro
 	}
 	slices.SortFunc(list, func(x, y placed) int { return y.place.compare(x.place) })
 	for _, r := range list {
-		if v, err := decodeVersion(r.Record); err != nil || v.Yanked() == nil {
+		if v, err := DecodeVersion(r.Record); err != nil || v.Yanked() == nil {
 			return v, err
 		}
 	}

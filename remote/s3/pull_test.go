@@ -10,6 +10,7 @@ import (
 	"github.com/datafs/datafs/fixtures/servers"
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/catalog"
 	"github.com/datafs/datafs/remote/remotetest"
@@ -92,11 +93,11 @@ func pulled(t *testing.T, a remote.Authority, dir string) team.PullReport {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	local, err := refs.OpenBolt(db, filepath.Join(dir, "journal"), nil)
+	local, err := bolt.Open(db, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside, err := refs.OpenBolt(db, filepath.Join(dir, "journal"), &refs.BoltOptions{Table: "aside"})
+	aside, err := bolt.Open(db, filepath.Join(dir, "journal"), &bolt.Options{Table: "aside"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // baseEntry is what both sides had in common of a record. The zero entry is of a
@@ -84,7 +85,7 @@ func (h here) same(b baseEntry) bool {
 type syncTx struct {
 	s            *Sync
 	tx           *index.Tx
-	joint        *refs.Joint
+	joint        *bolt.Joint
 	local, aside refs.Manager
 	wrote        bool
 	changed      map[string]bool // keys of the repository that this step has changed
@@ -97,7 +98,7 @@ var errUnwritten = errors.New("nothing written")
 
 // step calls fn in a transaction.
 func (s *Sync) step(ctx context.Context, fn func(*syncTx) error) error {
-	err := s.opts.Local.Together(ctx, s.opts.Aside, func(j *refs.Joint) error {
+	err := s.opts.Local.Together(ctx, s.opts.Aside, func(j *bolt.Joint) error {
 		t := &syncTx{s: s, tx: j.Index, joint: j, local: j.Own, aside: j.Other, changed: map[string]bool{}, edited: map[string]bool{}}
 		err := t.takeOver()
 		if err == nil {

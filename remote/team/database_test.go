@@ -15,6 +15,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/refs/docdb"
 	"github.com/datafs/datafs/remote/team"
 )
@@ -220,11 +221,11 @@ func pullRecords(t *testing.T, database docdb.Store, dir string) (team.PullRepor
 	}
 	t.Cleanup(func() { db.Close() })
 	journal := filepath.Join(dir, "journal")
-	local, err := refs.OpenBolt(db, journal, nil)
+	local, err := bolt.Open(db, journal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside, err := refs.OpenBolt(db, journal, &refs.BoltOptions{Table: "aside"})
+	aside, err := bolt.Open(db, journal, &bolt.Options{Table: "aside"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 func asJSON(t testing.TB, v any) string {
@@ -124,7 +125,7 @@ func TestWhatAnOlderProgramKeptIsTakenOver(t *testing.T) {
 	floor, err := a.Floor(t.Context(), "x")
 	a.must(err)
 	var list []index.Record
-	a.must(a.bolt.Together(t.Context(), a.opts.Aside, func(j *refs.Joint) error {
+	a.must(a.bolt.Together(t.Context(), a.opts.Aside, func(j *bolt.Joint) error {
 		for _, what := range keptBuckets {
 			for r, err := range j.Index.Scan(a.bucket(what), "", "") {
 				list = append(list, r)

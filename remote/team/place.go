@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/datafs/datafs/index"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // Where a Sync keeps what. Kept buckets, which the journal has too: "base" has what
@@ -25,10 +25,10 @@ var keptBuckets = []string{"base", "conflict", "meta"}
 func (s *Sync) space(what string) string { return "sync/" + s.opts.Space + "/" + what }
 
 // bucket is the name in the index of a kept bucket.
-func (s *Sync) bucket(what string) string { return refs.KeptBucket(s.space(what)) }
+func (s *Sync) bucket(what string) string { return bolt.KeptBucket(s.space(what)) }
 
 // dirty is the bucket of what is in the index only.
-func (s *Sync) dirty() string { return refs.DerivedBucket(s.space("dirty")) }
+func (s *Sync) dirty() string { return bolt.DerivedBucket(s.space("dirty")) }
 
 // naming gives the names of buckets in the index.
 type naming func(what string) string

@@ -20,15 +20,16 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/remote"
 )
 
 // Options say what a Sync works on.
 type Options struct {
-	Local *refs.Bolt   // the repository's records
-	Aside *refs.Bolt   // one's own versions whose numbers the team gave to others; a table in the same index
-	Team  refs.Manager // nil: offline, when only what needs no network works
-	Space string       // names the team in the index and the journal
+	Local *bolt.Manager // the repository's records
+	Aside *bolt.Manager // one's own versions whose numbers the team gave to others; a table in the same index
+	Team  refs.Manager  // nil: offline, when only what needs no network works
+	Space string        // names the team in the index and the journal
 	Now   func() time.Time
 	Rand  io.Reader // for the length of pauses; nil is crypto/rand.Reader
 	Warn  func(string)

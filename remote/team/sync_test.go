@@ -17,6 +17,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // syncClock ticks a second with each look, for all repositories of a test.
@@ -29,7 +30,7 @@ type syncRepo struct {
 	*Sync
 	t     testing.TB
 	db    *refs.DB
-	bolt  *refs.Bolt
+	bolt  *bolt.Manager
 	index *index.DB
 	path  string // of the index
 }
@@ -42,21 +43,21 @@ func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
 		t.Fatal(err)
 	}
 	journal := filepath.Join(dir, "journal")
-	bolt, err := refs.OpenBolt(db, journal, nil)
+	local, err := bolt.Open(db, journal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside, err := refs.OpenBolt(db, journal, &refs.BoltOptions{Table: "datafs~local"})
+	aside, err := bolt.Open(db, journal, &bolt.Options{Table: "datafs~local"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := bolt.Check(context.Background()); err != nil {
+		if err := local.Check(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	s := New(&Options{Local: bolt, Aside: aside, Team: team, Space: "team", Now: clock.now})
-	return &syncRepo{s, t, refs.New(bolt, &refs.Options{Now: clock.now}), bolt, db, filepath.Join(dir, "index")}
+	s := New(&Options{Local: local, Aside: aside, Team: team, Space: "team", Now: clock.now})
+	return &syncRepo{s, t, refs.New(local, &refs.Options{Now: clock.now}), local, db, filepath.Join(dir, "index")}
 }
 
 func twoRepos(t *testing.T) (a, b *syncRepo, team *refs.Mem) {

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -8,24 +8,25 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // namesPage is how many names are read at a time: some 2 MB.
 const namesPage = 10_000
 
-// names implements namer.
-func (b *Bolt) names(ctx context.Context, prefix string, skip skipNames) (iter.Seq2[namedArchive, error], bool) {
+// ArchiveNames implements refs.Namer.
+func (b *Manager) ArchiveNames(ctx context.Context, prefix string, skip refs.SkipNames) (iter.Seq2[refs.NamedArchive, error], bool) {
 	complete := false
-	err := b.view(ctx, func(tx *index.Tx) (err error) {
+	err := b.View(ctx, func(tx *index.Tx) (err error) {
 		complete, err = hasNames(tx, b.table)
 		return err
 	})
 	if err != nil || !complete {
 		return nil, false // List says why, or does without
 	}
-	return pages(func(room []namedArchive, after namedArchive) (list []namedArchive, more bool, err error) {
-		err = b.view(ctx, func(tx *index.Tx) error {
-			list, more, err = namesAfter(room, tx, b.table, prefix, after.name, skip)
+	return pages(func(room []refs.NamedArchive, after refs.NamedArchive) (list []refs.NamedArchive, more bool, err error) {
+		err = b.View(ctx, func(tx *index.Tx) error {
+			list, more, err = namesAfter(room, tx, b.table, prefix, after.Name, skip)
 			return err
 		})
 		return list, more, err
@@ -33,7 +34,7 @@ func (b *Bolt) names(ctx context.Context, prefix string, skip skipNames) (iter.S
 }
 
 // namesAfter appends the next names to an empty page.
-func namesAfter(page []namedArchive, tx *index.Tx, table, prefix, after string, skip skipNames) (_ []namedArchive, more bool, err error) {
+func namesAfter(page []refs.NamedArchive, tx *index.Tx, table, prefix, after string, skip refs.SkipNames) (_ []refs.NamedArchive, more bool, err error) {
 	if err := checkTable(tx, table); err != nil {
 		return nil, false, err
 	}
@@ -63,8 +64,8 @@ func namesAfter(page []namedArchive, tx *index.Tx, table, prefix, after string, 
 	return page, false, nil
 }
 
-// tagged implements namer.
-func (b *Bolt) tagged(ctx context.Context, prefix string, tags []string) (list iter.Seq2[string, error], ok bool) {
+// TaggedNames implements refs.Namer.
+func (b *Manager) TaggedNames(ctx context.Context, prefix string, tags []string) (list iter.Seq2[string, error], ok bool) {
 	var terms []term
 	for _, tag := range tags {
 		if strings.Contains(tag, "\n") {
@@ -72,7 +73,7 @@ func (b *Bolt) tagged(ctx context.Context, prefix string, tags []string) (list i
 		}
 		terms = append(terms, tagTerm(tag))
 	}
-	err := b.view(ctx, func(tx *index.Tx) (err error) {
+	err := b.View(ctx, func(tx *index.Tx) (err error) {
 		ok, err = allTermsOf(tx, b.table)
 		return err
 	})
@@ -80,7 +81,7 @@ func (b *Bolt) tagged(ctx context.Context, prefix string, tags []string) (list i
 		return nil, false
 	}
 	return pages(func(_ []string, after string) (list []string, more bool, err error) {
-		err = b.view(ctx, func(tx *index.Tx) error {
+		err = b.View(ctx, func(tx *index.Tx) error {
 			list, more, err = withTerms(tx, b.table, prefix, after, terms, namesPage)
 			return err
 		})
@@ -93,9 +94,9 @@ func allTermsOf(tx *index.Tx, table string) (bool, error) {
 	return kept && upTo == allTerms, err
 }
 
-// similar implements namer.
-func (b *Bolt) similar(ctx context.Context, form string) (names []string, ok bool, err error) {
-	err = b.view(ctx, func(tx *index.Tx) (err error) {
+// SimilarNames implements refs.Namer.
+func (b *Manager) SimilarNames(ctx context.Context, form string) (names []string, ok bool, err error) {
+	err = b.View(ctx, func(tx *index.Tx) (err error) {
 		if ok, err = allTermsOf(tx, b.table); err != nil || !ok {
 			return err
 		}

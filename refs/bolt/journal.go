@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"encoding/binary"
@@ -8,9 +8,11 @@ import (
 	"math"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/datafs/datafs/index"
 )
 
-// The journal: everything that Bolt keeps, as a file that only ever grows at
+// The journal: everything that Manager keeps, as a file that only ever grows at
 // its end, so that it survives the loss of the index. All numbers are
 // little-endian, "uvarint" is encoding/binary's. A directory holds one file per
 // generation, named by eight decimal digits and ".journal"; the highest one
@@ -103,10 +105,10 @@ func (h journalHeader) firstSum() checksum { return sumOf(h.encode()[:24]) }
 
 func decodeHeader(b []byte) (h journalHeader, err error) {
 	if len(b) < headerSize || string(b[:8]) != journalMagic {
-		return h, fmt.Errorf("not a journal: %w", ErrCorrupt)
+		return h, fmt.Errorf("not a journal: %w", index.ErrCorrupt)
 	}
 	if checksum(b[32:headerSize]) != sumOf(b[:32]) {
-		return h, fmt.Errorf("broken header: %w", ErrCorrupt)
+		return h, fmt.Errorf("broken header: %w", index.ErrCorrupt)
 	}
 	if v := binary.LittleEndian.Uint32(b[8:]); v != journalVersion {
 		return h, fmt.Errorf("journal has format %d, this program knows %d: use a newer one", v, journalVersion)
@@ -114,7 +116,7 @@ func decodeHeader(b []byte) (h journalHeader, err error) {
 	h.generation = binary.LittleEndian.Uint64(b[16:])
 	end := binary.LittleEndian.Uint64(b[24:])
 	if end < headerSize || end > math.MaxInt64 || binary.LittleEndian.Uint32(b[12:]) != 0 {
-		return h, fmt.Errorf("broken header: %w", ErrCorrupt)
+		return h, fmt.Errorf("broken header: %w", index.ErrCorrupt)
 	}
 	h.snapshotEnd = int64(end)
 	return h, nil
@@ -233,7 +235,7 @@ type payloadReader struct {
 
 func (p *payloadReader) fail(what string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("%s: %w", what, ErrCorrupt)
+		p.err = fmt.Errorf("%s: %w", what, index.ErrCorrupt)
 	}
 	p.rest = nil
 }

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"path/filepath"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 func TestBeginMakesAJournalThatTheFirstChangeGoesOnWith(t *testing.T) {
@@ -19,7 +20,7 @@ func TestBeginMakesAJournalThatTheFirstChangeGoesOnWith(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			b, err := OpenBolt(db, journal, nil)
+			b, err := Open(db, journal, nil)
 			if err == nil {
 				err = b.Begin(t.Context())
 			}
@@ -32,14 +33,14 @@ func TestBeginMakesAJournalThatTheFirstChangeGoesOnWith(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(journal, "*")); len(files) != 1 {
 		t.Errorf("got the files %v", files)
 	}
-	b, err := OpenBolt(db, journal, nil)
+	b, err := Open(db, journal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := New(b, nil).Create(t.Context(), Archive{Name: "a"}, nil); err != nil {
+	if _, err := refs.New(b, nil).Create(t.Context(), refs.Archive{Name: "a"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Check(t.Context()); err != nil {
@@ -48,7 +49,7 @@ func TestBeginMakesAJournalThatTheFirstChangeGoesOnWith(t *testing.T) {
 	if err := b.Rebuild(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := New(b, nil).Archive(t.Context(), "a"); err != nil {
+	if _, err := refs.New(b, nil).Archive(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -11,45 +11,46 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // manyArchives is a table of 100,000 archives in 100 directories, each with a
 // version.
-func manyArchives(b *testing.B) *DB {
+func manyArchives(b *testing.B) *refs.DB {
 	dir := b.TempDir()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
-	m, err := OpenBolt(db, filepath.Join(dir, "journal"), nil)
+	m, err := Open(db, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var list []Change
+	var list []refs.Change
 	for i := range 100_000 {
-		a := Archive{Name: fmt.Sprintf("climate/model-%03d/tas-%05d.nc", i%100, i), Authority: "a", Metadata: map[string]string{"units": "K"}}
+		a := refs.Archive{Name: fmt.Sprintf("climate/model-%03d/tas-%05d.nc", i%100, i), Authority: "a", Metadata: map[string]string{"units": "K"}}
 		for tag, every := range map[string]int{"half": 2, "tenth": 10, "some": 100, "rare": 1000} {
 			if i%every == 0 {
 				a.Tags = append(a.Tags, tag)
 			}
 		}
 		slices.Sort(a.Tags)
-		archive, err := encodeArchive(a, false)
+		archive, err := refs.EncodeArchive(a)
 		if err != nil {
 			b.Fatal(err)
 		}
-		v := VersionRecord{Archive: a.Name, Version: Version{Patch: 1}, Tree: index.ID{1}, Hash: index.ID{2}}
-		version, err := encodeVersion(v)
+		v := refs.VersionRecord{Archive: a.Name, Version: refs.Version{Patch: 1}, Tree: index.ID{1}, Hash: index.ID{2}}
+		version, err := refs.EncodeVersion(v)
 		if err != nil {
 			b.Fatal(err)
 		}
-		list = append(list, Change{Key: archiveKey(a.Name), Value: archive}, Change{Key: v.key(), Value: version})
+		list = append(list, refs.Change{Key: refs.ArchiveKey(a.Name), Value: archive}, refs.Change{Key: v.Key(), Value: version})
 	}
 	if _, err := m.PutAll(context.Background(), list); err != nil {
 		b.Fatal(err)
 	}
-	return New(m, nil)
+	return refs.New(m, nil)
 }
 
 // BenchmarkListDir lists the top and a directory of 1,000 among 100,000 archives.
@@ -86,12 +87,12 @@ func BenchmarkSearch(b *testing.B) {
 func BenchmarkFilter(b *testing.B) {
 	d := manyArchives(b)
 	for what, c := range map[string]struct {
-		opts FilterOptions
+		opts refs.FilterOptions
 		want int
 	}{
-		"prefix":  {FilterOptions{Prefix: "climate/model-007/"}, 1000},
-		"pattern": {FilterOptions{Pattern: "*/tas-00042.nc"}, 1},
-		"all":     {FilterOptions{}, 100_000},
+		"prefix":  {refs.FilterOptions{Prefix: "climate/model-007/"}, 1000},
+		"pattern": {refs.FilterOptions{Pattern: "*/tas-00042.nc"}, 1},
+		"all":     {refs.FilterOptions{}, 100_000},
 	} {
 		b.Run(what, func(b *testing.B) {
 			for b.Loop() {

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // Graves: each record of an archive or a version that is deleted, or dropped with
@@ -31,27 +32,27 @@ const (
 
 // Grave is a deleted record that is kept until ForgetGraves.
 type Grave struct {
-	Key    string    // names the grave
-	Table  string    // of the record
-	Time   time.Time // of the deletion
-	Record Record    // key and value as they were
+	Key    string      // names the grave
+	Table  string      // of the record
+	Time   time.Time   // of the deletion
+	Record refs.Record // key and value as they were
 
 	late bool // a version's, whose archive was gone already
 }
 
 // Version decodes the record of a version; false means that it is an archive's.
-func (g Grave) Version() (VersionRecord, bool, error) {
-	if kind, _ := ParseKey(g.Record.Key); kind != KindVersion {
-		return VersionRecord{}, false, nil
+func (g Grave) Version() (refs.VersionRecord, bool, error) {
+	if kind, _ := refs.ParseKey(g.Record.Key); kind != refs.KindVersion {
+		return refs.VersionRecord{}, false, nil
 	}
-	v, err := decodeVersion(g.Record)
+	v, err := refs.DecodeVersion(g.Record)
 	return v, true, err
 }
 
 // Graves lists the deleted records of all tables, oldest first.
-func (b *Bolt) Graves(ctx context.Context) iter.Seq2[Grave, error] {
+func (b *Manager) Graves(ctx context.Context) iter.Seq2[Grave, error] {
 	return pages(func(_ []Grave, after Grave) (list []Grave, more bool, err error) {
-		err = b.view(ctx, func(tx *index.Tx) error {
+		err = b.View(ctx, func(tx *index.Tx) error {
 			list, more, err = gravePage(tx, after.Key)
 			return err
 		})
@@ -80,11 +81,11 @@ func gravePage(tx *index.Tx, after string) (list []Grave, more bool, err error) 
 
 // ForgetGraves forgets deleted records for good. A key that is not there is no
 // error.
-func (b *Bolt) ForgetGraves(ctx context.Context, keys []string) error {
-	return b.update(ctx, func(t *boltTx) error { return t.forgetGraves(keys) })
+func (b *Manager) ForgetGraves(ctx context.Context, keys []string) error {
+	return b.update(ctx, func(t *transaction) error { return t.forgetGraves(keys) })
 }
 
-func (t *boltTx) forgetGraves(keys []string) error {
+func (t *transaction) forgetGraves(keys []string) error {
 	for _, key := range keys {
 		if err := t.keep(op{kind: opForget, table: gravesBucket, key: key}); err != nil {
 			return err
@@ -94,9 +95,9 @@ func (t *boltTx) forgetGraves(keys []string) error {
 }
 
 // buryBefore keeps the record old where o takes it away.
-func (t *boltTx) buryBefore(o op, old stored, there bool) error {
-	kind, archive := ParseKey(o.key)
-	if !there || kind != KindArchive && kind != KindVersion {
+func (t *transaction) buryBefore(o op, old stored, there bool) error {
+	kind, archive := refs.ParseKey(o.key)
+	if !there || kind != refs.KindArchive && kind != refs.KindVersion {
 		return nil
 	}
 	id := o.table + "\x00" + o.key
@@ -108,7 +109,7 @@ func (t *boltTx) buryBefore(o op, old stored, there bool) error {
 			t.edited = map[string]bool{}
 		}
 		t.edited[id] = true
-		if kind != KindVersion || treeText(old.value) == treeText(o.value) {
+		if kind != refs.KindVersion || treeText(old.value) == treeText(o.value) {
 			return nil
 		}
 	}
@@ -117,8 +118,8 @@ func (t *boltTx) buryBefore(o op, old stored, there bool) error {
 
 // buryTable keeps the records of a table that is about to be dropped, in the order
 // in which Delete takes them.
-func (t *boltTx) buryTable(table string) error {
-	for _, prefix := range []string{versionPrefix, archivePrefix} {
+func (t *transaction) buryTable(table string) error {
+	for _, prefix := range []string{refs.VersionPrefix, refs.ArchivePrefix} {
 		for r, err := range t.tx.Scan(recPrefix+table, prefix, "") {
 			if err != nil {
 				return err
@@ -135,18 +136,18 @@ func (t *boltTx) buryTable(table string) error {
 	return nil
 }
 
-func (t *boltTx) bury(table, key, archive string, old stored) error {
+func (t *transaction) bury(table, key, archive string, old stored) error {
 	if t.time.IsZero() {
 		t.time = t.b.now()
 	}
 	late := false
-	if kind, _ := ParseKey(key); kind == KindVersion {
-		_, err := t.tx.Get(recPrefix+table, archiveKey(archive))
+	if kind, _ := refs.ParseKey(key); kind == refs.KindVersion {
+		_, err := t.tx.Get(recPrefix+table, refs.ArchiveKey(archive))
 		if late = errors.Is(err, fs.ErrNotExist); err != nil && !late {
 			return err
 		}
 	}
-	g := Grave{Table: table, Time: t.time, Record: Record{Key: key, Value: old.value}, late: late}
+	g := Grave{Table: table, Time: t.time, Record: refs.Record{Key: key, Value: old.value}, late: late}
 	t.mark.Seq++
 	g.Key = fmt.Sprintf("%016x", t.mark.Seq)
 	return t.keep(op{kind: opKeep, table: gravesBucket, key: g.Key, value: g.encode(old.seq)})
@@ -168,7 +169,7 @@ func decodeGrave(key string, value []byte) (Grave, error) {
 		return Grave{}, fmt.Errorf("deleted record %q has format %d, this program knows %d: use a newer one", key, value[0], graveForm)
 	}
 	if len(value) < 2 || value[0] != graveForm || value[1] > 1 {
-		return Grave{}, fmt.Errorf("deleted record %q in the index: %w", key, ErrCorrupt)
+		return Grave{}, fmt.Errorf("deleted record %q in the index: %w", key, index.ErrCorrupt)
 	}
 	g := Grave{Key: key, late: value[1] == 1}
 	at, n := binary.Varint(value[2:])
@@ -178,7 +179,7 @@ func decodeGrave(key string, value []byte) (Grave, error) {
 	}
 	g.Time = time.Unix(0, at).UTC()
 	g.Table, g.Record.Key = string(p.bytes()), string(p.bytes())
-	g.Record.Rev = revOf(p.uvarint())
+	g.Record.Rev = refs.RevOf(p.uvarint())
 	if g.Record.Value = p.rest; p.err != nil {
 		return Grave{}, fmt.Errorf("deleted record %q in the index: %w", key, p.err)
 	}

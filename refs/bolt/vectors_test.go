@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"errors"
@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/index"
 )
 
 var update = flag.Bool("update", false, "write the vectors anew")
 
-const vectorDir = "../fixtures/vectors/journal"
+const vectorDir = "../../fixtures/vectors/journal"
 
 func vectorNames(t testing.TB) []string {
 	t.Helper()
@@ -93,7 +95,7 @@ func readVector(t *testing.T, data []byte) string {
 	}
 	s, err := tryDump(b)
 	switch {
-	case errors.Is(err, ErrCorrupt):
+	case errors.Is(err, index.ErrCorrupt):
 		return "corrupt\n"
 	case err != nil:
 		return strings.ReplaceAll(err.Error(), b.dir+string(filepath.Separator), "") + "\n"

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -11,19 +11,17 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/refs"
 )
 
-// DefaultTable is the table that exists by itself.
-const DefaultTable = "datafs"
-
-// BoltOptions say what a Bolt works on.
-type BoltOptions struct {
-	Table string           // "" is DefaultTable
+// Options say what a Manager works on.
+type Options struct {
+	Table string           // "" is refs.DefaultTable
 	Now   func() time.Time // says when a record was deleted; nil is time.Now
 	First func() error     // asked before the first journal is made, which its error prevents; may be nil
 }
 
-// Bolt is the embedded Manager: records in the repository's index, and a
+// Manager is the embedded Manager: records in the repository's index, and a
 // journal of all changes beside it, from which Rebuild makes them anew when the
 // index is lost. It may be used by several goroutines, and the files by several
 // processes, at once.
@@ -32,7 +30,7 @@ type BoltOptions struct {
 // committed it. The index keeps in the same commit how far it has applied the
 // journal, so a change that made it into the journal only (a crash in between)
 // is applied by whoever comes next.
-type Bolt struct {
+type Manager struct {
 	db    *index.DB
 	dir   string
 	table string
@@ -49,63 +47,63 @@ type Bolt struct {
 	first func() error // asked before the first journal is made; may be nil
 }
 
-// OpenBolt makes the manager of a table in db whose journal is in journalDir.
+// Open makes the manager of a table in db whose journal is in journalDir.
 // It neither reads nor makes a file: the first change does. Closing the manager
 // does not close db.
-func OpenBolt(db *index.DB, journalDir string, opts *BoltOptions) (*Bolt, error) {
+func Open(db *index.DB, journalDir string, opts *Options) (*Manager, error) {
 	if opts == nil {
-		opts = &BoltOptions{}
+		opts = &Options{}
 	}
-	b := &Bolt{db: db, dir: journalDir, table: opts.Table, first: opts.First, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
+	b := &Manager{db: db, dir: journalDir, table: opts.Table, first: opts.First, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
 	if b.now == nil {
 		b.now = time.Now
 	}
 	if b.table == "" {
-		b.table = DefaultTable
+		b.table = refs.DefaultTable
 	}
 	return b, checkTableName(b.table)
 }
 
-// Close implements Manager; there is nothing to release.
-func (b *Bolt) Close() error { return nil }
+// Close implements refs.Manager; there is nothing to release.
+func (b *Manager) Close() error { return nil }
 
-// Get implements Manager.
-func (b *Bolt) Get(ctx context.Context, key string) (r Record, err error) {
-	err = b.view(ctx, func(tx *index.Tx) error {
+// Get implements refs.Manager.
+func (b *Manager) Get(ctx context.Context, key string) (r refs.Record, err error) {
+	err = b.View(ctx, func(tx *index.Tx) error {
 		r, err = get(tx, b.table, key)
 		return err
 	})
 	return r, err
 }
 
-// Put implements Manager.
-func (b *Bolt) Put(ctx context.Context, key string, value []byte, prev Rev) (rev Rev, err error) {
-	err = b.update(ctx, func(t *boltTx) error {
+// Put implements refs.Manager.
+func (b *Manager) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (rev refs.Rev, err error) {
+	err = b.update(ctx, func(t *transaction) error {
 		rev, err = t.put(b.table, key, value, prev)
 		return err
 	})
 	if err != nil {
-		rev = Absent
+		rev = refs.Absent
 	}
 	return rev, err
 }
 
-// Delete implements Manager.
-func (b *Bolt) Delete(ctx context.Context, key string, prev Rev) error {
-	return b.update(ctx, func(t *boltTx) error { return t.delete(b.table, key, prev) })
+// Delete implements refs.Manager.
+func (b *Manager) Delete(ctx context.Context, key string, prev refs.Rev) error {
+	return b.update(ctx, func(t *transaction) error { return t.delete(b.table, key, prev) })
 }
 
-// PutAll implements Batcher; the changes become visible together.
-func (b *Bolt) PutAll(ctx context.Context, changes []Change) ([]error, error) {
+// PutAll implements refs.Batcher; the changes become visible together.
+func (b *Manager) PutAll(ctx context.Context, changes []refs.Change) ([]error, error) {
 	errs := make([]error, len(changes))
-	err := b.update(ctx, func(t *boltTx) error {
+	err := b.update(ctx, func(t *transaction) error {
 		for i, c := range changes {
 			if c.Value == nil {
 				errs[i] = t.delete(b.table, c.Key, c.Prev)
 			} else {
 				_, errs[i] = t.put(b.table, c.Key, c.Value, c.Prev)
 			}
-			if errs[i] != nil && !refused(errs[i]) {
+			if errs[i] != nil && !refs.Refused(errs[i]) {
 				return errs[i]
 			}
 		}
@@ -114,20 +112,15 @@ func (b *Bolt) PutAll(ctx context.Context, changes []Change) ([]error, error) {
 	return errs, err
 }
 
-// refused tells a change that was refused on its own terms from a failure.
-func refused(err error) bool {
-	return errors.Is(err, ErrConflict) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid)
+// Atomic implements refs.Atomic.
+func (b *Manager) Atomic(ctx context.Context, fn func(refs.Manager) error) error {
+	return b.update(ctx, func(t *transaction) error { return fn(txView{t, b.table}) })
 }
 
-// Atomic implements Atomic.
-func (b *Bolt) Atomic(ctx context.Context, fn func(Manager) error) error {
-	return b.update(ctx, func(t *boltTx) error { return fn(boltView{t, b.table}) })
-}
-
-// List implements Manager.
-func (b *Bolt) List(ctx context.Context, prefix string) iter.Seq2[Record, error] {
-	return pages(func(_ []Record, after Record) (list []Record, more bool, err error) {
-		err = b.view(ctx, func(tx *index.Tx) error {
+// List implements refs.Manager.
+func (b *Manager) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
+	return pages(func(_ []refs.Record, after refs.Record) (list []refs.Record, more bool, err error) {
+		err = b.View(ctx, func(tx *index.Tx) error {
 			list, more, err = page(tx, b.table, prefix, after.Key)
 			return err
 		})
@@ -135,10 +128,10 @@ func (b *Bolt) List(ctx context.Context, prefix string) iter.Seq2[Record, error]
 	})
 }
 
-// Changes implements Manager.
-func (b *Bolt) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, error] {
-	return changePages(since, func(after uint64) (list []Record, more bool, err error) {
-		err = b.view(ctx, func(tx *index.Tx) error {
+// Changes implements refs.Manager.
+func (b *Manager) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
+	return changePages(since, func(after uint64) (list []refs.Record, more bool, err error) {
+		err = b.View(ctx, func(tx *index.Tx) error {
 			list, more, err = changePage(tx, b.table, after)
 			return err
 		})
@@ -147,10 +140,7 @@ func (b *Bolt) Changes(ctx context.Context, since Cursor) iter.Seq2[Record, erro
 }
 
 // View calls fn on the index, which is in step with the journal then.
-func (b *Bolt) View(ctx context.Context, fn func(*index.Tx) error) error { return b.view(ctx, fn) }
-
-// view is View.
-func (b *Bolt) view(ctx context.Context, fn func(*index.Tx) error) error {
+func (b *Manager) View(ctx context.Context, fn func(*index.Tx) error) error {
 	for {
 		behind, usable := false, false
 		err := b.db.View(ctx, func(tx *index.Tx) (err error) {
@@ -162,7 +152,7 @@ func (b *Bolt) view(ctx context.Context, fn func(*index.Tx) error) error {
 		if err != nil || !behind {
 			return err
 		}
-		err = b.update(ctx, func(*boltTx) error { return nil })
+		err = b.update(ctx, func(*transaction) error { return nil })
 		if usable && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
 			// What only the journal has was never acknowledged, so who may
 			// not write does without it.
@@ -176,7 +166,7 @@ func (b *Bolt) view(ctx context.Context, fn func(*index.Tx) error) error {
 
 // behind reports whether the index is not in step with the journal, and then
 // whether it lacks nothing that was acknowledged.
-func (b *Bolt) behind(tx *index.Tx) (behind, usable bool, err error) {
+func (b *Manager) behind(tx *index.Tx) (behind, usable bool, err error) {
 	m, err := loadMark(tx)
 	if err != nil {
 		return false, false, err
@@ -193,10 +183,10 @@ func (b *Bolt) behind(tx *index.Tx) (behind, usable bool, err error) {
 
 // update calls fn in a transaction on an index that is in step with the
 // journal, and commits what it did, unless it returns an error.
-func (b *Bolt) update(ctx context.Context, fn func(*boltTx) error) error {
-	var t *boltTx
+func (b *Manager) update(ctx context.Context, fn func(*transaction) error) error {
+	var t *transaction
 	err := b.db.Update(ctx, func(tx *index.Tx) (err error) {
-		t = &boltTx{b: b, tx: tx}
+		t = &transaction{b: b, tx: tx}
 		defer t.close()
 		if err := t.begin(false); err != nil {
 			return err
@@ -221,7 +211,7 @@ func (b *Bolt) update(ctx context.Context, fn func(*boltTx) error) error {
 // settle is for a transaction that is in the journal but that the index could
 // not commit: nothing is to have changed after an error, so the journal is cut
 // back, unless somebody else has applied it already: then it is done.
-func (b *Bolt) settle(ctx context.Context, t *boltTx, cause error) error {
+func (b *Manager) settle(ctx context.Context, t *transaction, cause error) error {
 	done := false
 	err := b.db.Update(ctx, func(tx *index.Tx) error {
 		m, err := loadMark(tx)
@@ -245,7 +235,7 @@ func (b *Bolt) settle(ctx context.Context, t *boltTx, cause error) error {
 }
 
 // takeBack makes the journal what it was before the transaction.
-func (t *boltTx) takeBack() error {
+func (t *transaction) takeBack() error {
 	if t.compacted {
 		if err := os.Remove(journalPath(t.b.dir, t.mark.Generation)); err != nil {
 			return err

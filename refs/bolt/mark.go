@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"encoding/binary"
@@ -42,7 +42,7 @@ func loadMark(tx *index.Tx) (m mark, err error) {
 
 func decodeMark(value []byte) (m mark, err error) {
 	if err := json.Unmarshal(value, &m); err != nil || len(m.Sum) != sumSize || m.Offset < 0 || m.Live < 0 {
-		return mark{}, fmt.Errorf("index of the journal: %w", ErrCorrupt)
+		return mark{}, fmt.Errorf("index of the journal: %w", index.ErrCorrupt)
 	}
 	return m, nil
 }
@@ -66,10 +66,10 @@ func (m mark) position() position { return position{m.Offset, checksum(m.Sum)} }
 func (m mark) check(dir string, generation uint64, size int64) error {
 	switch {
 	case m.Generation > generation:
-		return fmt.Errorf("journal %s is missing: %w", journalPath(dir, m.Generation), ErrCorrupt)
+		return fmt.Errorf("journal %s is missing: %w", journalPath(dir, m.Generation), index.ErrCorrupt)
 	case m.Generation == generation && m.Offset > size:
 		return fmt.Errorf("journal %s at offset %d: file is cut short, the index knows of %d bytes: %w",
-			journalPath(dir, generation), size, m.Offset, ErrCorrupt)
+			journalPath(dir, generation), size, m.Offset, index.ErrCorrupt)
 	}
 	return nil
 }

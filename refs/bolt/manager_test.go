@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"bytes"
@@ -13,9 +13,10 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
-func journalFiles(t *testing.T, b *Bolt) []string {
+func journalFiles(t *testing.T, b *Manager) []string {
 	t.Helper()
 	list, err := os.ReadDir(b.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -45,7 +46,7 @@ func TestOpenBoltMakesNothing(t *testing.T) {
 		t.Errorf("reading made a journal: %v", err)
 	}
 	for _, name := range []string{"a\x00", strings.Repeat("x", 256), "\xff"} {
-		if _, err := OpenBolt(b.db, b.dir, &BoltOptions{Table: name}); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := Open(b.db, b.dir, &Options{Table: name}); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("table %.10q: error is %v", name, err)
 		}
 	}
@@ -67,11 +68,11 @@ func TestTables(t *testing.T) {
 		}
 	}
 	want("datafs")
-	other, err := OpenBolt(b.db, b.dir, &BoltOptions{Table: "other"})
+	other, err := Open(b.db, b.dir, &Options{Table: "other"})
 	must(t, err)
 	_, err = other.Get(t.Context(), "archive/a")
 	text(err, fs.ErrNotExist, `Table "other" not found`)
-	_, err = other.Put(t.Context(), "archive/a", []byte("{}"), Absent)
+	_, err = other.Put(t.Context(), "archive/a", []byte("{}"), refs.Absent)
 	text(err, fs.ErrNotExist, `Table "other" not found`)
 	for _, err := range other.List(t.Context(), "") {
 		text(err, fs.ErrNotExist, `Table "other" not found`)
@@ -230,8 +231,8 @@ func TestIndexCannotCommit(t *testing.T) {
 				want := dump(t, b)
 				b.compactAt = compactAt
 				ctx, cancel := context.WithCancel(t.Context())
-				err := b.Atomic(ctx, func(m Manager) error {
-					_, err := m.Put(ctx, "archive/x", []byte("{}"), Absent)
+				err := b.Atomic(ctx, func(m refs.Manager) error {
+					_, err := m.Put(ctx, "archive/x", []byte("{}"), refs.Absent)
 					cancel() // the index finds that out when it is to commit
 					return err
 				})
@@ -258,12 +259,12 @@ func TestIndexCannotCommitAndAnotherGoesOn(t *testing.T) {
 	b := openAt(t, t.TempDir())
 	must(t, put(b, "archive/a", `{}`))
 	failed := errors.New("no space")
-	var tx1 *boltTx
+	var tx1 *transaction
 	err := b.db.Update(t.Context(), func(tx *index.Tx) error {
-		tx1 = &boltTx{b: b, tx: tx}
+		tx1 = &transaction{b: b, tx: tx}
 		must(t, tx1.begin(false))
 		defer tx1.close()
-		_, err := tx1.put(b.table, "archive/x", []byte("{}"), Absent)
+		_, err := tx1.put(b.table, "archive/x", []byte("{}"), refs.Absent)
 		must(t, err, tx1.commit())
 		return failed
 	})
@@ -287,14 +288,14 @@ func TestFailureIsNotForgotten(t *testing.T) {
 	b := openAt(t, t.TempDir())
 	must(t, put(b, "archive/a", `{}`))
 	want := dump(t, b)
-	err := b.update(t.Context(), func(tx *boltTx) error {
+	err := b.update(t.Context(), func(tx *transaction) error {
 		must(t, tx.do(op{kind: opCreateTable, table: "t"}))
 		writable := tx.w.file
 		readOnly, err := os.Open(writable.Name())
 		must(t, err)
 		defer readOnly.Close()
 		tx.w.file = readOnly
-		if _, err := tx.put(b.table, "big", bytes.Repeat([]byte("x"), fullPayload), Absent); err == nil {
+		if _, err := tx.put(b.table, "big", bytes.Repeat([]byte("x"), fullPayload), refs.Absent); err == nil {
 			t.Error("a journal that cannot be written gave no error")
 		}
 		tx.w.file = writable
@@ -317,7 +318,7 @@ func TestNumbersGoOnAfterCompaction(t *testing.T) {
 	b := openAt(t, dir)
 	must(t, put(b, "archive/a", `{}`), put(b, "archive/b", `{}`), b.DeleteTable(t.Context(), "datafs"), b.Compact(t.Context()))
 	must(t, os.Remove(filepath.Join(dir, "index.db")), b.Rebuild(t.Context()))
-	rev, err := b.Put(t.Context(), "archive/a", []byte(`{}`), Absent)
+	rev, err := b.Put(t.Context(), "archive/a", []byte(`{}`), refs.Absent)
 	if err != nil || rev != "5" { // two graves have numbers, too
 		t.Errorf("revision is %s, %v, want 5", rev, err)
 	}
@@ -330,7 +331,7 @@ func TestCheckFindsAnotherJournal(t *testing.T) {
 	must(t, put(a, "archive/a", `{"n":1}`), put(b, "archive/a", `{"n":2}`), b.Check(t.Context()))
 	journal, err := os.ReadFile(journalPath(a.dir, 1))
 	must(t, err, os.WriteFile(journalPath(b.dir, 1), journal, 0o666))
-	if err := b.Check(t.Context()); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "journal and index differ") {
+	if err := b.Check(t.Context()); !errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "journal and index differ") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -343,9 +344,9 @@ func TestRolledBackFramesAreCut(t *testing.T) {
 	_, before, _, err := newestJournal(b.dir)
 	must(t, err)
 	no := errors.New("no")
-	err = b.Atomic(t.Context(), func(m Manager) error {
+	err = b.Atomic(t.Context(), func(m refs.Manager) error {
 		for i := range 3 {
-			_, err := m.Put(t.Context(), fmt.Sprint("big/", i), bytes.Repeat([]byte("x"), fullPayload), Absent)
+			_, err := m.Put(t.Context(), fmt.Sprint("big/", i), bytes.Repeat([]byte("x"), fullPayload), refs.Absent)
 			must(t, err)
 		}
 		return no
@@ -399,7 +400,7 @@ func BenchmarkPut(b *testing.B) {
 	m := openAt(b, b.TempDir())
 	n := 0
 	for b.Loop() {
-		if _, err := m.Put(b.Context(), fmt.Sprintf("archive/%d", n), []byte(`{}`), Absent); err != nil {
+		if _, err := m.Put(b.Context(), fmt.Sprintf("archive/%d", n), []byte(`{}`), refs.Absent); err != nil {
 			b.Fatal(err)
 		}
 		n++
@@ -408,9 +409,9 @@ func BenchmarkPut(b *testing.B) {
 
 // BenchmarkPutAll writes 40,000 small records at once.
 func BenchmarkPutAll(b *testing.B) {
-	changes := make([]Change, 40000)
+	changes := make([]refs.Change, 40000)
 	for i := range changes {
-		changes[i] = Change{Key: fmt.Sprintf("archive/data/%06d.nc", i), Value: fmt.Appendf(nil, `{"authority":"local","name":"data/%06d.nc","n":%d}`, i, i)}
+		changes[i] = refs.Change{Key: fmt.Sprintf("archive/data/%06d.nc", i), Value: fmt.Appendf(nil, `{"authority":"local","name":"data/%06d.nc","n":%d}`, i, i)}
 	}
 	for b.Loop() {
 		m := openAt(b, b.TempDir())
@@ -435,12 +436,12 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkImportAll(b *testing.B) {
 	for b.Loop() {
 		m := openAt(b, b.TempDir())
-		list := make([]NewArchive, 40000)
+		list := make([]refs.NewArchive, 40000)
 		for i := range list {
-			list[i].Archive = Archive{Name: fmt.Sprintf("data/%06d.nc", i), Authority: "local", Versioned: true}
-			list[i].Version = NewVersion{Hash: index.ID{byte(i), byte(i >> 8)}, Size: 1, Files: 1, Bump: "patch"}
+			list[i].Archive = refs.Archive{Name: fmt.Sprintf("data/%06d.nc", i), Authority: "local", Versioned: true}
+			list[i].Version = refs.NewVersion{Hash: index.ID{byte(i), byte(i >> 8)}, Size: 1, Files: 1, Bump: "patch"}
 		}
-		if _, err := New(m, nil).ImportAll(b.Context(), list); err != nil {
+		if _, err := refs.New(m, nil).ImportAll(b.Context(), list); err != nil {
 			b.Fatal(err)
 		}
 	}

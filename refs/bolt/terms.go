@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"encoding/binary"
@@ -11,6 +11,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // What archives are looked for by, terms, have a bucket of their own as well: the
@@ -46,14 +47,14 @@ func makeTerm(s string) (t term) {
 }
 
 // terms are those of an archive, each once.
-func (a namedArchive) terms() []term {
+func termsOf(a refs.NamedArchive) []term {
 	var list []term
-	for tag := range strings.SplitSeq(strings.Trim(a.tags, "\n"), "\n") {
+	for tag := range strings.SplitSeq(strings.Trim(a.Tags, "\n"), "\n") {
 		if t := tagTerm(tag); tag != "" && !slices.Contains(list, t) {
 			list = append(list, t)
 		}
 	}
-	if form := foldName(a.name); form != a.name {
+	if form := refs.FoldName(a.Name); form != a.Name {
 		list = append(list, similarTerm(form))
 	}
 	return list
@@ -80,7 +81,7 @@ func termsFor(tx *index.Tx, table string) (kept bool, upTo string, err error) {
 }
 
 // freshTerms forgets a bucket that an older program has not kept up.
-func (t *boltTx) freshTerms() error {
+func (t *transaction) freshTerms() error {
 	if t.mark.Terms == termsForm {
 		return nil
 	}
@@ -102,7 +103,7 @@ func (t *boltTx) freshTerms() error {
 
 // addTerms adds the next archives to the bucket of a table that lacks some, once
 // in a transaction, and gives up to which name the bucket has all.
-func (t *boltTx) addTerms(table string) (upTo string, err error) {
+func (t *transaction) addTerms(table string) (upTo string, err error) {
 	if upTo, ok := t.upTo[table]; ok {
 		return upTo, nil
 	}
@@ -124,7 +125,7 @@ func (t *boltTx) addTerms(table string) (upTo string, err error) {
 	return upTo, nil
 }
 
-func (t *boltTx) addTermsAfter(table, after string) (upTo string, err error) {
+func (t *transaction) addTermsAfter(table, after string) (upTo string, err error) {
 	n := 0
 	for r, err := range t.tx.Scan(namesPrefix+table, "", after) {
 		if err != nil {
@@ -137,9 +138,9 @@ func (t *boltTx) addTermsAfter(table, after string) (upTo string, err error) {
 		if err != nil {
 			return "", err
 		}
-		upTo = a.name
-		for _, x := range a.terms() {
-			if err := t.tx.Put(termsPrefix+table, string(x[:])+a.name, nil); err != nil {
+		upTo = a.Name
+		for _, x := range termsOf(a) {
+			if err := t.tx.Put(termsPrefix+table, string(x[:])+a.Name, nil); err != nil {
 				return "", err
 			}
 		}
@@ -149,7 +150,7 @@ func (t *boltTx) addTermsAfter(table, after string) (upTo string, err error) {
 
 // changeTerms puts the terms of an archive in the place of those that it had.
 // Either is nil where it is not there.
-func (t *boltTx) changeTerms(table, name string, old, now []term) error {
+func (t *transaction) changeTerms(table, name string, old, now []term) error {
 	upTo, err := t.addTerms(table)
 	if err != nil || name > upTo {
 		return err
@@ -190,8 +191,8 @@ func sameTerms(tx *index.Tx, table string) error {
 		if err != nil {
 			return err
 		}
-		for _, x := range a.terms() {
-			want.add(string(x[:]) + a.name)
+		for _, x := range termsOf(a) {
+			want.add(string(x[:]) + a.Name)
 		}
 	}
 	for r, err := range tx.Scan(termsPrefix+table, "", "") {
@@ -201,7 +202,7 @@ func sameTerms(tx *index.Tx, table string) error {
 		got.add(r.Key)
 	}
 	if want != got {
-		return fmt.Errorf("the lists of tags of table %q and its archives differ: %w", table, ErrCorrupt)
+		return fmt.Errorf("the lists of tags of table %q and its archives differ: %w", table, index.ErrCorrupt)
 	}
 	return nil
 }

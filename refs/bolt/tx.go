@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"encoding/binary"
@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
-// boltTx is a transaction on the index and the journal. It is used under the
+// transaction is a transaction on the index and the journal. It is used under the
 // index's exclusive lock, which guards the journal too.
-type boltTx struct {
-	b    *Bolt
+type transaction struct {
+	b    *Manager
 	tx   *index.Tx
 	mark mark // as it will be
 
@@ -36,7 +37,7 @@ type boltTx struct {
 }
 
 // begin brings the index in step with the journal; with rebuild, from nothing.
-func (t *boltTx) begin(rebuild bool) error {
+func (t *transaction) begin(rebuild bool) error {
 	var err error
 	if t.mark, err = loadMark(t.tx); err != nil {
 		return err
@@ -65,7 +66,7 @@ func (t *boltTx) begin(rebuild bool) error {
 }
 
 // catchUp applies what the index lacks of the journal and cuts off a torn tail.
-func (t *boltTx) catchUp(path string, rebuild bool) error {
+func (t *transaction) catchUp(path string, rebuild bool) error {
 	f, err := index.OpenRead(path)
 	if err != nil {
 		return fmt.Errorf("opening journal: %w", err)
@@ -96,7 +97,7 @@ func (t *boltTx) catchUp(path string, rebuild bool) error {
 
 // read applies the journal from where the index is. All before the offset known
 // is acknowledged.
-func (t *boltTx) read(j *journalReader, known int64) error {
+func (t *transaction) read(j *journalReader, known int64) error {
 	from := t.mark.position()
 	end, torn, err := j.scan(from, known)
 	if err != nil {
@@ -121,7 +122,7 @@ func (t *boltTx) read(j *journalReader, known int64) error {
 
 // reset forgets all that the index has of tables, before a journal is read
 // from its beginning.
-func (t *boltTx) reset(j *journalReader) error {
+func (t *transaction) reset(j *journalReader) error {
 	buckets, err := t.tx.Buckets(metaBucket + "/")
 	if err != nil {
 		return err
@@ -137,18 +138,18 @@ func (t *boltTx) reset(j *journalReader) error {
 	return nil
 }
 
-func (t *boltTx) setSeq(seq uint64) error {
+func (t *transaction) setSeq(seq uint64) error {
 	t.mark.Seq = max(t.mark.Seq, seq)
 	return nil
 }
 
-func (t *boltTx) setPosition(p position) error {
+func (t *transaction) setPosition(p position) error {
 	t.mark.Offset, t.mark.Sum = p.offset, p.sum[:]
 	return t.mark.store(t.tx)
 }
 
 // apply makes the index say what o says.
-func (t *boltTx) apply(o op) error {
+func (t *transaction) apply(o op) error {
 	switch o.kind {
 	case opCreateTable:
 		return t.tx.Put(tablesBucket, o.table, []byte{})
@@ -166,7 +167,7 @@ func (t *boltTx) apply(o op) error {
 }
 
 // replace puts o in the place of the record old, if there is one.
-func (t *boltTx) replace(o op, old stored, there bool) error {
+func (t *transaction) replace(o op, old stored, there bool) error {
 	if there {
 		t.mark.Live -= opSize(o.table, o.key, old.seq, len(old.value), opPut)
 		if err := t.tx.Delete(logPrefix+o.table, seqKey(old.seq)); err != nil {
@@ -193,7 +194,7 @@ func (t *boltTx) replace(o op, old stored, there bool) error {
 }
 
 // write puts o into the journal. The index has it already.
-func (t *boltTx) write(o op) error {
+func (t *transaction) write(o op) error {
 	if t.w == nil {
 		if err := t.openJournal(); err != nil {
 			return err
@@ -202,7 +203,7 @@ func (t *boltTx) write(o op) error {
 	return t.w.add(o, t.mark.Seq)
 }
 
-func (t *boltTx) openJournal() error {
+func (t *transaction) openJournal() error {
 	if t.mark.Generation == 0 {
 		if t.b.first != nil && !t.anew {
 			if err := t.b.first(); err != nil {
@@ -225,7 +226,7 @@ func (t *boltTx) openJournal() error {
 }
 
 // rollback takes back what was written to the journal, because of cause.
-func (t *boltTx) rollback(cause error) error {
+func (t *transaction) rollback(cause error) error {
 	if t.w == nil || t.w.pos.offset == t.from.Offset {
 		return cause
 	}
@@ -241,7 +242,7 @@ func (t *boltTx) rollback(cause error) error {
 
 // commit makes the transaction last in the journal. The index commits when it
 // returns nil.
-func (t *boltTx) commit() error {
+func (t *transaction) commit() error {
 	if t.failed != nil {
 		return t.rollback(t.failed)
 	}
@@ -269,42 +270,42 @@ func (t *boltTx) commit() error {
 	return nil
 }
 
-func (t *boltTx) close() {
+func (t *transaction) close() {
 	if t.w != nil {
 		t.w.file.Close() // all that matters was synced
 	}
 }
 
 // put writes a record on the terms of Manager.Put.
-func (t *boltTx) put(table, key string, value []byte, prev Rev) (Rev, error) {
-	if err := checkRecord(key, value); err != nil {
-		return Absent, err
+func (t *transaction) put(table, key string, value []byte, prev refs.Rev) (refs.Rev, error) {
+	if err := refs.CheckKeyValue(key, value); err != nil {
+		return refs.Absent, err
 	}
 	old, there, err := t.current(table, key)
 	if err != nil {
-		return Absent, err
+		return refs.Absent, err
 	}
-	if err := checkPut(key, there, old.seq, prev); err != nil {
-		return Absent, err
+	if err := refs.CheckPut(key, there, old.seq, prev); err != nil {
+		return refs.Absent, err
 	}
 	o := op{opPut, table, key, t.mark.Seq + 1, value}
-	return revOf(o.seq), t.record(o, old, there)
+	return refs.RevOf(o.seq), t.record(o, old, there)
 }
 
 // delete removes a record on the terms of Manager.Delete.
-func (t *boltTx) delete(table, key string, prev Rev) error {
+func (t *transaction) delete(table, key string, prev refs.Rev) error {
 	old, there, err := t.current(table, key)
 	if err != nil {
 		return err
 	}
-	if err := checkDelete(key, there, old.seq, prev); err != nil {
+	if err := refs.CheckDelete(key, there, old.seq, prev); err != nil {
 		return err
 	}
 	return t.record(op{kind: opDelete, table: table, key: key, seq: t.mark.Seq + 1}, old, there)
 }
 
 // record makes a change of a record in the index and the journal.
-func (t *boltTx) record(o op, old stored, there bool) error {
+func (t *transaction) record(o op, old stored, there bool) error {
 	err := t.buryBefore(o, old, there)
 	if err == nil {
 		err = t.replace(o, old, there)
@@ -318,7 +319,7 @@ func (t *boltTx) record(o op, old stored, there bool) error {
 	return err
 }
 
-func (t *boltTx) current(table, key string) (old stored, there bool, err error) {
+func (t *transaction) current(table, key string) (old stored, there bool, err error) {
 	if err := checkTable(t.tx, table); err != nil {
 		return old, false, err
 	}

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -8,33 +8,8 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
-
-func TestParseKeyTellsWhatARecordIsAbout(t *testing.T) {
-	v := VersionRecord{Archive: "a/b", Version: Version{Minor: 2}}
-	n := VersionRecord{Archive: "a/b", Number: 7}
-	for _, c := range []struct {
-		key     string
-		kind    Kind
-		archive string
-	}{
-		{ArchiveKey("a/b"), KindArchive, "a/b"},
-		{v.Key(), KindVersion, "a/b"},
-		{n.Key(), KindVersion, "a/b"},
-		{"spec/required_user_config", KindSpec, ""},
-		{"other", KindOther, ""},
-	} {
-		if kind, archive := ParseKey(c.key); kind != c.kind || archive != c.archive {
-			t.Errorf("%s: got %q of %q, want %q of %q", c.key, kind, archive, c.kind, c.archive)
-		}
-	}
-	if got, _, err := ParseVersionKey(v.Key()); err != nil || got != v.Version {
-		t.Errorf("got %v, %v, want %v", got, err, v.Version)
-	}
-	if _, got, err := ParseVersionKey(n.Key()); err != nil || got != 7 {
-		t.Errorf("got %v, %v, want 7", got, err)
-	}
-}
 
 func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
@@ -42,8 +17,8 @@ func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(table string) *Bolt {
-		b, err := OpenBolt(db, filepath.Join(dir, "journal"), &BoltOptions{Table: table})
+	open := func(table string) *Manager {
+		b, err := Open(db, filepath.Join(dir, "journal"), &Options{Table: table})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,8 +32,8 @@ func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 			for range b.List(ctx, "") {
 				t.Error("got a record of a table that is not there")
 			}
-			_, errA := a.Put(ctx, "archive/x", []byte("{}"), Absent)
-			_, errB := b.Put(ctx, "archive/y", []byte("{}"), Absent)
+			_, errA := a.Put(ctx, "archive/x", []byte("{}"), refs.Absent)
+			_, errB := b.Put(ctx, "archive/y", []byte("{}"), refs.Absent)
 			return errors.Join(errA, errB, tx.Put("bucket", "key", nil), want)
 		})
 		if !errors.Is(err, want) {

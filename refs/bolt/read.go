@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"encoding/binary"
@@ -8,7 +8,12 @@ import (
 	"iter"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
+
+// pageSize is how many records are read at a time, so that nothing is locked
+// while a caller looks at them.
+const pageSize = 1000
 
 // pageBytes is how many bytes of values are read at a time, about.
 const pageBytes = 4 << 20
@@ -21,7 +26,7 @@ type stored struct {
 
 func decodeStored(table, key string, b []byte) (stored, error) {
 	if len(b) < 8 {
-		return stored{}, fmt.Errorf("record %q of table %q in the index: %w", key, table, ErrCorrupt)
+		return stored{}, fmt.Errorf("record %q of table %q in the index: %w", key, table, index.ErrCorrupt)
 	}
 	return stored{binary.LittleEndian.Uint64(b), b[8:]}, nil
 }
@@ -35,26 +40,26 @@ func getStored(tx *index.Tx, table, key string) (stored, error) {
 }
 
 // get reads a record on the terms of Manager.Get.
-func get(tx *index.Tx, table, key string) (Record, error) {
+func get(tx *index.Tx, table, key string) (refs.Record, error) {
 	if err := checkTable(tx, table); err != nil {
-		return Record{}, err
+		return refs.Record{}, err
 	}
-	if key == "" || len(key) > MaxKey {
-		return Record{}, errNoRecord(key)
+	if key == "" || len(key) > refs.MaxKey {
+		return refs.Record{}, refs.NoRecord(key)
 	}
 	s, err := getStored(tx, table, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, errNoRecord(key)
+		return refs.Record{}, refs.NoRecord(key)
 	}
 	if err != nil {
-		return Record{}, err
+		return refs.Record{}, err
 	}
-	return liveRecord(key, s.value, s.seq), nil
+	return refs.LiveRecord(key, s.value, s.seq), nil
 }
 
 // page reads the records of one page of List: those with prefix whose keys are
 // greater than after.
-func page(tx *index.Tx, table, prefix, after string) (list []Record, more bool, err error) {
+func page(tx *index.Tx, table, prefix, after string) (list []refs.Record, more bool, err error) {
 	if err := checkTable(tx, table); err != nil {
 		return nil, false, err
 	}
@@ -71,13 +76,13 @@ func page(tx *index.Tx, table, prefix, after string) (list []Record, more bool, 
 			return nil, false, err
 		}
 		size += len(s.value)
-		list = append(list, liveRecord(r.Key, s.value, s.seq))
+		list = append(list, refs.LiveRecord(r.Key, s.value, s.seq))
 	}
 	return list, false, nil
 }
 
 // changePage reads one page of Changes: those with a sequence number above after.
-func changePage(tx *index.Tx, table string, after uint64) (list []Record, more bool, err error) {
+func changePage(tx *index.Tx, table string, after uint64) (list []refs.Record, more bool, err error) {
 	if err := checkTable(tx, table); err != nil {
 		return nil, false, err
 	}
@@ -121,23 +126,23 @@ func changeStart(tx *index.Tx, table string, after uint64) (string, error) {
 }
 
 // changed gives the record that an entry of the change log is about.
-func changed(tx *index.Tx, table string, entry index.Record) (Record, error) {
-	broken := fmt.Errorf("changes of table %q in the index: %w", table, ErrCorrupt)
+func changed(tx *index.Tx, table string, entry index.Record) (refs.Record, error) {
+	broken := fmt.Errorf("changes of table %q in the index: %w", table, index.ErrCorrupt)
 	if len(entry.Key) != 8 || len(entry.Value) < 1 {
-		return Record{}, broken
+		return refs.Record{}, broken
 	}
 	seq, key := binary.BigEndian.Uint64([]byte(entry.Key)), string(entry.Value[1:])
 	if entry.Value[0] == opDelete {
-		return deadRecord(key, seq), nil
+		return refs.DeadRecord(key, seq), nil
 	}
 	s, err := getStored(tx, table, key)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && s.seq != seq {
-		return Record{}, broken
+		return refs.Record{}, broken
 	}
 	if err != nil {
-		return Record{}, err
+		return refs.Record{}, err
 	}
-	return liveRecord(key, s.value, s.seq), nil
+	return refs.LiveRecord(key, s.value, s.seq), nil
 }
 
 // pages turns a function that reads one page of a list, what comes behind after,
@@ -163,11 +168,11 @@ func pages[T any](read func(room []T, after T) (list []T, more bool, err error))
 }
 
 // changePages is pages for Changes.
-func changePages(since Cursor, read func(after uint64) (list []Record, more bool, err error)) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		after, err := parseCursor(since)
+func changePages(since refs.Cursor, read func(after uint64) (list []refs.Record, more bool, err error)) iter.Seq2[refs.Record, error] {
+	return func(yield func(refs.Record, error) bool) {
+		after, err := refs.ParseCursor(since)
 		for more := true; more && err == nil; {
-			var list []Record
+			var list []refs.Record
 			if list, more, err = read(after); err != nil {
 				break
 			}
@@ -175,11 +180,11 @@ func changePages(since Cursor, read func(after uint64) (list []Record, more bool
 				if !yield(r, nil) {
 					return
 				}
-				after, _ = parseCursor(r.Cursor)
+				after, _ = refs.ParseCursor(r.Cursor)
 			}
 		}
 		if err != nil {
-			yield(Record{}, err)
+			yield(refs.Record{}, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 // Begin makes the journal if there is none yet, which the first change would do
 // otherwise: a repository with content that no record names is not one that has
 // lost its journal.
-func (b *Bolt) Begin(ctx context.Context) error {
-	return b.update(ctx, func(t *boltTx) error {
+func (b *Manager) Begin(ctx context.Context) error {
+	return b.update(ctx, func(t *transaction) error {
 		if t.mark.Generation > 0 {
 			return nil
 		}
@@ -33,8 +33,8 @@ const (
 
 // BeginAnew makes a journal where one was lost, and remembers that for good: content
 // that no record names may have been named in the one that was lost.
-func (b *Bolt) BeginAnew(ctx context.Context) error {
-	return b.update(ctx, func(t *boltTx) error {
+func (b *Manager) BeginAnew(ctx context.Context) error {
+	return b.update(ctx, func(t *transaction) error {
 		t.anew = true
 		when, err := b.now().UTC().MarshalText()
 		if err != nil {
@@ -45,8 +45,8 @@ func (b *Bolt) BeginAnew(ctx context.Context) error {
 }
 
 // BegunAnew reports whether BeginAnew was ever called.
-func (b *Bolt) BegunAnew(ctx context.Context) (anew bool, err error) {
-	err = b.view(ctx, func(tx *index.Tx) error {
+func (b *Manager) BegunAnew(ctx context.Context) (anew bool, err error) {
+	err = b.View(ctx, func(tx *index.Tx) error {
 		_, err := tx.Get(KeptBucket(lossBucket), lossKey)
 		if anew = err == nil; errors.Is(err, fs.ErrNotExist) {
 			return nil

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -11,32 +11,34 @@ import (
 	"unicode/utf8"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/refs"
 )
 
 func checkTableName(name string) error {
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return invalid(`"%s" not a valid table name`, printable(name))
+		return leaf.Errorf(fs.ErrInvalid, `"%s" not a valid table name`, refs.Printable(name))
 	}
 	return nil
 }
 
 // checkTable refuses a table that nobody created.
 func checkTable(tx *index.Tx, table string) error {
-	if table == DefaultTable {
+	if table == refs.DefaultTable {
 		return nil
 	}
 	_, err := tx.Get(tablesBucket, table)
 	if errors.Is(err, fs.ErrNotExist) {
-		return notFound(`Table "%s" not found`, table)
+		return leaf.Errorf(fs.ErrNotExist, `Table "%s" not found`, table)
 	}
 	return err
 }
 
-// Tables gives the names of all tables in byte order; DefaultTable is always
+// Tables gives the names of all tables in byte order; refs.DefaultTable is always
 // among them.
-func (b *Bolt) Tables(ctx context.Context) ([]string, error) {
+func (b *Manager) Tables(ctx context.Context) ([]string, error) {
 	var names []string
-	err := b.view(ctx, func(tx *index.Tx) (err error) {
+	err := b.View(ctx, func(tx *index.Tx) (err error) {
 		names, err = tableNames(tx)
 		return err
 	})
@@ -44,7 +46,7 @@ func (b *Bolt) Tables(ctx context.Context) ([]string, error) {
 }
 
 func tableNames(tx *index.Tx) ([]string, error) {
-	names := []string{DefaultTable}
+	names := []string{refs.DefaultTable}
 	for r, err := range tx.Scan(tablesBucket, "", "") {
 		if err != nil {
 			return nil, err
@@ -57,14 +59,14 @@ func tableNames(tx *index.Tx) ([]string, error) {
 
 // CreateTable makes a table. The error wraps fs.ErrExist when there is one of
 // that name.
-func (b *Bolt) CreateTable(ctx context.Context, name string) error {
+func (b *Manager) CreateTable(ctx context.Context, name string) error {
 	if err := checkTableName(name); err != nil {
 		return err
 	}
-	return b.update(ctx, func(t *boltTx) error {
+	return b.update(ctx, func(t *transaction) error {
 		err := checkTable(t.tx, name)
 		if err == nil {
-			return exists(`Table "%s" already exists`, name)
+			return leaf.Errorf(fs.ErrExist, `Table "%s" already exists`, name)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -75,9 +77,9 @@ func (b *Bolt) CreateTable(ctx context.Context, name string) error {
 
 // DeleteTable removes a table with all its records, of which Changes will not
 // tell. The error wraps fs.ErrNotExist when there is none of that name.
-// DefaultTable is there again at once, and empty.
-func (b *Bolt) DeleteTable(ctx context.Context, name string) error {
-	return b.update(ctx, func(t *boltTx) error {
+// refs.DefaultTable is there again at once, and empty.
+func (b *Manager) DeleteTable(ctx context.Context, name string) error {
+	return b.update(ctx, func(t *transaction) error {
 		if err := checkTable(t.tx, name); err != nil {
 			return err
 		}
@@ -86,7 +88,7 @@ func (b *Bolt) DeleteTable(ctx context.Context, name string) error {
 }
 
 // do makes a change in the index and the journal.
-func (t *boltTx) do(o op) error {
+func (t *transaction) do(o op) error {
 	var err error
 	if o.kind == opDeleteTable {
 		err = t.buryTable(o.table)
@@ -103,7 +105,7 @@ func (t *boltTx) do(o op) error {
 	return err
 }
 
-func (t *boltTx) dropTable(table string) error {
+func (t *transaction) dropTable(table string) error {
 	for o, err := range t.live(table) {
 		if err != nil {
 			return err
@@ -119,17 +121,17 @@ func (t *boltTx) dropTable(table string) error {
 }
 
 // live gives what a snapshot has of a table: its deletions, then its records.
-func (t *boltTx) live(table string) func(yield func(op, error) bool) {
+func (t *transaction) live(table string) func(yield func(op, error) bool) {
 	return func(yield func(op, error) bool) {
 		for r, err := range t.tx.Scan(logPrefix+table, "", "") {
-			var c Record
+			var c refs.Record
 			if err == nil && len(r.Value) > 0 && r.Value[0] != opDelete {
 				continue
 			}
 			if err == nil {
 				c, err = changed(t.tx, table, r)
 			}
-			seq, _ := parseCursor(c.Cursor)
+			seq, _ := refs.ParseCursor(c.Cursor)
 			if !yield(op{kind: opDelete, table: table, key: c.Key, seq: seq}, err) || err != nil {
 				return
 			}
@@ -147,7 +149,7 @@ func (t *boltTx) live(table string) func(yield func(op, error) bool) {
 }
 
 // compact writes all that the index has as the snapshot of a new generation.
-func (t *boltTx) compact(generation uint64) error {
+func (t *transaction) compact(generation uint64) error {
 	pos, err := createJournal(t.b.dir, generation, t.snapshot)
 	if err != nil {
 		return err
@@ -157,14 +159,14 @@ func (t *boltTx) compact(generation uint64) error {
 	return t.setPosition(pos)
 }
 
-func (t *boltTx) snapshot(w *journalWriter) error {
+func (t *transaction) snapshot(w *journalWriter) error {
 	names, err := tableNames(t.tx)
 	if err != nil {
 		return err
 	}
 	w.seq = t.mark.Seq
 	for _, name := range names {
-		if name != DefaultTable {
+		if name != refs.DefaultTable {
 			if err := w.add(op{kind: opCreateTable, table: name}, t.mark.Seq); err != nil {
 				return err
 			}
@@ -186,8 +188,8 @@ func (t *boltTx) snapshot(w *journalWriter) error {
 
 // Compact writes the journal anew without what is no longer so. It happens by
 // itself when the journal exceeds 8 MiB and twice the size that it needs.
-func (b *Bolt) Compact(ctx context.Context) error {
-	return b.update(ctx, func(t *boltTx) error {
+func (b *Manager) Compact(ctx context.Context) error {
+	return b.update(ctx, func(t *transaction) error {
 		if t.mark.Generation == 0 {
 			return nil
 		}
@@ -195,7 +197,7 @@ func (b *Bolt) Compact(ctx context.Context) error {
 	})
 }
 
-func (t *boltTx) compactNow() error {
+func (t *transaction) compactNow() error {
 	t.caughtUp = true
 	return t.compact(t.mark.Generation + 1)
 }
@@ -204,8 +206,8 @@ func (t *boltTx) compactNow() error {
 // damaged or gone: Check tells. What the journal has beyond the index is lost,
 // which is nothing that was acknowledged, unless the index is an older copy. It
 // fails when the index knows of no journal: then only Rebuild can help.
-func (b *Bolt) Repair(ctx context.Context) error {
-	var t *boltTx
+func (b *Manager) Repair(ctx context.Context) error {
+	var t *transaction
 	err := b.db.Update(ctx, func(tx *index.Tx) error {
 		m, err := loadMark(tx)
 		if err != nil {
@@ -221,7 +223,7 @@ func (b *Bolt) Repair(ctx context.Context) error {
 		if err := makeJournalDir(b.dir); err != nil {
 			return err
 		}
-		t = &boltTx{b: b, tx: tx, mark: m, others: others}
+		t = &transaction{b: b, tx: tx, mark: m, others: others}
 		if newest > 0 {
 			t.others = append(t.others, journalPath(b.dir, newest))
 		}
@@ -235,10 +237,10 @@ func (b *Bolt) Repair(ctx context.Context) error {
 
 // Rebuild makes the records anew from the journal alone: for an index that was
 // lost, or is not to be trusted. A torn end of the journal is cut off; damage is
-// ErrCorrupt, and then the index stays as it is.
-func (b *Bolt) Rebuild(ctx context.Context) error {
+// index.ErrCorrupt, and then the index stays as it is.
+func (b *Manager) Rebuild(ctx context.Context) error {
 	err := b.db.Update(ctx, func(tx *index.Tx) error {
-		t := &boltTx{b: b, tx: tx}
+		t := &transaction{b: b, tx: tx}
 		if err := t.begin(true); err != nil || t.caughtUp {
 			return err
 		}

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // The test binary runs itself as the other processes: the environment says what
@@ -43,15 +44,15 @@ func doWork(work, dir, who string) error {
 	if err != nil {
 		return err
 	}
-	b, err := OpenBolt(db, filepath.Join(dir, "journal"), nil)
+	b, err := Open(db, filepath.Join(dir, "journal"), nil)
 	if err != nil {
 		return err
 	}
 	switch work {
 	case "update":
-		return workUpdate(New(b, nil), who)
+		return workUpdate(refs.New(b, nil), who)
 	case "update by compare and swap":
-		return workUpdate(New(struct{ Manager }{b}, nil), who)
+		return workUpdate(refs.New(struct{ refs.Manager }{b}, nil), who)
 	case "churn":
 		b.compactAt = 8 << 10
 		return workChurn(b, who)
@@ -63,10 +64,10 @@ func doWork(work, dir, who string) error {
 }
 
 // workUpdate adds versions to the archive a, and a key of metadata with each.
-func workUpdate(d *DB, who string) error {
+func workUpdate(d *refs.DB, who string) error {
 	ctx := context.Background()
 	for i := range updates {
-		nv := NewVersion{Archive: "a", Size: 1, Bump: "patch", Message: &who}
+		nv := refs.NewVersion{Archive: "a", Size: 1, Bump: "patch", Message: &who}
 		copy(nv.Hash[:], fmt.Sprint(who, "-", i))
 		rec, prev, created, err := d.AddVersion(ctx, nv)
 		if err != nil {
@@ -81,9 +82,9 @@ func workUpdate(d *DB, who string) error {
 }
 
 // workChurn changes its own records often, so that the journal is compacted.
-func workChurn(b *Bolt, who string) error {
+func workChurn(b *Manager, who string) error {
 	ctx := context.Background()
-	var rev Rev
+	var rev refs.Rev
 	for i := range 60 {
 		value := fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, strings.Repeat("x", 300))
 		var err error
@@ -94,7 +95,7 @@ func workChurn(b *Bolt, who string) error {
 			if err := b.Delete(ctx, "archive/"+who, rev); err != nil {
 				return err
 			}
-			rev = Absent
+			rev = refs.Absent
 		}
 		if i%20 == 19 {
 			if err := b.Compact(ctx); err != nil {
@@ -108,7 +109,7 @@ func workChurn(b *Bolt, who string) error {
 
 // workAcknowledge counts, and says each number after it is written, until it is
 // killed.
-func workAcknowledge(b *Bolt, who string) error {
+func workAcknowledge(b *Manager, who string) error {
 	ctx := context.Background()
 	r, err := b.Get(ctx, "archive/"+who)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -163,8 +164,8 @@ func TestUpdatesOfManyProcesses(t *testing.T) {
 		t.Run(c.work, func(t *testing.T) {
 			dir := t.TempDir()
 			b := openAt(t, dir)
-			d := New(b, nil)
-			_, err := d.Create(t.Context(), Archive{Name: "a", Versioned: true}, nil)
+			d := refs.New(b, nil)
+			_, err := d.Create(t.Context(), refs.Archive{Name: "a", Versioned: true}, nil)
 			must(t, err)
 			made := runAll(t, c.work, dir, c.n)
 			list, err := d.Versions(t.Context(), "a")
@@ -207,7 +208,7 @@ func TestCompactionUnderManyWriters(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); runAll(t, "churn", dir, n) }()
 	seen := map[string]string{}
-	cursor := Cursor("")
+	cursor := refs.Cursor("")
 	for end := false; !end; {
 		select {
 		case <-done:

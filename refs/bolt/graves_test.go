@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"errors"
@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // graves lists the deleted records of all tables, as text.
-func graves(t testing.TB, b *Bolt) []string {
+func graves(t testing.TB, b *Manager) []string {
 	t.Helper()
 	var list []string
 	for g, err := range b.Graves(t.Context()) {
@@ -26,7 +27,7 @@ func graves(t testing.TB, b *Bolt) []string {
 	return list
 }
 
-func wantGraves(t testing.TB, b *Bolt, want ...string) {
+func wantGraves(t testing.TB, b *Manager, want ...string) {
 	t.Helper()
 	if got := graves(t, b); !slices.Equal(got, want) {
 		t.Errorf("got graves %q, want %q", got, want)
@@ -34,19 +35,19 @@ func wantGraves(t testing.TB, b *Bolt, want ...string) {
 	must(t, b.Check(t.Context()))
 }
 
-func addTree(t testing.TB, d *DB, name string, tree byte) {
+func addTree(t testing.TB, d *refs.DB, name string, tree byte) {
 	t.Helper()
 	id := index.ID{tree}
-	_, _, _, err := d.AddVersion(t.Context(), NewVersion{Archive: name, Tree: id, Hash: id, Size: 1, Files: 1})
+	_, _, _, err := d.AddVersion(t.Context(), refs.NewVersion{Archive: name, Tree: id, Hash: id, Size: 1, Files: 1})
 	must(t, err)
 }
 
 func TestADeletedArchiveIsKept(t *testing.T) {
 	t.Parallel()
 	b := openAt(t, t.TempDir())
-	d := New(b, nil)
+	d := refs.New(b, nil)
 	for _, name := range []string{"a", "b"} {
-		_, err := d.Create(t.Context(), Archive{Name: name, Versioned: true}, nil)
+		_, err := d.Create(t.Context(), refs.Archive{Name: name, Versioned: true}, nil)
 		must(t, err)
 		addTree(t, d, name, 1)
 		addTree(t, d, name, 2)
@@ -78,33 +79,33 @@ func TestADeletedArchiveIsKept(t *testing.T) {
 
 func TestOnlyWhatIsTakenAwayHasAGrave(t *testing.T) {
 	t.Parallel()
-	version := func(tree byte, yanks ...Yank) []byte {
-		v := VersionRecord{Archive: "a", Version: Version{Patch: 1}, Tree: index.ID{tree}, Yanks: yanks, Checksums: map[string]string{"tree": "x"}}
-		value, err := encodeVersion(v)
+	version := func(tree byte, yanks ...refs.Yank) []byte {
+		v := refs.VersionRecord{Archive: "a", Version: refs.Version{Patch: 1}, Tree: index.ID{tree}, Yanks: yanks, Checksums: map[string]string{"tree": "x"}}
+		value, err := refs.EncodeVersion(v)
 		must(t, err)
 		return value
 	}
 	const key = `version/a\0.0.1`
 	for _, c := range []struct {
 		name string
-		do   func(m Manager) error // after a put of version 1 in an own transaction
+		do   func(m refs.Manager) error // after a put of version 1 in an own transaction
 		want []string
 	}{
-		{"a yank", func(m Manager) error { return putValue(t, m, key, version(1, Yank{Reason: `","updates":[`})) }, nil},
-		{"another tree", func(m Manager) error { return putValue(t, m, key, version(2)) }, []string{"datafs " + key + " 1"}},
-		{"other trees", func(m Manager) error {
+		{"a yank", func(m refs.Manager) error { return putValue(t, m, key, version(1, refs.Yank{Reason: `","updates":[`})) }, nil},
+		{"another tree", func(m refs.Manager) error { return putValue(t, m, key, version(2)) }, []string{"datafs " + key + " 1"}},
+		{"other trees", func(m refs.Manager) error {
 			return errors.Join(putValue(t, m, key, version(2)), putValue(t, m, key, version(3)))
 		}, []string{"datafs " + key + " 1", "datafs " + key + " 2"}},
-		{"an edit and a deletion", func(m Manager) error {
-			return errors.Join(putValue(t, m, key, version(1, Yank{})), putValue(t, m, key, nil))
+		{"an edit and a deletion", func(m refs.Manager) error {
+			return errors.Join(putValue(t, m, key, version(1, refs.Yank{})), putValue(t, m, key, nil))
 		}, []string{"datafs " + key + " 1"}},
-		{"a deletion of what is made anew and deleted", func(m Manager) error {
+		{"a deletion of what is made anew and deleted", func(m refs.Manager) error {
 			return errors.Join(putValue(t, m, key, nil), putValue(t, m, key, version(2)), putValue(t, m, key, nil))
 		}, []string{"datafs " + key + " 1"}},
-		{"a version that is taken back at once", func(m Manager) error {
+		{"a version that is taken back at once", func(m refs.Manager) error {
 			return errors.Join(putValue(t, m, `version/a\0.0.2`, []byte("{}")), putValue(t, m, `version/a\0.0.2`, nil))
 		}, nil},
-		{"what is no archive", func(m Manager) error {
+		{"what is no archive", func(m refs.Manager) error {
 			return errors.Join(putValue(t, m, "spec/x", []byte("{}")), putValue(t, m, "spec/x", nil), putValue(t, m, "zoo", []byte("{}")))
 		}, nil},
 	} {
@@ -120,7 +121,7 @@ func TestOnlyWhatIsTakenAwayHasAGrave(t *testing.T) {
 	}
 }
 
-func putValue(t testing.TB, m Manager, key string, value []byte) error {
+func putValue(t testing.TB, m refs.Manager, key string, value []byte) error {
 	r, _ := m.Get(t.Context(), key)
 	if value == nil {
 		return m.Delete(t.Context(), key, r.Rev)
@@ -133,7 +134,7 @@ func TestTheRecordsOfADroppedTableAreKept(t *testing.T) {
 	t.Parallel()
 	b := openAt(t, t.TempDir())
 	must(t, b.CreateTable(t.Context(), "other"))
-	version, err := encodeVersion(VersionRecord{Archive: "2", Version: Version{Patch: 1}})
+	version, err := refs.EncodeVersion(refs.VersionRecord{Archive: "2", Version: refs.Version{Patch: 1}})
 	must(t, err)
 	other := *b
 	other.table = "other"
@@ -142,7 +143,7 @@ func TestTheRecordsOfADroppedTableAreKept(t *testing.T) {
 	}
 	must(t, put(&other, "spec/x", "{}"), put(&other, `version/2\0.0.1`, string(version)), put(b, "archive/1", "{}"), b.DeleteTable(t.Context(), "other"))
 	wantGraves(t, b, `other version/2\0.0.1 0`, "other archive/0", "other archive/1", "other archive/2")
-	must(t, b.DeleteTable(t.Context(), DefaultTable))
+	must(t, b.DeleteTable(t.Context(), refs.DefaultTable))
 	want := []string{`other version/2\0.0.1 0`, "other archive/0", "other archive/1", "other archive/2", "datafs archive/1"}
 	wantGraves(t, b, want...)
 	must(t, b.Rebuild(t.Context()))
@@ -154,7 +155,7 @@ func TestGravesComeInPages(t *testing.T) {
 	b := openAt(t, t.TempDir())
 	var want []string
 	for _, undo := range []bool{false, true} {
-		must(t, b.Atomic(t.Context(), func(m Manager) error {
+		must(t, b.Atomic(t.Context(), func(m refs.Manager) error {
 			for i := range 2*pageSize + 7 {
 				key, value := fmt.Sprintf("archive/%04d", i), []byte("{}")
 				if undo {
@@ -187,9 +188,9 @@ func TestAnOlderProgramMayHaveCompacted(t *testing.T) {
 	must(t, b.db.Update(t.Context(), func(tx *index.Tx) error {
 		m, err := loadMark(tx)
 		must(t, err)
-		bare := &boltTx{b: b, tx: tx, mark: m}
+		bare := &transaction{b: b, tx: tx, mark: m}
 		pos, err := createJournal(b.dir, m.Generation+1, func(w *journalWriter) error {
-			for o, err := range bare.live(DefaultTable) {
+			for o, err := range bare.live(refs.DefaultTable) {
 				if must(t, err, w.add(o, m.Seq)); err != nil {
 					return err
 				}
@@ -200,7 +201,7 @@ func TestAnOlderProgramMayHaveCompacted(t *testing.T) {
 		bare.mark.Generation++
 		return errors.Join(bare.setPosition(pos), forgetForm(tx))
 	}))
-	if err := b.Check(t.Context()); !errors.Is(err, ErrCorrupt) {
+	if err := b.Check(t.Context()); !errors.Is(err, index.ErrCorrupt) {
 		t.Errorf("got %v, want that the journal lacks something", err)
 	}
 	must(t, put(b, "archive/b", "{}"))
@@ -229,7 +230,7 @@ func TestCheckFindsWrongKeptBuckets(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			must(t, b.Check(t.Context()), b.db.Update(t.Context(), break_))
-			if err := b.Check(t.Context()); !errors.Is(err, ErrCorrupt) {
+			if err := b.Check(t.Context()); !errors.Is(err, index.ErrCorrupt) {
 				t.Errorf("check: %v", err)
 			}
 			must(t, b.Rebuild(t.Context()), b.Check(t.Context()))
@@ -273,28 +274,28 @@ func TestDerivedBucketsAreEmptiedByWhatTheIndexLacked(t *testing.T) {
 
 func TestABrokenGraveIsCorrupt(t *testing.T) {
 	t.Parallel()
-	good := Grave{Table: "t", Record: Record{Key: "archive/a", Value: []byte("{}")}}.encode(7)
+	good := Grave{Table: "t", Record: refs.Record{Key: "archive/a", Value: []byte("{}")}}.encode(7)
 	if g, err := decodeGrave("k", good); err != nil || g.Record.Rev != "7" || string(g.Record.Value) != "{}" {
 		t.Fatalf("got %+v, %v", g, err)
 	}
 	for n := range len(good) - len("{}") {
-		if _, err := decodeGrave("k", good[:n]); !errors.Is(err, ErrCorrupt) {
+		if _, err := decodeGrave("k", good[:n]); !errors.Is(err, index.ErrCorrupt) {
 			t.Errorf("of %d bytes: got %v", n, err)
 		}
 	}
-	if _, err := decodeGrave("k", []byte{2}); err == nil || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "newer") {
+	if _, err := decodeGrave("k", []byte{2}); err == nil || errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("a newer program's: got %v", err)
 	}
 }
 
 func FuzzDecodeGrave(f *testing.F) {
-	f.Add(Grave{Table: "t", Record: Record{Key: `version/a\0.0.1`, Value: []byte("{}")}, late: true}.encode(300))
+	f.Add(Grave{Table: "t", Record: refs.Record{Key: `version/a\0.0.1`, Value: []byte("{}")}, late: true}.encode(300))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		g, err := decodeGrave("k", value)
 		if err != nil {
 			return
 		}
-		seq, _ := parseCursor(Cursor(g.Record.Rev))
+		seq, _ := refs.ParseCursor(refs.Cursor(g.Record.Rev))
 		again, err := decodeGrave("k", g.encode(seq))
 		if err != nil || again.Table != g.Table || again.late != g.late || again.Record.Key != g.Record.Key ||
 			again.Record.Rev != g.Record.Rev || string(again.Record.Value) != string(g.Record.Value) || !again.Time.Equal(g.Time) {

@@ -1,9 +1,11 @@
-package refs
+package bolt
 
 import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/datafs/datafs/index"
 )
 
 // position is a place between two transactions of a journal.
@@ -41,7 +43,7 @@ func (j *journalReader) start() position {
 }
 
 func (j *journalReader) corrupt(offset int64, what string) error {
-	return fmt.Errorf("journal %s at offset %d: %s: %w", j.path, offset, what, ErrCorrupt)
+	return fmt.Errorf("journal %s at offset %d: %s: %w", j.path, offset, what, index.ErrCorrupt)
 }
 
 var (

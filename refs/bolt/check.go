@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"io/fs"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // Check reads the whole journal and compares it with the index: both must say
-// the same, or one of them is damaged. What it finds wrong is ErrCorrupt. It
+// the same, or one of them is damaged. What it finds wrong is index.ErrCorrupt. It
 // holds sequence numbers and keys of all records in memory.
-func (b *Bolt) Check(ctx context.Context) error {
-	return b.view(ctx, func(tx *index.Tx) error {
+func (b *Manager) Check(ctx context.Context) error {
+	return b.View(ctx, func(tx *index.Tx) error {
 		m, err := loadMark(tx)
 		if err != nil || m.Generation == 0 {
 			return err
@@ -40,7 +41,7 @@ func (b *Bolt) Check(ctx context.Context) error {
 
 // compare checks that replaying the journal gives what the index has.
 func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position) error {
-	state := map[string]map[string]uint64{DefaultTable: {}}
+	state := map[string]map[string]uint64{refs.DefaultTable: {}}
 	kept := keptSums{}
 	err := j.replay(j.start(), end, func(o op) error {
 		if kept.apply(o) {
@@ -80,7 +81,7 @@ func (j *journalReader) compare(ctx context.Context, tx *index.Tx, end position)
 // number, and that its change log has each of them.
 func sameRecords(tx *index.Tx, table string, want map[string]uint64) error {
 	differ := func(key string) error {
-		return fmt.Errorf("record %q of table %q differs between journal and index: %w", key, table, ErrCorrupt)
+		return fmt.Errorf("record %q of table %q differs between journal and index: %w", key, table, index.ErrCorrupt)
 	}
 	found := 0
 	for r, err := range tx.Scan(recPrefix+table, "", "") {
@@ -104,7 +105,7 @@ func sameRecords(tx *index.Tx, table string, want map[string]uint64) error {
 		found++
 	}
 	if found != len(want) {
-		return fmt.Errorf("table %q has %d records in the index and %d in the journal: %w", table, found, len(want), ErrCorrupt)
+		return fmt.Errorf("table %q has %d records in the index and %d in the journal: %w", table, found, len(want), index.ErrCorrupt)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func DerivedBucket(name string) string { return derivedPrefix + name }
 
 // freshKept finds out whether an older program has changed something since, which
 // may have compacted the journal and left out what is kept.
-func (t *boltTx) freshKept() error {
+func (t *transaction) freshKept() error {
 	if t.mark.Kept == keptForm {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (t *boltTx) freshKept() error {
 	return err
 }
 
-func (t *boltTx) dropDerived() error {
+func (t *transaction) dropDerived() error {
 	buckets, err := t.tx.Buckets(derivedPrefix)
 	for _, name := range buckets {
 		err = errors.Join(err, t.tx.Drop(name))
@@ -51,7 +51,7 @@ func (t *boltTx) dropDerived() error {
 }
 
 // keep makes a change of a kept bucket in the index and the journal.
-func (t *boltTx) keep(o op) error {
+func (t *transaction) keep(o op) error {
 	changed, err := t.setKept(o)
 	if err == nil && changed {
 		err = t.write(o)
@@ -63,7 +63,7 @@ func (t *boltTx) keep(o op) error {
 }
 
 // setKept makes the index say what o says of a kept bucket.
-func (t *boltTx) setKept(o op) (changed bool, err error) {
+func (t *transaction) setKept(o op) (changed bool, err error) {
 	bucket := keptPrefix + o.table
 	old, err := t.tx.Get(bucket, o.key)
 	there := err == nil
@@ -84,7 +84,7 @@ func (t *boltTx) setKept(o op) (changed bool, err error) {
 }
 
 // snapshotKept writes the kept buckets into a snapshot.
-func (t *boltTx) snapshotKept(w *journalWriter) error {
+func (t *transaction) snapshotKept(w *journalWriter) error {
 	buckets, err := t.tx.Buckets(keptPrefix)
 	if err != nil {
 		return err
@@ -139,13 +139,13 @@ func (k keptSums) same(tx *index.Tx) error {
 				return err
 			}
 			if sum, ok := k[name][r.Key]; !ok || sum != sumOf(r.Value) {
-				return fmt.Errorf("%q of %q differs between journal and index: %w", r.Key, name, ErrCorrupt)
+				return fmt.Errorf("%q of %q differs between journal and index: %w", r.Key, name, index.ErrCorrupt)
 			}
 			left--
 		}
 	}
 	if left != 0 {
-		return fmt.Errorf("the index lacks %d of what the journal keeps: %w", left, ErrCorrupt)
+		return fmt.Errorf("the index lacks %d of what the journal keeps: %w", left, index.ErrCorrupt)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package refs
+package bolt
 
 import (
 	"bytes"
@@ -13,16 +13,17 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/refs"
 )
 
 // openAt opens the default table of a repository's manager.
-func openAt(t testing.TB, dir string) *Bolt {
+func openAt(t testing.TB, dir string) *Manager {
 	t.Helper()
 	db, err := index.Open(filepath.Join(dir, "index.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenBolt(db, filepath.Join(dir, "journal"), &BoltOptions{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
+	b, err := Open(db, filepath.Join(dir, "journal"), &Options{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func openAt(t testing.TB, dir string) *Bolt {
 }
 
 // dump gives all that a manager keeps, as text.
-func dump(t testing.TB, b *Bolt) string {
+func dump(t testing.TB, b *Manager) string {
 	t.Helper()
 	s, err := tryDump(b)
 	if err != nil {
@@ -40,7 +41,7 @@ func dump(t testing.TB, b *Bolt) string {
 	return s
 }
 
-func tryDump(b *Bolt) (string, error) {
+func tryDump(b *Manager) (string, error) {
 	ctx := context.Background()
 	tables, err := b.Tables(ctx)
 	if err != nil {
@@ -74,14 +75,14 @@ func tryDump(b *Bolt) (string, error) {
 }
 
 // put writes a record whatever its revision.
-func put(b *Bolt, key, value string) error {
+func put(b *Manager, key, value string) error {
 	ctx := context.Background()
 	r, _ := b.Get(ctx, key)
 	_, err := b.Put(ctx, key, []byte(value), r.Rev)
 	return err
 }
 
-func remove(b *Bolt, key string) error {
+func remove(b *Manager, key string) error {
 	r, err := b.Get(context.Background(), key)
 	if err != nil {
 		return err
@@ -90,27 +91,27 @@ func remove(b *Bolt, key string) error {
 }
 
 // script is a bit of everything that a journal keeps.
-var script = []func(*Bolt) error{
-	func(b *Bolt) error { return put(b, "archive/a", `{"n":1}`) },
-	func(b *Bolt) error { return put(b, `version/a\0.0.1`, `{"n":2}`) },
-	func(b *Bolt) error { return put(b, "archive/a", `{"n":3}`) },
-	func(b *Bolt) error { return remove(b, `version/a\0.0.1`) },
-	func(b *Bolt) error { return b.CreateTable(context.Background(), "other") },
-	func(b *Bolt) error {
-		return b.Atomic(context.Background(), func(m Manager) error {
-			_, err1 := m.Put(context.Background(), "archive/b", []byte(`{"n":4}`), Absent)
-			_, err2 := m.Put(context.Background(), `version/b\0.0.1`, []byte(`{"n":5}`), Absent)
+var script = []func(*Manager) error{
+	func(b *Manager) error { return put(b, "archive/a", `{"n":1}`) },
+	func(b *Manager) error { return put(b, `version/a\0.0.1`, `{"n":2}`) },
+	func(b *Manager) error { return put(b, "archive/a", `{"n":3}`) },
+	func(b *Manager) error { return remove(b, `version/a\0.0.1`) },
+	func(b *Manager) error { return b.CreateTable(context.Background(), "other") },
+	func(b *Manager) error {
+		return b.Atomic(context.Background(), func(m refs.Manager) error {
+			_, err1 := m.Put(context.Background(), "archive/b", []byte(`{"n":4}`), refs.Absent)
+			_, err2 := m.Put(context.Background(), `version/b\0.0.1`, []byte(`{"n":5}`), refs.Absent)
 			return errors.Join(err1, err2)
 		})
 	},
-	func(b *Bolt) error {
+	func(b *Manager) error {
 		other := *b
 		other.table = "other"
 		return put(&other, "archive/a", `{"n":6}`)
 	},
-	func(b *Bolt) error { return put(b, `version/a\0.0.1`, `{"n":7}`) },
-	func(b *Bolt) error { return b.DeleteTable(context.Background(), "other") },
-	func(b *Bolt) error {
+	func(b *Manager) error { return put(b, `version/a\0.0.1`, `{"n":7}`) },
+	func(b *Manager) error { return b.DeleteTable(context.Background(), "other") },
+	func(b *Manager) error {
 		for g, err := range b.Graves(context.Background()) {
 			return errors.Join(err, b.ForgetGraves(context.Background(), []string{g.Key}))
 		}
@@ -147,7 +148,7 @@ func play(t *testing.T) []moment {
 }
 
 // lay writes a repository: the files that are not nil.
-func lay(t testing.TB, dir string, idx, journal []byte) *Bolt {
+func lay(t testing.TB, dir string, idx, journal []byte) *Manager {
 	t.Helper()
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -212,7 +213,7 @@ func TestCutWithoutIndex(t *testing.T) {
 		}
 		j, err := reader(last.journal[:n])
 		if n < headerSize {
-			if !errors.Is(err, ErrCorrupt) {
+			if !errors.Is(err, index.ErrCorrupt) {
 				t.Errorf("%d bytes: error is %v", n, err)
 			}
 			continue
@@ -238,18 +239,18 @@ func TestCutBelowWhatIsAcknowledged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "repo")
 	for n := range len(last.journal) {
 		b := lay(t, dir, last.index, last.journal[:n])
-		if _, err := tryDump(b); !errors.Is(err, ErrCorrupt) {
+		if _, err := tryDump(b); !errors.Is(err, index.ErrCorrupt) {
 			t.Fatalf("%d of %d bytes: reading gave %v", n, len(last.journal), err)
 		}
-		if err := put(b, "archive/a", `{}`); !errors.Is(err, ErrCorrupt) {
+		if err := put(b, "archive/a", `{}`); !errors.Is(err, index.ErrCorrupt) {
 			t.Fatalf("%d of %d bytes: writing gave %v", n, len(last.journal), err)
 		}
 	}
 	b := lay(t, dir, last.index, nil)
-	if _, err := tryDump(b); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "00000001.journal is missing") {
+	if _, err := tryDump(b); !errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "00000001.journal is missing") {
 		t.Errorf("without a journal reading gave %v", err)
 	}
-	if err := b.Rebuild(t.Context()); !errors.Is(err, ErrCorrupt) {
+	if err := b.Rebuild(t.Context()); !errors.Is(err, index.ErrCorrupt) {
 		t.Errorf("without a journal rebuilding gave %v", err)
 	}
 	if err := errors.Join(b.Repair(t.Context()), b.Check(t.Context())); err != nil {
@@ -293,13 +294,13 @@ func TestFlippedBits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, known := range []int64{unknown, int64(len(last.journal))} {
-			if _, _, err := j.scan(j.start(), known); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "x.journal at offset") {
+			if _, _, err := j.scan(j.start(), known); !errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "x.journal at offset") {
 				t.Errorf("bit %d, known %d: error is %v", bit, known, err)
 			}
 		}
 		end, torn, err := j.scan(j.start(), int64(len(before.journal)))
 		if bit/8 < len(before.journal) {
-			if !errors.Is(err, ErrCorrupt) {
+			if !errors.Is(err, index.ErrCorrupt) {
 				t.Errorf("bit %d before the mark: error is %v", bit, err)
 			}
 		} else if err != nil || !torn || end.offset != int64(len(before.journal)) {
@@ -396,22 +397,22 @@ func TestOlderIndex(t *testing.T) {
 		if len(moments[i+2].journal) == len(last.journal) {
 			continue
 		}
-		if _, err := tryDump(lay(t, dir, m.index, broken)); !errors.Is(err, ErrCorrupt) {
+		if _, err := tryDump(lay(t, dir, m.index, broken)); !errors.Is(err, index.ErrCorrupt) {
 			t.Errorf("index after step %d, damage behind it: %v", i, err)
 		}
 		broken[len(m.journal)] ^= 1 // and its head too
-		if _, err := tryDump(lay(t, dir, m.index, broken)); !errors.Is(err, ErrCorrupt) {
+		if _, err := tryDump(lay(t, dir, m.index, broken)); !errors.Is(err, index.ErrCorrupt) {
 			t.Errorf("index after step %d, damage to the head behind it: %v", i, err)
 		}
 	}
 }
 
 // bigTransaction writes more than one frame in one transaction.
-func bigTransaction(b *Bolt) error {
-	return b.Atomic(context.Background(), func(m Manager) error {
+func bigTransaction(b *Manager) error {
+	return b.Atomic(context.Background(), func(m refs.Manager) error {
 		for i := range 3 {
 			value := []byte(`"` + strings.Repeat("x", fullPayload/2+fullPayload/4) + `"`)
-			if _, err := m.Put(context.Background(), fmt.Sprintf("big/%d", i), value, Absent); err != nil {
+			if _, err := m.Put(context.Background(), fmt.Sprintf("big/%d", i), value, refs.Absent); err != nil {
 				return err
 			}
 		}
@@ -473,7 +474,7 @@ func TestTransactionOfSeveralFrames(t *testing.T) {
 			if withIndex && (err != nil || got != before) {
 				t.Errorf("frame at %d not written right: got %v\n%swant\n%s", start, err, got, before)
 			}
-			if !withIndex && !errors.Is(err, ErrCorrupt) {
+			if !withIndex && !errors.Is(err, index.ErrCorrupt) {
 				t.Errorf("frame at %d damaged: error is %v", start, err)
 			}
 		}
@@ -490,7 +491,7 @@ func TestUnknownVersionsAreRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "repo")
 	b := lay(t, dir, nil, journal)
 	_, err := tryDump(b)
-	if err == nil || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "format 2, this program knows 1") {
+	if err == nil || errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "format 2, this program knows 1") {
 		t.Errorf("a journal of format 2: error is %v", err)
 	}
 	if got, err := os.ReadFile(journalPath(b.dir, 1)); err != nil || !bytes.Equal(got, journal) {
@@ -499,7 +500,7 @@ func TestUnknownVersionsAreRefused(t *testing.T) {
 	start := journalHeader{generation: 1, snapshotEnd: headerSize}
 	frame, _ := encodeFrame([]byte{1, 9, 0}, flagBegin|flagEnd, headerSize, start.firstSum())
 	_, err = tryDump(lay(t, dir, nil, append(start.encode(), frame...)))
-	if err == nil || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "unknown kind 9") {
+	if err == nil || errors.Is(err, index.ErrCorrupt) || !strings.Contains(err.Error(), "unknown kind 9") {
 		t.Errorf("a change of kind 9: error is %v", err)
 	}
 }
@@ -510,7 +511,7 @@ func TestPayloadEndsWhereItEnds(t *testing.T) {
 	whole := op{opPut, "t", "key", 1, []byte("value")}.append(nil)
 	for n := 1; n < len(whole); n++ {
 		r := payloadReader{rest: whole[:n]}
-		if o, ok := r.next(); ok || !errors.Is(r.err, ErrCorrupt) {
+		if o, ok := r.next(); ok || !errors.Is(r.err, index.ErrCorrupt) {
 			t.Errorf("%d of %d bytes give %+v, %v", n, len(whole), o, r.err)
 		}
 	}
