@@ -182,9 +182,9 @@ func (o *Options) places() *whereOptions {
 func (a *API) open() (err error) {
 	dir := a.where.Repo
 	_, noJournal := os.Stat(filepath.Join(dir, journalName)) // looked for first: another process may be making the repository
-	if _, err := os.Stat(filepath.Join(dir, repoFormatFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, objects.FormatFile)); errors.Is(err, fs.ErrNotExist) {
 		if noJournal == nil {
-			return leaf.Errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, repoFormatFile))
+			return leaf.Errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, objects.FormatFile))
 		}
 		if a.opts.MustExist {
 			return &HintError{leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir), `"datafs init DIR" makes one`}
@@ -266,7 +266,7 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(filepath.Join(repo, repoFormatFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(repo, objects.FormatFile)); err == nil {
 		return repo, leaf.Errorf(fs.ErrExist, "repository %s already exists", repo)
 	}
 	config := filepath.Join(repo, configFileName)

@@ -64,7 +64,7 @@ func (d *doctor) writeProbe() (links string, err error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(d.Repo(), "tmp", name) // what is left there by accident is removed by gc
+	path := filepath.Join(objects.TempDir(d.Repo()), name) // what is left there by accident is removed by gc
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", err
 	}
@@ -127,14 +127,11 @@ func (d *doctor) records(ctx context.Context) {
 	}
 }
 
-// indexSpace is that of the repository's own packs in the index.
-const indexSpace = "local"
-
 // packCounts compares the packs that the index knows with those that are there.
 type packCounts struct{ known, there, missing, strange int }
 
 func (d *doctor) packs(ctx context.Context) (p packCounts, err error) {
-	list, err := d.index.Packs(ctx, indexSpace)
+	known, err := d.store.KnownPacks(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -142,17 +139,12 @@ func (d *doctor) packs(ctx context.Context) (p packCounts, err error) {
 	if errors.Is(err, ErrCorrupt) { // the directory is missing
 		err = nil
 	}
-	there := map[objects.ID]bool{}
+	p.known, p.there = len(known), len(files)
 	for _, f := range files {
-		there[f.ID] = true
-	}
-	p.known, p.there, p.strange = len(list), len(files), len(files)
-	for _, k := range list {
-		if there[k.ID] {
-			p.strange--
-		} else {
-			p.missing++
+		if !known[f.ID] {
+			p.strange++
 		}
 	}
+	p.missing = p.known - (p.there - p.strange)
 	return p, err
 }

@@ -14,11 +14,11 @@ import (
 // Entries of a repository's directory, which must be what they are called:
 // whoever made the directory could have put something else in their place.
 var (
-	repoDirs  = []string{"packs", "tmp", "quarantine", journalName, copiesDir}
-	repoFiles = []string{
-		repoFormatFile, configFileName, indexName, indexName + ".lock", indexName + ".new", indexName + ".old",
-		"store.lock", "store.gate", copiesLock, hostName, reserveName,
-	}
+	storeDirs, storeFiles = objects.Layout()
+
+	repoDirs  = append(storeDirs, journalName, copiesDir)
+	repoFiles = append(storeFiles, configFileName, indexName, indexName+".lock", indexName+".new", indexName+".old",
+		copiesLock, hostName, reserveName)
 )
 
 // checkLinks refuses a repository of which something would be reached through a
@@ -36,7 +36,7 @@ func checkLinks(repo string) error {
 		if err := checkEntry(name, e); err != nil {
 			return err
 		}
-		if !e.IsDir() || e.Name() == "tmp" { // what is in tmp is only ever made anew, or removed
+		if !e.IsDir() || name == objects.TempDir(repo) { // what is in it is only ever made, or removed
 			continue
 		}
 		below, err := readEntries(name)

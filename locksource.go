@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -238,15 +237,7 @@ func (s *lockSites) know(ctx context.Context, site *openSite, name string, list 
 // relearn forgets what lies where at an authority, and opens it anew. The old
 // one stays open for those that use it.
 func (s *lockSites) relearn(ctx context.Context, name string, old *openSite) (*openSite, error) {
-	id, err := old.ID(ctx)
-	if err != nil {
-		return nil, err
-	}
-	space := "remote/" + id
-	if err := s.a.index.DropSpace(ctx, space); err != nil {
-		return nil, err
-	}
-	if err := s.a.index.Update(ctx, func(tx *index.Tx) error { return tx.Drop(space + "/tables") }); err != nil {
+	if err := old.Forget(ctx); err != nil {
 		return nil, err
 	}
 	sites := &s.a.sites

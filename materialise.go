@@ -77,7 +77,7 @@ func cause(err error) error {
 
 // probe tries a way with a small file.
 func (co *checkout) probe(way string) error {
-	src, err := os.CreateTemp(filepath.Join(co.api.Repo(), "tmp"), "probe-*")
+	src, err := os.CreateTemp(objects.TempDir(co.api.Repo()), "probe-*")
 	if err != nil {
 		return err
 	}

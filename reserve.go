@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/datafs/datafs/objects"
 )
 
 // The reserve is a file of bytes that do not shrink. On a full disk it is given up,
@@ -41,7 +43,7 @@ func (a *API) keepReserve() {
 }
 
 func (a *API) makeReserve(size int) error {
-	f, err := os.CreateTemp(filepath.Join(a.where.Repo, "tmp"), "reserve-*")
+	f, err := os.CreateTemp(objects.TempDir(a.where.Repo), "reserve-*")
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,13 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
 
 // Names of files and directories that are looked for.
 const (
 	repoDirName      = ".datafs"
-	repoFormatFile   = "datafs.json"
 	configFileName   = "config.yml"
 	requirementsName = "requirements_data.txt"
 )
@@ -229,7 +229,7 @@ func repoOrInside(repo string) (string, error) {
 		return "", fmt.Errorf("repository: %w", err)
 	}
 	inside := filepath.Join(repo, repoDirName)
-	if !fileThere(filepath.Join(repo, repoFormatFile)) && isDir(inside) {
+	if !fileThere(filepath.Join(repo, objects.FormatFile)) && isDir(inside) {
 		return inside, nil
 	}
 	return repo, nil

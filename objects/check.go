@@ -87,7 +87,7 @@ func (c *check) run(ctx context.Context) error {
 // takeIn takes in the packs that the index does not know, and reports whether there
 // is a directory of packs.
 func (c *check) takeIn(ctx context.Context) (there bool, err error) {
-	root := filepath.Join(c.s.dir, "packs")
+	root := filepath.Join(c.s.dir, packsDir)
 	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
 		return false, nil

@@ -155,7 +155,7 @@ func FuzzReadFormat(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := os.WriteFile(filepath.Join(dir, formatFile), b, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, FormatFile), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		got, err := ReadFormat(dir)

@@ -347,7 +347,7 @@ func TestACachedTreeThatGCBrokeIsNotBelieved(t *testing.T) {
 
 func TestFilesOfAKilledWriterAreRemoved(t *testing.T) {
 	s := newStore(t)
-	left := filepath.Join(s.dir, "tmp", "pack-123")
+	left := filepath.Join(s.dir, tempDir, "pack-123")
 	leave := func() {
 		if err := os.WriteFile(left, samples.Random(1, 1000), 0o600); err != nil {
 			t.Fatal(err)

@@ -173,7 +173,7 @@ func TestAPackThatAKilledWriterDidNotRegister(t *testing.T) {
 	for _, behind := range []bool{false, true} {
 		s := newStore(t)
 		pack = putPack(t, s, wholeItem(samples.Random(1, 50_000)))
-		if err := os.Link(packPath(s.dir, pack.ID), filepath.Join(s.dir, "tmp", "pack-killed")); err != nil {
+		if err := os.Link(packPath(s.dir, pack.ID), filepath.Join(s.dir, tempDir, "pack-killed")); err != nil {
 			t.Fatal(err)
 		}
 		if behind {

@@ -113,7 +113,7 @@ func (s *Store) prefer(ctx context.Context, good index.Loc, raw []byte) (index.L
 	if good.Codec != codec.Delta {
 		return good, s.index.AddPacks(ctx, localSpace, index.Pack{ID: good.Pack, Entries: []index.Entry{good.Entry}})
 	}
-	lock := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
+	lock := flock.New(filepath.Join(s.dir, lockFile), index.LockFlags())
 	if ok, err := lock.TryRLock(); err != nil || !ok {
 		return good, err // gc is at work, perhaps in this process
 	}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// knownPacks returns the packs that the index knows.
-func (s *Store) knownPacks(ctx context.Context) (map[ID]bool, error) {
+// KnownPacks returns the packs that the index knows, which may not be on the disk.
+func (s *Store) KnownPacks(ctx context.Context) (map[ID]bool, error) {
 	packs, err := s.index.Packs(ctx, localSpace)
 	known := make(map[ID]bool, len(packs))
 	for _, p := range packs {
@@ -30,7 +30,7 @@ func (s *Store) packFiles(stray func(name string)) iter.Seq2[ID, error] {
 		stray = func(string) {}
 	}
 	return func(yield func(ID, error) bool) {
-		root := filepath.Join(s.dir, "packs")
+		root := filepath.Join(s.dir, packsDir)
 		subs, err := os.ReadDir(root)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root)
@@ -41,7 +41,7 @@ func (s *Store) packFiles(stray func(name string)) iter.Seq2[ID, error] {
 		}
 		for _, sub := range subs {
 			if !sub.IsDir() || !isPackDir(sub.Name()) {
-				stray(filepath.Join("packs", sub.Name()))
+				stray(filepath.Join(packsDir, sub.Name()))
 				continue
 			}
 			files, err := os.ReadDir(filepath.Join(root, sub.Name()))
@@ -52,7 +52,7 @@ func (s *Store) packFiles(stray func(name string)) iter.Seq2[ID, error] {
 			for _, f := range files {
 				id, err := ParseID(f.Name())
 				if err != nil || f.Name() != id.String() || f.Name()[:2] != sub.Name() || !f.Type().IsRegular() {
-					stray(filepath.Join("packs", sub.Name(), f.Name()))
+					stray(filepath.Join(packsDir, sub.Name(), f.Name()))
 					continue
 				}
 				if !yield(id, nil) {

@@ -26,7 +26,7 @@ type packWriter struct {
 }
 
 func newPackWriter(dir string, buf *bufio.Writer) (*packWriter, error) {
-	f, err := os.CreateTemp(filepath.Join(dir, "tmp"), "pack-*")
+	f, err := os.CreateTemp(filepath.Join(dir, tempDir), "pack-*")
 	if err != nil {
 		return nil, fmt.Errorf("write pack: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 func sealedPack(t *testing.T) *packWriter {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, tempDir), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p, err := newPackWriter(dir, bufio.NewWriter(nil))

@@ -12,9 +12,6 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 )
 
-// quarantineDir is where damaged packs are put, in a repository.
-const quarantineDir = "quarantine"
-
 // keepAside gives the file of a pack another name, in the directory quarantine.
 func (s *Store) keepAside(id ID) error {
 	dir := filepath.Join(s.dir, quarantineDir)

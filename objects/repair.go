@@ -66,7 +66,7 @@ type repair struct {
 }
 
 func (r *repair) run(ctx context.Context) error {
-	if err := os.Mkdir(filepath.Join(r.s.dir, "packs"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(filepath.Join(r.s.dir, packsDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	in, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below

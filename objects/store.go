@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	formatFile   = "datafs.json"
 	formatNumber = 1
 	localSpace   = "local"
 
@@ -108,7 +107,7 @@ func Create(dir string, opts *CreateOptions) error {
 	if err := f.Chunker.Validate(); err != nil {
 		return err
 	}
-	for _, sub := range []string{"packs", "tmp"} {
+	for _, sub := range []string{packsDir, tempDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return fmt.Errorf("make repository: %w", err)
 		}
@@ -120,7 +119,7 @@ func Create(dir string, opts *CreateOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeNew(dir, formatFile, data)
+	return writeNew(dir, FormatFile, data)
 }
 
 // writeNew makes a small file whole or not at all; it fails with fs.ErrExist
@@ -144,7 +143,7 @@ func writeNew(dir, name string, data []byte) error {
 // ReadFormat reads the format file of the repository in dir. Where there is no
 // repository the error wraps fs.ErrNotExist.
 func ReadFormat(dir string) (Format, error) {
-	name := filepath.Join(dir, formatFile)
+	name := filepath.Join(dir, FormatFile)
 	data, err := readSmall(name)
 	if err != nil {
 		return Format{}, err
@@ -226,7 +225,7 @@ func (s *Store) Dir() string { return s.dir }
 
 func packPath(dir string, id ID) string {
 	name := id.String()
-	return filepath.Join(dir, "packs", name[:2], name)
+	return filepath.Join(dir, packsDir, name[:2], name)
 }
 
 // lock takes the store's lock: writers share it, gc holds it alone, so that gc
@@ -236,12 +235,12 @@ func packPath(dir string, id ID) string {
 func (s *Store) lock(ctx context.Context, exclusive bool) (*flock.Flock, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
-	gate, err := TakeLock(ctx, bounded, filepath.Join(s.dir, "store.gate"), exclusive)
+	gate, err := TakeLock(ctx, bounded, filepath.Join(s.dir, gateFile), exclusive)
 	if err != nil {
 		return nil, err
 	}
 	defer gate.Unlock()
-	return TakeLock(ctx, bounded, filepath.Join(s.dir, "store.lock"), exclusive)
+	return TakeLock(ctx, bounded, filepath.Join(s.dir, lockFile), exclusive)
 }
 
 // TakeLock locks the file at a path, alone or shared with others who do not want

@@ -92,7 +92,7 @@ func checkPacks(t testing.TB, s *Store, full bool) (rep CheckReport, problems []
 
 func checkNoTemp(t testing.TB, s *Store) {
 	t.Helper()
-	if left, _ := os.ReadDir(filepath.Join(s.dir, "tmp")); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Join(s.dir, tempDir)); len(left) > 0 {
 		t.Errorf("left behind in tmp: %v", left)
 	}
 }
@@ -291,7 +291,7 @@ func TestAFormatFileIsReadOrRefusedByName(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, formatFile), []byte(c.text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, FormatFile), []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			_, err := ReadFormat(dir)
@@ -347,7 +347,7 @@ func TestNoByteOfAFormatFileMayBeAnother(t *testing.T) {
 
 func TestAFormatFileThatIsNoFileIsNotOpened(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, formatFile), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, FormatFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadFormat(dir); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "it is not a regular file") {

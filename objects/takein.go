@@ -34,7 +34,7 @@ func (s *Store) takeInOnce(ctx context.Context) (found bool, err error) {
 	if s.taken.done && !s.isBack() {
 		return false, nil
 	}
-	lock := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
+	lock := flock.New(filepath.Join(s.dir, lockFile), index.LockFlags())
 	if ok, err := lock.TryRLock(); err != nil || !ok {
 		return false, nil
 	}
@@ -83,7 +83,7 @@ type takenIn struct {
 // lost, or be an older copy, or the journal an older one. Where packs are missing, the
 // others may have what lay in them, so the tables of all are looked at.
 func (s *Store) takeIn(ctx context.Context, unread func(ID, error) error) (in takenIn, err error) {
-	known, err := s.knownPacks(ctx)
+	known, err := s.KnownPacks(ctx)
 	if err != nil {
 		return in, err
 	}
@@ -166,7 +166,7 @@ func (s *Store) isMarked(id ID) bool {
 	if err != nil {
 		return false
 	}
-	left, _ := os.ReadDir(filepath.Join(s.dir, "tmp"))
+	left, _ := os.ReadDir(filepath.Join(s.dir, tempDir))
 	return slices.ContainsFunc(left, func(e fs.DirEntry) bool {
 		fi, err := e.Info()
 		return err == nil && tempName(e.Name()) && os.SameFile(fi, pack)

@@ -249,7 +249,7 @@ func (w *Writer) Close() error {
 // CleanTemp removes files that writers left behind when they were killed. It
 // does so only when nobody writes, and otherwise does nothing.
 func (s *Store) CleanTemp() error {
-	l := flock.New(filepath.Join(s.dir, "store.lock"), index.LockFlags())
+	l := flock.New(filepath.Join(s.dir, lockFile), index.LockFlags())
 	if ok, err := l.TryLock(); err != nil || !ok {
 		return err
 	}
@@ -261,10 +261,10 @@ func (s *Store) CleanTemp() error {
 }
 
 func (s *Store) cleanTemp() error {
-	left, err := os.ReadDir(filepath.Join(s.dir, "tmp"))
+	left, err := os.ReadDir(filepath.Join(s.dir, tempDir))
 	for _, e := range left {
 		if e.Type().IsRegular() && tempName(e.Name()) {
-			err = errors.Join(err, os.Remove(filepath.Join(s.dir, "tmp", e.Name())))
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, tempDir, e.Name())))
 		}
 	}
 	return err

@@ -126,6 +126,20 @@ func (s *Site) learn(ctx context.Context, name string, packs []index.Pack) error
 	})
 }
 
+// Forget makes the index forget what lies where at the authority. This Site may still
+// use what it has read; a new one reads the tables again.
+func (s *Site) Forget(ctx context.Context) error {
+	space, err := s.space(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.index.DropSpace(ctx, space); err != nil {
+		return err
+	}
+	id, _ := s.ID(ctx)
+	return s.index.Update(ctx, func(tx *index.Tx) error { return tx.Drop(siteBucket(id, "tables")) })
+}
+
 // locate finds chunks at the authority, by slot, as far as is known.
 func (s *Site) locate(ctx context.Context, ids []objects.ID) ([]index.Loc, error) {
 	space, err := s.space(ctx)

@@ -1,0 +1,25 @@
+package objects
+
+import "path/filepath"
+
+// FormatFile says how a repository's files are to be read. A directory that has one is a
+// repository.
+const FormatFile = "datafs.json"
+
+const (
+	packsDir      = "packs"
+	tempDir       = "tmp"
+	quarantineDir = "quarantine" // damaged packs
+	lockFile      = "store.lock"
+	gateFile      = "store.gate"
+)
+
+// Layout returns the names of the directories and of the files that this package keeps
+// in the directory of a repository.
+func Layout() (dirs, files []string) {
+	return []string{packsDir, tempDir, quarantineDir}, []string{FormatFile, lockFile, gateFile}
+}
+
+// TempDir returns the directory of a repository for unfinished files. The next gc removes
+// those whose names begin with "pack-", "probe-" or "reserve-".
+func TempDir(repo string) string { return filepath.Join(repo, tempDir) }
