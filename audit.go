@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/lockfile"
 )
 
 // AuditOptions say what to look through.
@@ -101,7 +102,7 @@ type auditor struct {
 func (w *auditor) begin(ctx context.Context, opts *AuditOptions) error {
 	a := w.u.a
 	if opts.Locked != "" && len(opts.Archives) == 0 {
-		l, err := readLock(joinPath(a.opts.Dir, opts.Locked), withoutFiles)
+		l, err := readLock(joinPath(a.opts.Dir, opts.Locked), false)
 		if err == nil {
 			err = w.prepare(ctx, len(l.Archives))
 		}
@@ -124,7 +125,7 @@ func (w *auditor) begin(ctx context.Context, opts *AuditOptions) error {
 	if err != nil {
 		return err
 	}
-	label, pins := a.requirementsLabel(opts.Requirements), l.pins()
+	label, pins := a.requirementsLabel(opts.Requirements), lockedPins(l)
 	for _, r := range wish.list {
 		at := label
 		if r.Line > 0 {
@@ -166,10 +167,10 @@ func (w *auditor) prepare(ctx context.Context, n int) error {
 }
 
 // lockOrNone reads a lock, an empty one where there is none.
-func (a *API) lockOrNone(file string) (*Lock, error) {
-	l, err := readLock(file, withoutFiles)
+func (a *API) lockOrNone(file string) (*lockfile.Lock, error) {
+	l, err := readLock(file, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Lock{}, nil
+		return &lockfile.Lock{}, nil
 	}
 	return l, err
 }
@@ -205,7 +206,7 @@ func (w *auditor) any(ctx context.Context, r refs.Requirement, chain []string) e
 }
 
 // lock takes what a lock pins.
-func (w *auditor) lock(ctx context.Context, l *Lock) error {
+func (w *auditor) lock(ctx context.Context, l *lockfile.Lock) error {
 	for i := range l.Archives {
 		e := &l.Archives[i]
 		v := refs.Version{}

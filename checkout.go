@@ -18,7 +18,6 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/names"
-	"github.com/datafs/datafs/refs"
 )
 
 // manyArchives is from how many on a checkout looks after its memory.
@@ -126,35 +125,12 @@ func (a *API) checkoutChoice(ctx context.Context, opts *CheckoutOptions) ([]Chos
 		return nil, err
 	}
 	if len(opts.Archives) > 0 {
-		if lock, err = lock.only(opts.Archives, opts.Locked); err != nil {
+		if lock, err = lock.Only(opts.Archives, opts.Locked); err != nil {
 			return nil, err
 		}
 	}
-	chosen, err := a.locked(ctx, lock)
-	if err == nil {
-		err = a.warnLocked(ctx, chosen)
-	}
-	return chosen, err
-}
-
-// only is the part of a lock that is about some archives.
-func (l *Lock) only(names []string, file string) (*Lock, error) {
-	part := *l
-	part.Archives = nil
-	for _, name := range names {
-		_, normal, err := refs.ParseName(name)
-		if err != nil {
-			return nil, err
-		}
-		i := slices.IndexFunc(l.Archives, func(x Locked) bool { return x.Archive == normal })
-		if i < 0 {
-			return nil, leaf.Errorf(fs.ErrNotExist, "%s does not lock an archive %q", file, normal)
-		}
-		part.Archives = append(part.Archives, l.Archives[i])
-	}
-	slices.SortFunc(part.Archives, func(x, y Locked) int { return strings.Compare(x.Archive, y.Archive) })
-	part.Archives = slices.CompactFunc(part.Archives, func(x, y Locked) bool { return x.Archive == y.Archive })
-	return &part, nil
+	chosen := a.locked(lock)
+	return chosen, a.warnLocked(ctx, chosen)
 }
 
 // checkout is one run of Checkout.

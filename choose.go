@@ -9,6 +9,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/lockfile"
 )
 
 // ChooseOptions say which versions are wanted.
@@ -26,10 +27,10 @@ type Chosen struct {
 	Record  refs.VersionRecord // without its history
 	Why     []string           // for people: what asked for it
 
-	store   *objects.Store // where its content is read; nil: as Archive reads it
-	reasons []refs.Reason  // as Why, by whoever chose it
-	lock    *Locked        // the lock's entry, of what a lock was turned into
-	sites   *lockSites     // where its content is looked for then
+	store   *objects.Store    // where its content is read; nil: as Archive reads it
+	reasons []refs.Reason     // as Why, by whoever chose it
+	lock    *lockfile.Archive // the lock's entry, of what a lock was turned into
+	sites   *lockSites        // where its content is looked for then
 }
 
 // content is the store to read the version's content from.

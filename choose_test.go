@@ -89,6 +89,7 @@ func TestChooseRefuses(t *testing.T) {
 }
 
 func TestARangePinsReads(t *testing.T) {
+	goodLock := string(must(os.ReadFile("refs/lockfile/testdata/good.lock"))(t))
 	api := choices(t)
 	file := require(t, api, "a>=0.1,<1.0\nb\n")
 	opts := testOptions(filepath.Dir(file))

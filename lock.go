@@ -1,64 +1,22 @@
 package datafs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/lockfile"
 )
-
-// Lock is the contents of a lock file.
-type Lock struct {
-	Requirements []string // the lines that it was made of
-	Deps         bool     // whether dependencies were followed
-	Archives     []Locked // by name
-}
-
-// Locked is one archive in a lock.
-type Locked struct {
-	Archive, Authority string
-	Version            string // "" of an unversioned archive
-	Tree, Hash         string // in hexadecimal
-	Size               int64  // bytes
-	Count              int64  // of files
-	Dir                bool
-	Place              string // where at the authority the tree begins; "": not known
-	Why                []string
-	Files              []LockedFile // of a directory, in the tree's order
-}
-
-// LockedFile is one entry of a directory.
-type LockedFile struct {
-	Path string
-	Kind string // as in Entry
-	Size int64
-	Hash string
-	Link string
-}
-
-// String is the archive's name and, of a versioned archive, the number.
-func (l *Locked) String() string { return strings.TrimSpace(l.Archive + " " + l.Version) }
-
-// entry finds the entry at a path; "" is the file that a single file is, whose
-// kind the lock does not say.
-func (l *Locked) entry(path string) (LockedFile, bool) {
-	if !l.Dir {
-		return LockedFile{Size: l.Size, Hash: l.Hash}, path == ""
-	}
-	i, ok := slices.BinarySearchFunc(l.Files, path, func(f LockedFile, p string) int { return objects.ComparePaths(f.Path, p) })
-	if !ok {
-		return LockedFile{}, false
-	}
-	return l.Files[i], true
-}
 
 // lockName is what a lock is called where the requirements have no file.
 const lockName = "requirements_data.lock"
@@ -107,15 +65,7 @@ type LockReport struct {
 	File     string
 	Archives int // in the lock
 	Written  bool
-	Changes  []LockChange // by archive
-}
-
-// LockChange is an archive that came, went or moved to another version.
-type LockChange struct {
-	Archive  string
-	From, To string // "" of an unversioned archive, and where Came or Gone
-	Came     bool
-	Gone     bool
+	Changes  []lockfile.Change // by archive
 }
 
 // Lock resolves requirements, and writes the versions with the hashes of their
@@ -127,9 +77,9 @@ func (a *API) Lock(ctx context.Context, opts *LockOptions) (rep LockReport, err 
 		opts = &LockOptions{}
 	}
 	rep.File = a.LockFile(opts.Requirements)
-	old, err := readLock(rep.File, withoutFiles)
+	old, err := readLock(rep.File, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		old, err = &Lock{}, nil
+		old, err = &lockfile.Lock{}, nil
 	}
 	if err != nil {
 		return rep, err
@@ -138,18 +88,30 @@ func (a *API) Lock(ctx context.Context, opts *LockOptions) (rep LockReport, err 
 	if err != nil {
 		return rep, err
 	}
-	rep.Archives, rep.Changes = len(chosen), lockChanges(old, chosen)
-	rep.Written, err = a.writeLock(ctx, rep.File, next, chosen)
+	entries := make([]*lockfile.Archive, len(chosen))
+	for i := range chosen {
+		entries[i] = lockEntry(&chosen[i])
+	}
+	rep.Archives, rep.Changes = len(chosen), old.Changes(entries)
+	rep.Written, err = writeLock(rep.File, func(w *lockfile.Writer) error {
+		w.Begin(next)
+		for i, e := range entries {
+			if err := writeLocked(ctx, w, e, &chosen[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return rep, err
 }
 
 // lockAnew chooses the versions of a new lock.
-func (a *API) lockAnew(ctx context.Context, opts *LockOptions, old *Lock) (*Lock, []Chosen, error) {
+func (a *API) lockAnew(ctx context.Context, opts *LockOptions, old *lockfile.Lock) (*lockfile.Lock, []Chosen, error) {
 	w, err := a.wished(&ChooseOptions{Requirements: opts.Requirements})
 	if err != nil {
 		return nil, nil, err
 	}
-	next := &Lock{Deps: old.Deps}
+	next := &lockfile.Lock{Deps: old.Deps}
 	if opts.Deps != nil {
 		next.Deps = *opts.Deps
 	}
@@ -159,7 +121,7 @@ func (a *API) lockAnew(ctx context.Context, opts *LockOptions, old *Lock) (*Lock
 	if err := a.askTeam(ctx); err != nil {
 		return nil, nil, err
 	}
-	pins := old.pins()
+	pins := lockedPins(old)
 	if opts.Upgrade {
 		if pins, err = without(pins, opts.Names, w.list); err != nil {
 			return nil, nil, err
@@ -189,51 +151,19 @@ func without(pins map[string]lockPin, names []string, list []refs.Requirement) (
 	return pins, err
 }
 
-// lockChanges compares a lock with what was chosen.
-func lockChanges(old *Lock, chosen []Chosen) (list []LockChange) {
-	before := map[string]*Locked{}
-	for i := range old.Archives {
-		before[old.Archives[i].Archive] = &old.Archives[i]
-	}
-	for i := range chosen {
-		c := &chosen[i]
-		to := ""
-		if c.Archive.versioned {
-			to = c.Record.Version.String()
-		}
-		was, ok := before[c.Archive.name]
-		delete(before, c.Archive.name)
-		switch {
-		case !ok:
-			list = append(list, LockChange{Archive: c.Archive.name, To: to, Came: true})
-		case was.Version != to || was.Tree != c.Record.Tree.String():
-			list = append(list, LockChange{Archive: c.Archive.name, From: was.Version, To: to})
-		}
-	}
-	for name, was := range before {
-		list = append(list, LockChange{Archive: name, From: was.Version, Gone: true})
-	}
-	slices.SortFunc(list, func(x, y LockChange) int { return strings.Compare(x.Archive, y.Archive) })
-	return list
-}
-
 // writeLock writes a lock, unless the file has the same bytes already.
-func (a *API) writeLock(ctx context.Context, file string, l *Lock, chosen []Chosen) (written bool, err error) {
+func writeLock(file string, write func(*lockfile.Writer) error) (written bool, err error) {
 	tmp, err := tempBeside(file, 0o666)
 	if err != nil {
 		return false, fmt.Errorf("write lock: %w", err)
 	}
 	defer os.Remove(tmp.Name()) // in vain once it is renamed
-	w := newLockWriter(tmp)
-	w.begin(l)
-	for i := range chosen {
-		if err := a.writeLocked(ctx, w, &chosen[i]); err != nil {
-			tmp.Close()
-			return false, err
-		}
+	w := lockfile.NewWriter(tmp)
+	if err := write(w); err != nil {
+		tmp.Close()
+		return false, err
 	}
-	err = w.end()
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	if err = errors.Join(w.End(), tmp.Sync(), tmp.Close()); err != nil {
 		return false, fmt.Errorf("write lock: %w", err)
 	}
 	same, err := sameBytes(tmp.Name(), file)
@@ -251,25 +181,25 @@ func (a *API) writeLock(ctx context.Context, file string, l *Lock, chosen []Chos
 
 // writeLocked writes what a lock says of a version. The tree of a directory is
 // fetched where it is not here, but not the files.
-func (a *API) writeLocked(ctx context.Context, w *lockWriter, c *Chosen) error {
-	e := lockedOf(c)
-	if !e.Dir {
-		w.archive(e, nil)
-		return nil
+func writeLocked(ctx context.Context, w *lockfile.Writer, e *lockfile.Archive, c *Chosen) error {
+	var entries iter.Seq2[lockfile.Entry, error]
+	if e.Dir {
+		t, err := c.content().Tree(ctx, c.Record.Tree)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+		entries = lockfile.Entries(t.Entries(ctx))
 	}
-	t, err := c.content().Tree(ctx, c.Record.Tree)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c, err)
-	}
-	if err := w.archive(e, treeFiles(t.Entries(ctx))); err != nil {
+	if err := w.Archive(e, entries); err != nil {
 		return fmt.Errorf("%s: %w", c, err)
 	}
 	return nil
 }
 
-func lockedOf(c *Chosen) *Locked {
+// lockEntry is what a lock says of a version, but for the entries.
+func lockEntry(c *Chosen) *lockfile.Archive {
 	r := &c.Record
-	e := &Locked{
+	e := &lockfile.Archive{
 		Archive: c.Archive.name, Authority: c.Archive.authority, Tree: r.Tree.String(), Hash: r.Hash.String(),
 		Size: r.Size, Count: r.Files, Dir: r.Dir, Place: r.Place, Why: c.Why,
 	}
@@ -277,4 +207,60 @@ func lockedOf(c *Chosen) *Locked {
 		e.Version = r.Version.String()
 	}
 	return e
+}
+
+// ReadLock reads and checks a lock file. Errors wrap fs.ErrNotExist or
+// fs.ErrInvalid.
+func ReadLock(path string) (*lockfile.Lock, error) { return readLock(path, true) }
+
+func readLock(path string, files bool) (*lockfile.Lock, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, fmt.Errorf("read lock: %w", err)
+	}
+	defer f.Close()
+	l, err := lockfile.Decode(f, files)
+	if err == nil {
+		return l, nil
+	}
+	err = fmt.Errorf("lock %s: %w", path, err)
+	switch {
+	case errors.Is(err, lockfile.ErrNewer):
+		err = &HintError{err, "use a newer version of datafs"}
+	case errors.Is(err, fs.ErrInvalid):
+		err = &HintError{err, `take the lock from where it came, or remove it and make it anew with "datafs lock"`}
+	}
+	return nil, err
+}
+
+// sameBytes compares two files; one that is not there is different.
+func sameBytes(x, y string) (bool, error) {
+	f, err := os.Open(x)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	g, err := os.Open(y)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer g.Close()
+	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(f, a)
+		m, other := io.ReadFull(g, b)
+		if !bytes.Equal(a[:n], b[:m]) {
+			return false, nil
+		}
+		if err != nil || other != nil {
+			ended := func(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+			if ended(err) && ended(other) {
+				return true, nil
+			}
+			return false, errors.Join(err, other)
+		}
+	}
 }

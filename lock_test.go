@@ -14,6 +14,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/refs/lockfile"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -107,37 +108,46 @@ func TestLockSaysWhatTheContentsAre(t *testing.T) {
 	lockAt(t, api, LockOptions{}) // keeps the old state
 	l := must(ReadLock(rep.File))(t)
 	var got bytes.Buffer
-	noError(t, l.encode(&got))
+	w := lockfile.NewWriter(&got)
+	w.Begin(l)
+	for i := range l.Archives {
+		noError(t, w.Archive(&l.Archives[i], func(yield func(lockfile.Entry, error) bool) {
+			for _, f := range l.Archives[i].Files {
+				if !yield(f, nil) {
+					return
+				}
+			}
+		}))
+	}
+	noError(t, w.End())
 	equal(t, "written again", got.String(), string(must(os.ReadFile(rep.File))(t)))
 
-	chosen := must(api.locked(t.Context(), l))(t)
+	chosen := api.locked(l)
 	noError(t, api.bring(t.Context(), chosen))
 	into := t.TempDir()
 	noError(t, must(chosen[1].content().Tree(t.Context(), chosen[1].Record.Tree))(t).Extract(t.Context(), into, &objects.ExtractOptions{}))
 	equal(t, "directory", readTree(t, into), files)
-	if f, ok := l.Archives[1].entry("b/c.csv"); !ok || f.Size != 2 || f.Hash != objects.Hash([]byte("22")).String() {
-		t.Errorf("got the entry %v, %v", f, ok)
+	at := slices.IndexFunc(l.Archives[1].Files, func(f lockfile.Entry) bool { return f.Path == "b/c.csv" })
+	if f := l.Archives[1].Files[max(at, 0)]; f.Size != 2 || f.Hash != objects.Hash([]byte("22")).String() {
+		t.Errorf("got the entry %v", f)
 	}
 	tree := must(chosen[2].content().Tree(t.Context(), chosen[2].Record.Tree))(t)
 	e, _ := tree.Single()
 	equal(t, "hash of the state", e.Hash, objects.Hash([]byte("old")))
 }
 
-// encode writes a lock that is in memory.
-func (l *Lock) encode(w *bytes.Buffer) error {
-	lw := newLockWriter(w)
-	lw.begin(l)
-	for i := range l.Archives {
-		files := l.Archives[i].Files
-		lw.archive(&l.Archives[i], func(yield func(LockedFile, error) bool) {
-			for _, f := range files {
-				if !yield(f, nil) {
-					return
-				}
-			}
-		})
+func TestReadLockSaysWhichFileIsNoLock(t *testing.T) {
+	_, err := ReadLock(t.TempDir() + "/none")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "read lock: ") {
+		t.Errorf("got %v", err)
 	}
-	return lw.end()
+	file := t.TempDir() + "/x.lock"
+	noError(t, os.WriteFile(file, []byte("[]"), 0o644))
+	_, err = ReadLock(file)
+	wantError(t, err, "lock "+file+`: it is no lock: "{" is expected before byte 1`, fs.ErrInvalid)
+	dir := t.TempDir()
+	_, err = ReadLock(dir)
+	wantError(t, err, "read lock: "+dir+" is a directory, not a file", fs.ErrInvalid)
 }
 
 func TestAnEditedLockIsNoticed(t *testing.T) {
@@ -145,18 +155,18 @@ func TestAnEditedLockIsNoticed(t *testing.T) {
 	lockTree(t, newArchive(t, api, "dir"))
 	require(t, api, "dir\n")
 	rep := lockAt(t, api, LockOptions{})
-	for name, edit := range map[string]func(l *Locked){
-		"another hash":     func(l *Locked) { l.Files[0].Hash = l.Tree },
-		"one file less":    func(l *Locked) { l.Files = l.Files[:len(l.Files)-1] },
-		"one file more":    func(l *Locked) { l.Files = append(l.Files, LockedFile{Path: "z", Kind: "directory"}) },
-		"another kind":     func(l *Locked) { l.Files[0].Kind = "executable" },
-		"another file's":   func(l *Locked) { l.Files[0].Path = "A.csv" },
-		"a link elsewhere": func(l *Locked) { l.Files[1].Link = "x" },
+	for name, edit := range map[string]func(l *lockfile.Archive){
+		"another hash":     func(l *lockfile.Archive) { l.Files[0].Hash = l.Tree },
+		"one file less":    func(l *lockfile.Archive) { l.Files = l.Files[:len(l.Files)-1] },
+		"one file more":    func(l *lockfile.Archive) { l.Files = append(l.Files, lockfile.Entry{Path: "z", Kind: "directory"}) },
+		"another kind":     func(l *lockfile.Archive) { l.Files[0].Kind = "executable" },
+		"another file's":   func(l *lockfile.Archive) { l.Files[0].Path = "A.csv" },
+		"a link elsewhere": func(l *lockfile.Archive) { l.Files[1].Link = "x" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := must(ReadLock(rep.File))(t)
 			edit(&l.Archives[0])
-			err := api.bring(t.Context(), must(api.locked(t.Context(), l))(t))
+			err := api.bring(t.Context(), api.locked(l))
 			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "dir 0.0.1: its contents differ from the lock") {
 				t.Errorf("got %v", err)
 			}
@@ -165,7 +175,7 @@ func TestAnEditedLockIsNoticed(t *testing.T) {
 }
 
 // teamLock pushes archives to a directory and locks them.
-func teamLock(t *testing.T, shared string) (*Lock, *API) {
+func teamLock(t *testing.T, shared string) (*lockfile.Lock, *API) {
 	t.Helper()
 	alice := member(t, shared, "")
 	put(t, newArchive(t, alice, "a"), strings.Repeat("a", 1000))
@@ -177,9 +187,9 @@ func teamLock(t *testing.T, shared string) (*Lock, *API) {
 }
 
 // readsLocked checks that another repository can read all of a lock.
-func readsLocked(t *testing.T, api *API, l *Lock) error {
+func readsLocked(t *testing.T, api *API, l *lockfile.Lock) error {
 	t.Helper()
-	chosen := must(api.locked(t.Context(), l))(t)
+	chosen := api.locked(l)
 	for i := range chosen { // one by one as they are read
 		tree, err := chosen[i].content().Tree(t.Context(), chosen[i].Record.Tree)
 		if err != nil {
@@ -203,7 +213,7 @@ func TestALockNeedsNoManager(t *testing.T) {
 	l, _ := teamLock(t, shared)
 	elsewhere := t.TempDir()
 	noError(t, os.CopyFS(elsewhere, os.DirFS(shared)))
-	wrong := func(l *Lock, edit func(place string) string) *Lock {
+	wrong := func(l *lockfile.Lock, edit func(place string) string) *lockfile.Lock {
 		x := *l
 		x.Archives = slices.Clone(l.Archives)
 		for i := range x.Archives {
@@ -213,7 +223,7 @@ func TestALockNeedsNoManager(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, config string
-		lock         *Lock
+		lock         *lockfile.Lock
 	}{
 		{"its own authority", "authorities: {team: {service: OSFS, args: [" + shared + "]}}\n", l},
 		{"a copy under another name", "authorities: {mirror: {service: OSFS, args: [" + elsewhere + "]}}\n", l},
@@ -234,7 +244,7 @@ func TestALockNeedsNoManager(t *testing.T) {
 		})
 		t.Run(tt.name+", in bulk", func(t *testing.T) {
 			api := openChecked(t, configured(t.TempDir(), tt.config))
-			noError(t, api.bring(t.Context(), must(api.locked(t.Context(), tt.lock))(t)))
+			noError(t, api.bring(t.Context(), api.locked(tt.lock)))
 		})
 	}
 }

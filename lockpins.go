@@ -11,6 +11,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/lockfile"
 )
 
 // lockPin is the version in a lock: a number or, of an unversioned archive, the
@@ -22,7 +23,7 @@ type lockPin struct {
 }
 
 // pins are the versions in a lock that was checked.
-func (l *Lock) pins() map[string]lockPin {
+func lockedPins(l *lockfile.Lock) map[string]lockPin {
 	pins := make(map[string]lockPin, len(l.Archives))
 	for i := range l.Archives {
 		e := &l.Archives[i]
@@ -41,14 +42,14 @@ func (a *API) lockPins(path string) (map[string]lockPin, error) {
 	if path == "" {
 		return nil, nil
 	}
-	l, err := readLock(joinPath(a.opts.Dir, path), withoutFiles)
+	l, err := readLock(joinPath(a.opts.Dir, path), false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return l.pins(), nil
+	return lockedPins(l), nil
 }
 
 // pinCache keeps the versions in the lock beside the requirements as long as

@@ -13,27 +13,24 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/lockfile"
 )
 
 // locked turns a lock into versions whose content is exactly what it says, by
 // slot. Nothing but the lock is asked: the repository need not know the
 // archives. bring compares the entries of directories with the lock's.
-func (a *API) locked(_ context.Context, l *Lock) ([]Chosen, error) {
+func (a *API) locked(l *lockfile.Lock) []Chosen {
 	sites := &lockSites{a: a, down: map[string]error{}, relearned: map[string]bool{}}
 	list := make([]Chosen, len(l.Archives))
 	for i := range l.Archives {
 		e := &l.Archives[i]
-		rec, err := e.record()
-		if err != nil {
-			return nil, fmt.Errorf("lock: archive %q: %w", e.Archive, err)
-		}
 		list[i] = Chosen{
 			Archive: &Archive{api: a, name: e.Archive, authority: e.Authority, versioned: e.Version != ""},
-			Record:  rec, Why: e.Why, lock: e, sites: sites,
+			Record:  e.Record(), Why: e.Why, lock: e, sites: sites,
 		}
 		list[i].store = a.store.From(&lockedSource{sites: sites, c: &list[i]})
 	}
-	return list, nil
+	return list
 }
 
 // warnLocked warns of what a lock names and was yanked, as far as that is known
@@ -65,21 +62,6 @@ func (a *API) warnLocked(ctx context.Context, list []Chosen) error {
 		}
 	}
 	return nil
-}
-
-// record is the version's record as far as the lock has it.
-func (l *Locked) record() (rec refs.VersionRecord, err error) {
-	rec = refs.VersionRecord{Archive: l.Archive, Size: l.Size, Files: l.Count, Dir: l.Dir, Place: l.Place}
-	if l.Version == "" {
-		rec.Number = 1
-	} else if rec.Version, err = refs.ParseVersion(l.Version); err != nil {
-		return rec, err
-	}
-	if rec.Tree, err = objects.ParseID(l.Tree); err != nil {
-		return rec, err
-	}
-	rec.Hash, err = objects.ParseID(l.Hash)
-	return rec, err
 }
 
 // lockedSource brings the content of a version in a lock from an authority
@@ -318,7 +300,7 @@ func (c *Chosen) checkTree(ctx context.Context) error {
 		return c.differs("")
 	}
 	left := c.lock.Files
-	for f, err := range treeFiles(t.Entries(ctx)) {
+	for f, err := range lockfile.Entries(t.Entries(ctx)) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c, err)
 		}

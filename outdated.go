@@ -45,13 +45,13 @@ func (a *API) Outdated(ctx context.Context, opts *OutdatedOptions) ([]Outdated, 
 	if err != nil {
 		return nil, err
 	}
-	now, err := u.choose(ctx, w.list, lock.pins())
+	now, err := u.choose(ctx, w.list, lockedPins(lock))
 	if err != nil {
 		return nil, err
 	}
 	wanted := now
 	if len(lock.Archives) > 0 {
-		if wanted, err = u.newest(ctx, w.list, lock.pins()); err != nil {
+		if wanted, err = u.newest(ctx, w.list, lockedPins(lock)); err != nil {
 			return nil, fmt.Errorf("without the lock: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/refs/lockfile"
 )
 
 func lockCommands(s *session) []*cli.Command {
@@ -80,7 +81,7 @@ func (s *session) lock(c *cli.Context) error {
 	return s.emit(c, v, func(w io.Writer) { v.text(w, c) })
 }
 
-func lockChange(x datafs.LockChange) lockChangeJSON {
+func lockChange(x lockfile.Change) lockChangeJSON {
 	v := lockChangeJSON{Archive: x.Archive, From: x.From, To: x.To, Change: "moved"}
 	if x.Came {
 		v.Change = "added"

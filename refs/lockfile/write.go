@@ -1,45 +1,46 @@
-package datafs
+package lockfile
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
 	"unicode/utf8"
+
+	"github.com/datafs/datafs/objects"
 )
 
-// lockFormat is the number of the format that docs/lockfile.md describes.
-const lockFormat = 1
+// currentFormat is the number of the format that docs/lockfile.md describes.
+const currentFormat = 1
 
-// lockWriter writes a lock: JSON whose line breaks are fixed, an entry of a
+// Writer writes a lock: JSON whose line breaks are fixed, an entry of a
 // directory on one line, so that two locks can be compared by lines.
-type lockWriter struct {
+type Writer struct {
 	w     *bufio.Writer
 	begun bool // an archive has been written
 }
 
-func newLockWriter(w io.Writer) *lockWriter { return &lockWriter{w: bufio.NewWriterSize(w, 64<<10)} }
+// NewWriter returns a writer of one lock: Begin, Archive for each, End.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: bufio.NewWriterSize(w, 64<<10)} }
 
-// Errors of the writer stay in it until end.
-func (l *lockWriter) text(parts ...string) {
+// Errors of w stay in it until End.
+func (l *Writer) text(parts ...string) {
 	for _, s := range parts {
 		l.w.WriteString(s)
 	}
 }
 
-func (l *lockWriter) begin(lock *Lock) {
-	l.text("{\n  \"format\": ", jsonText(lockFormat), ",\n  \"requirements\": ")
+// Begin writes what stands before the archives, which it leaves out.
+func (l *Writer) Begin(lock *Lock) {
+	l.text("{\n  \"format\": ", jsonText(currentFormat), ",\n  \"requirements\": ")
 	l.list(lock.Requirements, "    ", "\n  ")
 	l.text(",\n  \"deps\": ", jsonText(lock.Deps), ",\n  \"archives\": [")
 }
 
 // list writes texts, each on a line.
-func (l *lockWriter) list(list []string, indent, end string) {
+func (l *Writer) list(list []string, indent, end string) {
 	l.text("[")
 	for i, s := range list {
 		if i > 0 {
@@ -53,12 +54,13 @@ func (l *lockWriter) list(list []string, indent, end string) {
 	l.text("]")
 }
 
-func (l *lockWriter) field(name string, value any) {
+func (l *Writer) field(name string, value any) {
 	l.text(",\n      ", jsonText(name), ": ", jsonText(value))
 }
 
-// archive writes one archive, and of a directory the entries.
-func (l *lockWriter) archive(e *Locked, files iter.Seq2[LockedFile, error]) error {
+// Archive writes one archive, and of a directory the entries, whose first error it
+// returns.
+func (l *Writer) Archive(e *Archive, files iter.Seq2[Entry, error]) error {
 	if l.begun {
 		l.text(",")
 	}
@@ -85,7 +87,7 @@ func (l *lockWriter) archive(e *Locked, files iter.Seq2[LockedFile, error]) erro
 	return nil
 }
 
-func (l *lockWriter) entries(e *Locked, files iter.Seq2[LockedFile, error]) error {
+func (l *Writer) entries(e *Archive, files iter.Seq2[Entry, error]) error {
 	if !e.Dir {
 		return nil
 	}
@@ -95,7 +97,7 @@ func (l *lockWriter) entries(e *Locked, files iter.Seq2[LockedFile, error]) erro
 		if err != nil {
 			return err
 		}
-		l.text(before, jsonText(entryJSON(f)))
+		l.text(before, jsonText(encodeEntry(f)))
 		before = ",\n        "
 	}
 	if before[0] == ',' {
@@ -105,7 +107,8 @@ func (l *lockWriter) entries(e *Locked, files iter.Seq2[LockedFile, error]) erro
 	return nil
 }
 
-func (l *lockWriter) end() error {
+// End writes the rest; the error is the first of the writer below.
+func (l *Writer) End() error {
 	if l.begun {
 		l.text("\n  ")
 	}
@@ -113,9 +116,9 @@ func (l *lockWriter) end() error {
 	return l.w.Flush()
 }
 
-// lockedEntry is an entry of a directory as a lock has it. Names that are not
+// entryJSON is an entry of a directory as a lock has it. Names that are not
 // UTF-8, which JSON cannot hold, are in base64.
-type lockedEntry struct {
+type entryJSON struct {
 	Path   string  `json:"path,omitempty"`
 	Path64 string  `json:"path_base64,omitempty"`
 	Kind   string  `json:"kind,omitempty"` // of what is not just a file
@@ -128,8 +131,8 @@ type lockedEntry struct {
 // plainKind is the kind that a lock does not name.
 const plainKind = "file"
 
-func entryJSON(f LockedFile) lockedEntry {
-	e := lockedEntry{Path: f.Path, Hash: f.Hash}
+func encodeEntry(f Entry) entryJSON {
+	e := entryJSON{Path: f.Path, Hash: f.Hash}
 	if !utf8.ValidString(f.Path) {
 		e.Path, e.Path64 = "", base64.StdEncoding.EncodeToString([]byte(f.Path))
 	}
@@ -158,49 +161,17 @@ func jsonText(v any) string {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
-// treeFiles turns entries of a tree into those of a lock.
-func treeFiles(entries iter.Seq2[Entry, error]) iter.Seq2[LockedFile, error] {
-	return func(yield func(LockedFile, error) bool) {
+// Entries turns the entries of a tree into those of a lock.
+func Entries(entries iter.Seq2[objects.Entry, error]) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		for e, err := range entries {
-			f := LockedFile{Path: e.Path, Kind: e.Kind.String(), Size: e.Size, Link: e.Link}
+			f := Entry{Path: e.Path, Kind: e.Kind.String(), Size: e.Size, Link: e.Link}
 			if e.Kind.IsFile() {
 				f.Hash = e.Hash.String()
 			}
 			if !yield(f, err) || err != nil {
 				return
 			}
-		}
-	}
-}
-
-// sameBytes compares two files; one that is not there is different.
-func sameBytes(x, y string) (bool, error) {
-	f, err := os.Open(x)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	g, err := os.Open(y)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer g.Close()
-	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
-		n, err := io.ReadFull(f, a)
-		m, other := io.ReadFull(g, b)
-		if !bytes.Equal(a[:n], b[:m]) {
-			return false, nil
-		}
-		if err != nil || other != nil {
-			ended := func(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
-			if ended(err) && ended(other) {
-				return true, nil
-			}
-			return false, errors.Join(err, other)
 		}
 	}
 }

@@ -1,75 +1,35 @@
-package datafs
+package lockfile
 
 import (
 	"bytes"
+	_ "embed"
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 )
 
 // goodLock has an archive of each form.
-const goodLock = `{
-  "format": 1,
-  "requirements": [
-    "a>=1.0"
-  ],
-  "deps": false,
-  "archives": [
-    {
-      "archive": "a",
-      "version": "1.0",
-      "authority": "team",
-      "tree": "1111111111111111111111111111111111111111111111111111111111111111",
-      "blake3": "2222222222222222222222222222222222222222222222222222222222222222",
-      "size": 5,
-      "files": 1,
-      "directory": false,
-      "place": "x:1:2:3:4",
-      "why": [
-        "required as a>=1.0"
-      ]
-    },
-    {
-      "archive": "dir",
-      "authority": "team",
-      "tree": "3333333333333333333333333333333333333333333333333333333333333333",
-      "blake3": "3333333333333333333333333333333333333333333333333333333333333333",
-      "size": 3,
-      "files": 4,
-      "directory": true,
-      "why": [],
-      "entries": [
-        {"path":"a","blake3":"4444444444444444444444444444444444444444444444444444444444444444","size":3},
-        {"path":"b/x","kind":"executable","blake3":"5555555555555555555555555555555555555555555555555555555555555555","size":0},
-        {"path":"c","kind":"directory"},
-        {"path":"d","kind":"link","link":"a"},
-        {"path_base64":"/w==","kind":"link","link_base64":"/w=="}
-      ]
-    }
-  ]
-}
-`
+//
+//go:embed testdata/good.lock
+var goodLock string
 
 func TestALockIsReadAsItWasWritten(t *testing.T) {
-	l := must(decodeLock(strings.NewReader(goodLock), withFiles))(t)
+	l := decode(t, goodLock, true)
 	var b bytes.Buffer
-	noError(t, l.encode(&b))
-	equal(t, "written again", b.String(), goodLock)
-	equal(t, "the odd one", l.Archives[1].Files[4], LockedFile{Path: "\xff", Kind: "link", Link: "\xff"})
-	for _, path := range []string{"a", "b/x", "c", "d", "\xff"} {
-		if _, ok := l.Archives[1].entry(path); !ok {
-			t.Errorf("entry %q is not found", path)
-		}
+	write(t, l, &b)
+	if got := b.String(); got != goodLock {
+		t.Errorf("written again: got %s, want %s", got, goodLock)
 	}
-	if _, ok := l.Archives[1].entry("b"); ok {
-		t.Error("an entry is found that there is not")
+	if got, want := l.Archives[1].Files[4], (Entry{Path: "\xff", Kind: "link", Link: "\xff"}); got != want {
+		t.Errorf("the odd one: got %v, want %v", got, want)
 	}
-	short := must(decodeLock(strings.NewReader(goodLock), withoutFiles))(t)
-	equal(t, "entries that are not kept", len(short.Archives[1].Files), 0)
+	short := decode(t, goodLock, false)
+	if n := len(short.Archives[1].Files); n != 0 {
+		t.Errorf("got %d entries that are not kept, want none", n)
+	}
 	unknown := strings.Replace(goodLock, `"deps"`, `"later": {"a": [1, {}]}, "deps"`, 1)
-	must(decodeLock(strings.NewReader(unknown), withFiles))(t)
+	decode(t, unknown, true)
 }
 
 func TestABrokenLockIsRefused(t *testing.T) {
@@ -116,7 +76,7 @@ func TestABrokenLockIsRefused(t *testing.T) {
 			if !strings.Contains(goodLock, edit[0]) {
 				t.Fatal("the case changes nothing")
 			}
-			_, err := decodeLock(strings.NewReader(strings.Replace(goodLock, edit[0], edit[1], 1)), withFiles)
+			_, err := Decode(strings.NewReader(strings.Replace(goodLock, edit[0], edit[1], 1)), true)
 			if err == nil || !strings.Contains(err.Error(), edit[2]) || !errors.Is(err, fs.ErrInvalid) {
 				t.Errorf("got %v\nwant %s", err, edit[2])
 			}
@@ -126,31 +86,20 @@ func TestABrokenLockIsRefused(t *testing.T) {
 
 func TestALockThatWasCutOffIsRefused(t *testing.T) {
 	for n := range len(goodLock) - 2 { // without the last bracket
-		if _, err := decodeLock(strings.NewReader(goodLock[:n]), withFiles); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := Decode(strings.NewReader(goodLock[:n]), true); !errors.Is(err, fs.ErrInvalid) {
 			t.Fatalf("of the first %d bytes: got %v", n, err)
 		}
 	}
-	_, err := ReadLock(t.TempDir() + "/none")
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "read lock: ") {
-		t.Errorf("got %v", err)
-	}
-	file := t.TempDir() + "/x.lock"
-	noError(t, os.WriteFile(file, []byte("[]"), 0o644))
-	_, err = ReadLock(file)
-	wantError(t, err, "lock "+file+`: it is no lock: "{" is expected before byte 1`, fs.ErrInvalid)
-	dir := t.TempDir()
-	_, err = ReadLock(dir)
-	wantError(t, err, "read lock: "+dir+" is a directory, not a file", fs.ErrInvalid)
 }
 
-// FuzzReadLock wants of what is read that it is the same when it is written and
+// FuzzDecode wants of what is read that it is the same when it is written and
 // read again.
-func FuzzReadLock(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	f.Add([]byte(goodLock))
 	f.Add([]byte(`{"format":1}`))
 	f.Add([]byte(`{"format":1,"archives":[{"archive":"a"`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := decodeLock(bytes.NewReader(data), withFiles)
+		l, err := Decode(bytes.NewReader(data), true)
 		if err != nil {
 			if !errors.Is(err, fs.ErrInvalid) {
 				t.Errorf("got %v", err)
@@ -158,12 +107,42 @@ func FuzzReadLock(f *testing.F) {
 			return
 		}
 		var once, twice bytes.Buffer
-		noError(t, l.encode(&once))
-		again, err := decodeLock(bytes.NewReader(once.Bytes()), withFiles)
+		write(t, l, &once)
+		again, err := Decode(bytes.NewReader(once.Bytes()), true)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, &once)
 		}
-		noError(t, again.encode(&twice))
-		equal(t, "written again", twice.String(), once.String())
+		write(t, again, &twice)
+		if twice.String() != once.String() {
+			t.Errorf("written again: got %s, want %s", &twice, &once)
+		}
 	})
+}
+
+// write writes a lock that is in memory.
+func write(t *testing.T, l *Lock, b *bytes.Buffer) {
+	t.Helper()
+	w := NewWriter(b)
+	w.Begin(l)
+	for i := range l.Archives {
+		w.Archive(&l.Archives[i], func(yield func(Entry, error) bool) {
+			for _, f := range l.Archives[i].Files {
+				if !yield(f, nil) {
+					return
+				}
+			}
+		})
+	}
+	if err := w.End(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decode(t *testing.T, text string, files bool) *Lock {
+	t.Helper()
+	l, err := Decode(strings.NewReader(text), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

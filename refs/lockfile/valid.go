@@ -1,4 +1,4 @@
-package datafs
+package lockfile
 
 import (
 	"encoding/base64"
@@ -13,11 +13,11 @@ import (
 )
 
 // file checks an entry.
-func (x *lockedEntry) file() (f LockedFile, err error) {
-	bad := func(what string) (LockedFile, error) {
+func (x *entryJSON) file() (f Entry, err error) {
+	bad := func(what string) (Entry, error) {
 		return f, leaf.Errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what)
 	}
-	f = LockedFile{Path: x.Path, Kind: x.Kind, Hash: x.Hash}
+	f = Entry{Path: x.Path, Kind: x.Kind, Hash: x.Hash}
 	if x.Path64 != "" {
 		raw, err := base64.StdEncoding.DecodeString(x.Path64)
 		if err != nil || x.Path != "" {
@@ -45,7 +45,7 @@ func (x *lockedEntry) file() (f LockedFile, err error) {
 }
 
 // checkKind checks that an entry has what its kind has, and nothing else.
-func (x *lockedEntry) checkKind(f *LockedFile) error {
+func (x *entryJSON) checkKind(f *Entry) error {
 	bad := func(what string) error { return leaf.Errorf(fs.ErrInvalid, "entry %q: %s", f.Path, what) }
 	switch f.Kind {
 	case objects.KindFile.String(), objects.KindExec.String():
@@ -90,7 +90,7 @@ func checkHex(what, s string) error {
 }
 
 // check checks an archive's fields against each other.
-func (l *Locked) check(sum *entrySum) error {
+func (l *Archive) check(sum *entrySum) error {
 	prefix, name, err := refs.ParseName(l.Archive)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (l *Locked) check(sum *entrySum) error {
 	return l.checkCounts(sum)
 }
 
-func (l *Locked) checkCounts(sum *entrySum) error {
+func (l *Archive) checkCounts(sum *entrySum) error {
 	switch {
 	case l.Size < 0 || l.Count < 0:
 		return leaf.Errorf(fs.ErrInvalid, "size and files must not be negative")

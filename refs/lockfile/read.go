@@ -1,4 +1,4 @@
-package datafs
+package lockfile
 
 import (
 	"bufio"
@@ -14,47 +14,24 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// maxLockSize bounds a lock; 100,000 files take some 15 MB.
-const maxLockSize = 4 << 30
+// ErrNewer is wrapped by errors of Decode for a lock in a format of a newer program; it
+// wraps fs.ErrInvalid.
+var ErrNewer = fmt.Errorf("newer format: %w", fs.ErrInvalid)
 
-// What is kept of a lock that is read.
-const (
-	withFiles    = true
-	withoutFiles = false
-)
+// maxSize bounds a lock; 100,000 files take some 15 MB.
+const maxSize = 4 << 30
 
-// ReadLock reads and checks a lock file. Errors wrap fs.ErrNotExist or
-// fs.ErrInvalid.
-func ReadLock(path string) (*Lock, error) { return readLock(path, withFiles) }
-
-func readLock(path string, files bool) (*Lock, error) {
-	f, err := openRegular(path)
-	if err != nil {
-		return nil, fmt.Errorf("read lock: %w", err)
-	}
-	defer f.Close()
-	l, err := decodeLock(f, files)
-	if err == nil {
-		return l, nil
-	}
-	err = fmt.Errorf("lock %s: %w", path, err)
-	if _, ok := errors.AsType[*HintError](err); !ok && errors.Is(err, fs.ErrInvalid) {
-		err = &HintError{err, `take the lock from where it came, or remove it and make it anew with "datafs lock"`}
-	}
-	return nil, err
-}
-
-// decodeLock reads a lock. Entries of directories are checked, but need not be
-// kept.
-func decodeLock(r io.Reader, files bool) (*Lock, error) {
-	limited := &io.LimitedReader{R: r, N: maxLockSize}
-	d := &lockDecoder{dec: json.NewDecoder(bufio.NewReaderSize(limited, 64<<10)), files: files}
+// Decode reads and checks a lock. Entries of directories are checked in any case, and
+// kept with files. Errors wrap fs.ErrInvalid, but for those of r.
+func Decode(r io.Reader, files bool) (*Lock, error) {
+	limited := &io.LimitedReader{R: r, N: maxSize}
+	d := &decoder{dec: json.NewDecoder(bufio.NewReaderSize(limited, 64<<10)), files: files}
 	err := d.lock()
 	switch {
 	case err == nil:
 		return &d.l, nil
 	case limited.N <= 0:
-		return nil, leaf.Errorf(fs.ErrInvalid, "it has more than %d bytes", int64(maxLockSize))
+		return nil, leaf.Errorf(fs.ErrInvalid, "it has more than %d bytes", int64(maxSize))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, leaf.Errorf(fs.ErrInvalid, "it ends too early")
 	case errors.Is(err, fs.ErrInvalid), isFileError(err):
@@ -68,8 +45,8 @@ func isFileError(err error) bool {
 	return errors.As(err, &path)
 }
 
-// lockDecoder reads a lock bit by bit, so that little is kept.
-type lockDecoder struct {
+// decoder reads a lock bit by bit, so that little is kept.
+type decoder struct {
 	dec   *json.Decoder
 	files bool
 	l     Lock
@@ -77,7 +54,7 @@ type lockDecoder struct {
 
 // object reads an object: field is called for each key, and reads its value.
 // Keys that it does not know are left out; none may come twice.
-func (d *lockDecoder) object(field func(key string) (known bool, err error)) error {
+func (d *decoder) object(field func(key string) (known bool, err error)) error {
 	if err := d.delim('{'); err != nil {
 		return err
 	}
@@ -104,7 +81,7 @@ func (d *lockDecoder) object(field func(key string) (known bool, err error)) err
 }
 
 // within says of errors of other packages where they are.
-func (d *lockDecoder) within(key string, err error) error {
+func (d *decoder) within(key string, err error) error {
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) {
 		return d.invalid("%q cannot be a %s", key, typ.Value)
@@ -112,7 +89,7 @@ func (d *lockDecoder) within(key string, err error) error {
 	return err
 }
 
-func (d *lockDecoder) array(item func() error) error {
+func (d *decoder) array(item func() error) error {
 	if err := d.delim('['); err != nil {
 		return err
 	}
@@ -124,7 +101,7 @@ func (d *lockDecoder) array(item func() error) error {
 	return d.delim(']')
 }
 
-func (d *lockDecoder) delim(want json.Delim) error {
+func (d *decoder) delim(want json.Delim) error {
 	t, err := d.dec.Token()
 	if err != nil {
 		return err
@@ -135,11 +112,11 @@ func (d *lockDecoder) delim(want json.Delim) error {
 	return nil
 }
 
-func (d *lockDecoder) invalid(format string, args ...any) error {
+func (d *decoder) invalid(format string, args ...any) error {
 	return leaf.Errorf(fs.ErrInvalid, format, args...)
 }
 
-func (d *lockDecoder) lock() error {
+func (d *decoder) lock() error {
 	format := 0
 	err := d.object(func(key string) (bool, error) {
 		switch key {
@@ -147,7 +124,7 @@ func (d *lockDecoder) lock() error {
 			if err := d.dec.Decode(&format); err != nil {
 				return true, err
 			}
-			return true, checkLockFormat(format)
+			return true, checkFormat(format)
 		case "requirements":
 			return true, d.dec.Decode(&d.l.Requirements)
 		case "deps":
@@ -169,20 +146,17 @@ func (d *lockDecoder) lock() error {
 	return d.checkRequirements()
 }
 
-func checkLockFormat(format int) error {
+func checkFormat(format int) error {
 	switch {
-	case format > lockFormat:
-		return &HintError{
-			leaf.Errorf(fs.ErrInvalid, "it has the format %d, this program knows formats up to %d", format, lockFormat),
-			"use a newer version of datafs",
-		}
+	case format > currentFormat:
+		return leaf.Errorf(ErrNewer, "it has the format %d, this program knows formats up to %d", format, currentFormat)
 	case format < 1:
 		return leaf.Errorf(fs.ErrInvalid, "it has the format %d, which there is not", format)
 	}
 	return nil
 }
 
-func (d *lockDecoder) checkRequirements() error {
+func (d *decoder) checkRequirements() error {
 	for _, text := range d.l.Requirements {
 		if _, err := refs.ParseRequirement(text); err != nil {
 			return err
@@ -193,8 +167,8 @@ func (d *lockDecoder) checkRequirements() error {
 
 // archive reads one archive. Fields that must be there are found by what they
 // must hold.
-func (d *lockDecoder) archive() error {
-	var e Locked
+func (d *decoder) archive() error {
+	var e Archive
 	var sum entrySum
 	fields := map[string]any{
 		"archive": &e.Archive, "version": &e.Version, "authority": &e.Authority, "tree": &e.Tree, "blake3": &e.Hash,
@@ -238,10 +212,10 @@ type entrySum struct {
 }
 
 // entries reads the entries of a directory.
-func (d *lockDecoder) entries(e *Locked, sum *entrySum) error {
+func (d *decoder) entries(e *Archive, sum *entrySum) error {
 	last, any := "", false
 	return d.array(func() error {
-		var x lockedEntry
+		var x entryJSON
 		if err := d.dec.Decode(&x); err != nil {
 			return d.within("entries", err)
 		}
