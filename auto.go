@@ -66,7 +66,7 @@ func (a *API) tellTeam(ctx context.Context, name string) error {
 		opts.Archives = []string{name}
 	}
 	if _, err := a.Push(ctx, opts); err != nil {
-		return &HintError{fmt.Errorf("it is done here, and not pushed: %w", err), `"datafs push" tries again`}
+		return &HintError{Err: fmt.Errorf("it is done here, and not pushed: %w", err), Hint: `"datafs push" tries again`}
 	}
 	return nil
 }

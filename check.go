@@ -272,8 +272,8 @@ func (a *API) journalGone() error {
 	packs, err := a.store.HasPacks()
 	if err == nil && packs {
 		err = &HintError{
-			fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal),
-			`put the journal back from a copy; or let "datafs fsck --repair" begin another one: no content is let go that the lost one may have named, and "datafs pull" brings what the team has`,
+			Err:  fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal),
+			Hint: `put the journal back from a copy; or let "datafs fsck --repair" begin another one: no content is let go that the lost one may have named, and "datafs pull" brings what the team has`,
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {

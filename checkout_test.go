@@ -15,7 +15,12 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/checkout"
 )
+
+const manifestName = ".datafs-checkout"
 
 // shown lists a directory's files with their contents, one a line; what belongs
 // to datafs is left out.
@@ -335,11 +340,10 @@ func TestCheckoutLosesNothing(t *testing.T) {
 func TestCheckoutReadsNothingAgain(t *testing.T) {
 	api, out := shelf(t)
 	checkedOut(t, api, out, pinned(oldPins))
-	m := must(decodeManifest(must(os.ReadFile(filepath.Join(out, manifestName)))(t)))(t)
 	name := filepath.Join(out, "data", "f")
 	fi := must(os.Stat(name))(t)
 	noError(t, os.Chmod(name, 0o644)) // a new ctime
-	equal(t, "another state", m.find("data/f").files[0].cached().Fresh(statOf(t, name)), false)
+	equal(t, "another state", index.StatOf(fi) == index.StatOf(must(os.Stat(name))(t)), false)
 	noError(t, os.WriteFile(name, []byte("eno"), 0o644))
 	noError(t, os.Chtimes(name, fi.ModTime(), fi.ModTime()))
 	equal(t, "an edit behind its time", checkedOut(t, api, out, pinned(oldPins)), "0 written, 4 unchanged, 0 removed, 0 left\ndata/f of data/f: it was edited")
@@ -386,13 +390,13 @@ func TestCheckoutState(t *testing.T) {
 	noError(t, os.WriteFile(filepath.Join(out, "mine"), nil, 0o644))
 	opts := pinned("data/f==0.0.2\n")
 	st := must(api.CheckoutState(t.Context(), out, &opts))(t)
-	equal(t, "files", st.Files, []FileState{{"d/a", "d", "missing"}, {"data/f", "data/f", "edited"}})
+	equal(t, "files", st.Files, []checkout.FileState{{Path: "d/a", Archive: "d", State: "missing"}, {Path: "data/f", Archive: "data/f", State: "edited"}})
 	equal(t, "archives", st.Archives, []CheckedState{
 		{Archive: "d", Version: "0.0.1", Files: 4, Unwanted: true}, {Archive: "data/f", Version: "0.0.1", Files: 1, Wanted: "0.0.2"},
 	})
 	checkedOut(t, api, out, opts)
 	st = must(api.CheckoutState(t.Context(), out, &opts))(t)
-	equal(t, "an edited file is still edited", st.Files[0], FileState{"data/f", "data/f", "edited"})
+	equal(t, "an edited file is still edited", st.Files[0], checkout.FileState{Path: "data/f", Archive: "data/f", State: "edited"})
 }
 
 func TestCheckoutFromATeam(t *testing.T) {

@@ -42,16 +42,3 @@ func TestAFailedCheckoutLeavesNothing(t *testing.T) {
 	st := must(api.CheckoutState(t.Context(), out, nil))(t)
 	equal(t, "and is known", len(st.Archives) > 0, true)
 }
-
-func TestALockThatWasTakenAwayIsNoLock(t *testing.T) {
-	api, out := shelf(t)
-	noError(t, os.MkdirAll(out, 0o755))
-	path := filepath.Join(out, checkoutLock)
-	lock := must(api.waitLock(t.Context(), path, true))(t)
-	defer lock.Unlock()
-	equal(t, "of the file", isLockOf(lock, path), true)
-	noError(t, os.Remove(path))
-	equal(t, "of no file", isLockOf(lock, path), false)
-	noError(t, os.WriteFile(path, nil, 0o644))
-	equal(t, "of another file", isLockOf(lock, path), false)
-}

@@ -9,40 +9,6 @@ import (
 	"testing"
 )
 
-// pretendClone copies instead of sharing blocks.
-func pretendClone(src, dst string, mode fs.FileMode) error {
-	b, err := os.ReadFile(src)
-	if err == nil {
-		err = os.WriteFile(dst, b, mode)
-	}
-	return err
-}
-
-func TestCheckoutByReflink(t *testing.T) {
-	api, out := shelf(t)
-	clone = func(_, dst string, _ fs.FileMode) error {
-		return &os.PathError{Op: "clone", Path: dst, Err: errors.ErrUnsupported}
-	}
-	defer func() { clone = cloneFile }()
-	_, err := api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins, Link: "reflink"})
-	wantError(t, err, "files cannot be shared by reflink between "+api.Repo()+" and "+out+": unsupported operation", nil)
-	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("something is written: %v", err)
-	}
-	rep := must(api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins}))(t)
-	equal(t, "auto", rep.Way, "copy")
-	equal(t, "no copies are kept", must(api.Stats(t.Context()))(t).Copies, int64(0))
-
-	clone = pretendClone
-	out += "2"
-	rep = must(api.Checkout(t.Context(), out, &CheckoutOptions{Requirements: oldPins}))(t)
-	equal(t, "auto", rep.Way, "reflink")
-	equal(t, "tree", shown(t, out), shelfOld)
-	equal(t, "mode", must(os.Stat(filepath.Join(out, "data", "f")))(t).Mode()&0o200, fs.FileMode(0o200))
-	equal(t, "again", checkedOut(t, api, out, pinned(oldPins)), "0 written, 5 unchanged, 0 removed, 0 left")
-	equal(t, "copies", must(api.GC(t.Context(), noGrace(false)))(t).Copies, int64(4))
-}
-
 // TestLockedCheckout restores a lock in an empty repository that knows only the
 // authority.
 func TestLockedCheckout(t *testing.T) {

@@ -103,8 +103,8 @@ func (a *API) wished(opts *ChooseOptions) (w wish, err error) {
 	if len(opts.Archives) == 0 {
 		if w.list = all; !there {
 			err = &HintError{
-				leaf.Errorf(fs.ErrInvalid, "no archive is named, and there are no requirements"),
-				"write the names, one a line, into " + requirementsName + ", or name a file with --requirements",
+				Err:  leaf.Errorf(fs.ErrInvalid, "no archive is named, and there are no requirements"),
+				Hint: "write the names, one a line, into " + requirementsName + ", or name a file with --requirements",
 			}
 		}
 		return w, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
@@ -23,10 +24,4 @@ var (
 )
 
 // HintError is an error with a line that says what to do about it.
-type HintError struct {
-	Err  error
-	Hint string
-}
-
-func (e *HintError) Error() string { return e.Err.Error() }
-func (e *HintError) Unwrap() error { return e.Err }
+type HintError = leaf.HintError

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/checkout"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -46,7 +47,7 @@ func (a *API) GC(ctx context.Context, opts *GCOptions) (rep GCReport, err error)
 	if opts == nil {
 		opts = &GCOptions{}
 	}
-	copies, err := a.removeCopies(ctx, opts.Dry)
+	copies, err := checkout.RemoveCopies(ctx, a.store, a.opts.storeTimeout(), opts.Dry)
 	rep.Copies, rep.CopyBytes = copies.Count, copies.Bytes
 	if err != nil {
 		return rep, err

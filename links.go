@@ -9,6 +9,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
+	"github.com/datafs/datafs/objects/checkout"
 )
 
 // Entries of a repository's directory, which must be what they are called:
@@ -16,9 +17,9 @@ import (
 var (
 	storeDirs, storeFiles = objects.Layout()
 
-	repoDirs  = append(storeDirs, journalName, copiesDir)
+	repoDirs  = append(storeDirs, journalName, checkout.CopiesDir)
 	repoFiles = append(storeFiles, configFileName, indexName, indexName+".lock", indexName+".new", indexName+".old",
-		copiesLock, hostName, reserveName)
+		checkout.CopiesLock, hostName, reserveName)
 )
 
 // checkLinks refuses a repository of which something would be reached through a
@@ -91,13 +92,4 @@ func readEntries(dir string) ([]fs.DirEntry, error) {
 		return nil, nil
 	}
 	return list, err
-}
-
-// isCopy reports whether a file below files/ is one that this program makes there.
-func isCopy(name string) bool {
-	if strings.HasPrefix(name, "tmp-") {
-		return true
-	}
-	_, err := objects.ParseID(strings.TrimSuffix(name, copiesSuffix))
-	return err == nil
 }

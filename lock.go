@@ -226,9 +226,9 @@ func readLock(path string, files bool) (*lockfile.Lock, error) {
 	err = fmt.Errorf("lock %s: %w", path, err)
 	switch {
 	case errors.Is(err, lockfile.ErrNewer):
-		err = &HintError{err, "use a newer version of datafs"}
+		err = &HintError{Err: err, Hint: "use a newer version of datafs"}
 	case errors.Is(err, fs.ErrInvalid):
-		err = &HintError{err, `take the lock from where it came, or remove it and make it anew with "datafs lock"`}
+		err = &HintError{Err: err, Hint: `take the lock from where it came, or remove it and make it anew with "datafs lock"`}
 	}
 	return nil, err
 }

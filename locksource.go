@@ -126,8 +126,8 @@ func (s *lockSites) fetch(ctx context.Context, c *Chosen, do func(*openSite) err
 func (s *lockSites) nowhere(c *Chosen, names []string, errs []error) error {
 	if len(names) == 0 {
 		return &HintError{
-			leaf.Errorf(ErrUnavailable, "the contents of %s are not here, and the profile has no authority to ask", c),
-			"name it in the configuration file, e.g. authorities: {" + c.Archive.authority + ": s3://bucket/prefix}",
+			Err:  leaf.Errorf(ErrUnavailable, "the contents of %s are not here, and the profile has no authority to ask", c),
+			Hint: "name it in the configuration file, e.g. authorities: {" + c.Archive.authority + ": s3://bucket/prefix}",
 		}
 	}
 	kind := error(fs.ErrNotExist)
@@ -320,7 +320,7 @@ func (c *Chosen) differs(path string) error {
 		path = " at " + path
 	}
 	return &HintError{
-		leaf.Errorf(ErrCorrupt, "%s: its contents differ from the lock%s", c, path),
-		`the lock was edited or damaged; take it from where it came, or make it anew with "datafs lock"`,
+		Err:  leaf.Errorf(ErrCorrupt, "%s: its contents differ from the lock%s", c, path),
+		Hint: `the lock was edited or damaged; take it from where it came, or make it anew with "datafs lock"`,
 	}
 }

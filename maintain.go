@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/datafs/datafs/objects/checkout"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -31,7 +32,7 @@ func (a *API) Stats(ctx context.Context) (st Stats, err error) {
 		return st, err
 	}
 	st.Unique, st.Stored, st.Packs, st.Chunks = content.Raw, content.Stored, content.Packs, content.Chunks
-	copies, err := a.countCopies()
+	copies, err := checkout.CountCopies(a.Repo())
 	if err != nil {
 		return st, err
 	}

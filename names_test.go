@@ -142,12 +142,6 @@ func TestNamesThatWindowsCannotHaveAreWarnedAbout(t *testing.T) {
 	if _, err := api.Create(t.Context(), "NUL", &CreateOptions{ExistOK: true}); err != nil {
 		t.Errorf("one that is there: %v", err)
 	}
-	a, err := api.Archive(t.Context(), "x:y", nil)
-	noError(t, err)
-	put(t, a, "text")
-	if _, err := api.Checkout(t.Context(), t.TempDir(), &CheckoutOptions{Archives: []string{"x:y"}}); !errors.Is(err, fs.ErrInvalid) {
-		t.Errorf("checkout on Windows: got %v, want fs.ErrInvalid", err)
-	}
 }
 
 func TestUndeleteTakesNoReservedNameForAnotherOne(t *testing.T) {

@@ -264,7 +264,7 @@ func (p *pushing) register(ctx context.Context, pending []team.Pending) error {
 // withHint takes over the hint of an error of package remote.
 func withHint(err error) error {
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
-		return &HintError{err, h.Hint()}
+		return &HintError{Err: err, Hint: h.Hint()}
 	}
 	return err
 }

@@ -182,7 +182,7 @@ func (s *secrets) error(err error) error {
 		hidden = &concealed{err, text}
 	}
 	if safe := s.text(hint); safe != hint || hint != "" && hidden != err {
-		return &HintError{hidden, safe}
+		return &HintError{Err: hidden, Hint: safe}
 	}
 	return hidden
 }

@@ -168,7 +168,7 @@ func (o *whereOptions) writableByOthers(repo, owner string) error {
 			return fmt.Errorf("%s belongs to %s", f.name, userName(ownerOf(fi)))
 		}
 		if othersWrite(fi) {
-			return &HintError{fmt.Errorf("others can write %s", f.name), "chmod go-w " + f.name}
+			return &HintError{Err: fmt.Errorf("others can write %s", f.name), Hint: "chmod go-w " + f.name}
 		}
 	}
 	return nil
@@ -210,7 +210,7 @@ func Trust(ctx context.Context, dir string, opts *Options) (repo string, err err
 		return "", err
 	}
 	if err := o.writableByOthers(repo, r.owner); err != nil {
-		return "", &HintError{leaf.Errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), hintIn(err)}
+		return "", &HintError{Err: leaf.Errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), Hint: hintIn(err)}
 	}
 	return repo, o.addTrust(ctx, r)
 }

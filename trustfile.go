@@ -88,7 +88,7 @@ func (o *whereOptions) readTrusted() ([]string, error) {
 	case !o.isOwn(fi):
 		return nil, fmt.Errorf("trusted repositories: %s belongs to %s", file, userName(ownerOf(fi)))
 	case othersWrite(fi):
-		return nil, &HintError{fmt.Errorf("others can write %s", file), "see what is in it, then chmod 600 " + file}
+		return nil, &HintError{Err: fmt.Errorf("others can write %s", file), Hint: "see what is in it, then chmod 600 " + file}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxTrusted))
 	if err != nil {

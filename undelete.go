@@ -82,7 +82,7 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (bolt.Deleted, e
 		if err != nil || back {
 			return d, err
 		}
-		return d, &HintError{leaf.Errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
+		return d, &HintError{Err: leaf.Errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), Hint: fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
 	case err == nil:
 		return d, leaf.Errorf(fs.ErrExist, `Archive "%s" already exists`, as)
 	case !errors.Is(err, fs.ErrNotExist):

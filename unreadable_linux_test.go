@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/datafs/datafs/objects/checkout"
 )
 
 // asNobody takes the rights of the super-user from the goroutine's accesses to
@@ -40,7 +42,8 @@ func TestCheckoutStateOfWhatCannotBeLookedAt(t *testing.T) {
 		done <- st
 	}()
 	st := <-done
-	equal(t, "files", st.Files, []FileState{
-		{"d/sub/b", "d", StateUnreadable}, {"d/sub/l", "d", StateUnreadable}, {"data/f", "data/f", StateUnreadable},
+	equal(t, "files", st.Files, []checkout.FileState{
+		{Path: "d/sub/b", Archive: "d", State: checkout.Unreadable}, {Path: "d/sub/l", Archive: "d", State: checkout.Unreadable},
+		{Path: "data/f", Archive: "data/f", State: checkout.Unreadable},
 	})
 }

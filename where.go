@@ -374,7 +374,7 @@ func danglingLink(repo string) error {
 		return nil // no link, or nothing at all
 	}
 	if _, err := os.Stat(repo); notThere(err) {
-		return &HintError{leaf.Errorf(ErrUnavailable, "the repository %s is a link to %s, which is not there", repo, to), "is the disk mounted? else remove the link, or name another repository with --repo"}
+		return &HintError{Err: leaf.Errorf(ErrUnavailable, "the repository %s is a link to %s, which is not there", repo, to), Hint: "is the disk mounted? else remove the link, or name another repository with --repo"}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/objects/checkout"
 )
 
 // checkoutMemory is how many bytes the garbage collector lets a checkout take
@@ -44,7 +45,7 @@ type checkoutJSON struct {
 }
 
 type checkedOutJSON struct {
-	Archive  string `json:"archive"`
+	Name     string `json:"archive"`
 	Version  string `json:"version,omitempty"`
 	Before   string `json:"before,omitempty"`
 	Size     int64  `json:"size"`
@@ -125,8 +126,8 @@ func (s *session) keptNotes(c *cli.Context, rep datafs.CheckoutReport) {
 }
 
 // checkoutLine is what happened to one archive, if anything.
-func checkoutLine(some *someLines, a datafs.CheckedOut, dry bool) {
-	name := named(a.Archive, a.Version)
+func checkoutLine(some *someLines, a checkout.Archive, dry bool) {
+	name := named(a.Name, a.Version)
 	size := fmt.Sprintf("%s, %s", render.Count(a.Files, "file"), render.Bytes(a.Size))
 	switch {
 	case dry && a.New+a.Replaced+a.Removed+a.Kept > 0:
@@ -135,7 +136,7 @@ func checkoutLine(some *someLines, a datafs.CheckedOut, dry bool) {
 	case a.New+a.Replaced > 0:
 		some.line("checked out %s (%s)", name, size)
 	case a.Removed > 0:
-		some.line("removed %s of %s", render.Count(a.Removed, "file"), a.Archive)
+		some.line("removed %s of %s", render.Count(a.Removed, "file"), a.Name)
 	}
 }
 
@@ -155,7 +156,7 @@ func checkoutSummary(rep datafs.CheckoutReport, dry bool) string {
 	}
 	text := fmt.Sprintf("%s %swritten (%s), %d unchanged, %d removed", render.Count(rep.Written, "file"), would, render.Bytes(rep.Bytes), rep.Unchanged, rep.Removed)
 	if rep.Way != "" {
-		text += ", by " + rep.Way
+		text += ", by " + string(rep.Way)
 	}
 	return text
 }
@@ -163,7 +164,7 @@ func checkoutSummary(rep datafs.CheckoutReport, dry bool) string {
 func checkoutReport(rep datafs.CheckoutReport, dry bool) checkoutJSON {
 	v := checkoutJSON{
 		DryRun: dry, Archives: []checkedOutJSON{}, Written: rep.Written, Bytes: rep.Bytes, Unchanged: rep.Unchanged,
-		Removed: rep.Removed, Left: rep.Left, Way: rep.Way, Kept: []keptJSON{},
+		Removed: rep.Removed, Left: rep.Left, Way: string(rep.Way), Kept: []keptJSON{},
 	}
 	for _, a := range rep.Archives {
 		v.Archives = append(v.Archives, checkedOutJSON(a))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/objects/checkout"
 )
 
 type checkoutStateJSON struct {
@@ -71,7 +72,7 @@ func (s *session) checkoutStatus(c *cli.Context) error {
 			fmt.Fprintln(w, "all files are as they were checked out")
 		}
 	})
-	unreadable := func(f datafs.FileState) bool { return f.State == datafs.StateUnreadable }
+	unreadable := func(f checkout.FileState) bool { return f.State == checkout.Unreadable }
 	if err == nil && slices.ContainsFunc(st.Files, unreadable) {
 		err = &silentError{fs.ErrPermission}
 	}

@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"bufio"
@@ -177,18 +177,18 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decodeManifest reads what encode wrote. Damage is ErrCorrupt.
+// decodeManifest reads what encode wrote. Damage is index.ErrCorrupt.
 func decodeManifest(b []byte) (*manifest, error) {
 	body, found := bytes.CutPrefix(b, []byte(manifestMagic))
 	if !found || len(body) < 1+len(objects.ID{}) {
-		return nil, leaf.Errorf(ErrCorrupt, "it is not a manifest of a checkout")
+		return nil, leaf.Errorf(index.ErrCorrupt, "it is not a manifest of a checkout")
 	}
 	if body[0] != manifestVersion {
 		return nil, fmt.Errorf("version %d of the manifest is not known to this program (it knows %d): use a newer datafs", body[0], manifestVersion)
 	}
 	end := len(b) - len(objects.ID{})
 	if objects.Hash(b[:end]) != objects.ID(b[end:]) {
-		return nil, leaf.Errorf(ErrCorrupt, "the checksum of the manifest is wrong")
+		return nil, leaf.Errorf(index.ErrCorrupt, "the checksum of the manifest is wrong")
 	}
 	c := &manifestCursor{b: b[len(manifestMagic)+1 : end]}
 	m := &manifest{}
@@ -207,7 +207,7 @@ func decodeManifest(b []byte) (*manifest, error) {
 		c.err = m.checkOrder()
 	}
 	if c.err != nil {
-		return nil, fmt.Errorf("%w: manifest: %w", ErrCorrupt, c.err)
+		return nil, fmt.Errorf("%w: manifest: %w", index.ErrCorrupt, c.err)
 	}
 	return m, nil
 }

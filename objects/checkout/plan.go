@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (co *checkout) run(ctx context.Context) error {
 	if err := co.list(ctx); err != nil {
 		return err
 	}
-	if err := co.forgo(ctx); err != nil {
+	if err := co.prune(ctx); err != nil {
 		return err
 	}
 	for _, t := range co.targets {
@@ -58,7 +58,7 @@ func (co *checkout) split() error {
 		}
 		co.others = append(co.others, *a)
 	}
-	if co.opts.Prune && len(co.opts.Archives) == 0 {
+	if co.opts.Prune && !co.opts.Some {
 		return nil // they will go, or be named
 	}
 	return co.apartFromOthers(names)
@@ -83,7 +83,7 @@ func (co *checkout) apartFromOthers(names map[string]*target) error {
 }
 
 func takenBy(name, other string) error {
-	return &HintError{
+	return &leaf.HintError{
 		Err:  leaf.Errorf(fs.ErrExist, "archive %q would share a place with %q, which was checked out here before", name, other),
 		Hint: "use another directory, or check out all that is wanted with --prune, to remove what is not",
 	}
@@ -106,13 +106,13 @@ func (co *checkout) list(ctx context.Context) error {
 	for _, t := range co.targets {
 		if t.old != nil && t.old.tree == t.next.tree && t.old.dir == t.next.dir {
 			t.listOld()
-			co.api.warnUnwritten(t.next.name, t.unfit)
+			co.unwritten(t)
 			continue
 		}
 		co.changed = true
 		unknown = append(unknown, t)
 	}
-	for batch := range slices.Chunk(unknown, pullBatch) {
+	for batch := range slices.Chunk(unknown, batchSize) {
 		if err := co.listBatch(ctx, batch); err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (co *checkout) trees(ctx context.Context, batch []*target) []*objects.Tree 
 	for i, t := range batch {
 		ids[i] = t.next.tree
 	}
-	trees, err := co.api.store.Trees(ctx, ids)
+	trees, err := co.opts.Store.Trees(ctx, ids)
 	if err != nil {
 		return make([]*objects.Tree, len(batch))
 	}
@@ -168,41 +168,49 @@ func (co *checkout) trees(ctx context.Context, batch []*target) []*objects.Tree 
 
 // bring makes sure that contents are here.
 func (co *checkout) bring(ctx context.Context, batch []*target) error {
-	var list []Chosen
+	var away []int
 	for _, t := range batch {
-		if !t.here && (t.chosen.Record.Place != "" || t.chosen.store != nil) {
-			list = append(list, *t.chosen)
+		if !t.here && t.want.Away {
+			away = append(away, t.slot)
 		}
 		t.here = true
 	}
-	if len(list) == 0 {
+	if len(away) == 0 {
 		return nil
 	}
-	return co.api.bring(ctx, list)
+	return co.opts.Source.Bring(ctx, away)
+}
+
+// content returns the store to read a target's content from.
+func (co *checkout) content(t *target) *objects.Store { return co.opts.Source.Content(t.slot) }
+
+func (co *checkout) unwritten(t *target) {
+	if len(t.unfit) > 0 && co.opts.Unwritten != nil {
+		co.opts.Unwritten(t.next.name, t.unfit)
+	}
 }
 
 // listTree lists a tree. A dry run does not read that of a single file, which
 // may have to be fetched: the record says enough.
 func (co *checkout) listTree(ctx context.Context, t *target, tree *objects.Tree) (err error) {
-	rec := &t.chosen.Record
-	if tree == nil && co.opts.DryRun && !rec.Dir {
-		t.next.files = []checkedFile{{size: rec.Size, identity: identity{kind: objects.KindFile, hash: rec.Hash}}}
+	if tree == nil && co.opts.DryRun && !t.want.Dir {
+		t.next.files = []checkedFile{{size: t.want.Size, identity: identity{kind: objects.KindFile, hash: t.want.Hash}}}
 	} else {
 		if tree == nil {
-			if tree, err = t.chosen.content().Tree(ctx, rec.Tree); err != nil {
+			if tree, err = co.content(t).Tree(ctx, t.want.Tree); err != nil {
 				return err
 			}
 		}
 		if err := t.listEntries(ctx, tree); err != nil {
 			return err
 		}
-		co.api.warnUnwritten(t.next.name, t.unfit)
-		if !rec.Dir {
+		co.unwritten(t)
+		if !t.want.Dir {
 			t.entries = nil // there may be very many: they are read again together
 		}
 	}
-	if co.opts.Locked != "" && !rec.Dir && t.next.files[0].hash != rec.Hash {
-		return leaf.Errorf(ErrCorrupt, "the file is not the one that the lock names")
+	if co.opts.Locked && !t.want.Dir && t.next.files[0].hash != t.want.Hash {
+		return leaf.Errorf(index.ErrCorrupt, "the file is not the one that the lock names")
 	}
 	t.acts = make([]act, len(t.next.files))
 	if t.old != nil {
@@ -228,7 +236,7 @@ func (t *target) listEntries(ctx context.Context, tree *objects.Tree) error {
 		t.entries = []objects.Entry{{Kind: objects.KindDir}}
 	}
 	if single := len(t.entries) == 1 && t.entries[0].Path == "" && t.entries[0].Kind.IsFile(); single == t.next.dir {
-		return leaf.Errorf(ErrCorrupt, "its tree is not what the record says: a file, or a directory")
+		return leaf.Errorf(index.ErrCorrupt, "its tree is not what the record says: a file, or a directory")
 	}
 	return nil
 }

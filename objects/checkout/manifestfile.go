@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"errors"
@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"time"
 
+	"github.com/zeebo/blake3"
+
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
@@ -31,8 +33,8 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	m, err := decodeManifest(b)
-	if errors.Is(err, ErrCorrupt) {
-		return nil, &HintError{fmt.Errorf("read %s: %w", name, err), manifestHint}
+	if errors.Is(err, index.ErrCorrupt) {
+		return nil, &leaf.HintError{Err: fmt.Errorf("read %s: %w", name, err), Hint: manifestHint}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -42,7 +44,7 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 
 func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, leaf.Errorf(ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
+		return nil, leaf.Errorf(index.ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
 	}
 	f, err := root.Open(name)
 	if err != nil {
@@ -54,55 +56,28 @@ func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if fi.Size() > limit || !fi.Mode().IsRegular() {
-		return nil, leaf.Errorf(ErrCorrupt, "it is larger than %d bytes, or no file", limit)
+		return nil, leaf.Errorf(index.ErrCorrupt, "it is larger than %d bytes, or no file", limit)
 	}
 	b := make([]byte, fi.Size())
 	_, err = io.ReadFull(f, b)
 	return b, err
 }
 
-// save writes the manifest as it is now, whole or not at all.
-func (co *checkout) save() error {
+// saveManifest writes the manifest of a directory, whole or not at all.
+func saveManifest(root *os.Root, dirs []string, archives []*checkedArchive) error {
 	const tmp = manifestName + ".new"
-	if err := co.root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := co.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	err = writeManifest(f, co.allDirs(), co.archives())
+	err = writeManifest(f, dirs, archives)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	return co.root.Rename(tmp, manifestName)
-}
-
-// allDirs are the directories that checkouts made.
-func (co *checkout) allDirs() []string {
-	dirs := append(slices.Clone(co.old.dirs), co.newDirs...)
-	slices.SortFunc(dirs, objects.ComparePaths)
-	return slices.Compact(dirs)
-}
-
-// archives are what the directory holds, or will hold.
-func (co *checkout) archives() []*checkedArchive {
-	list := make([]*checkedArchive, 0, len(co.others)+len(co.targets))
-	for i := range co.others {
-		list = append(list, &co.others[i])
-	}
-	for _, t := range co.targets {
-		a := &t.next
-		if len(t.left) > 0 {
-			all := t.next
-			all.files = append(slices.Clone(a.files), t.left...)
-			slices.SortFunc(all.files, func(x, y checkedFile) int { return objects.ComparePaths(x.path, y.path) })
-			a = &all
-		}
-		list = append(list, a)
-	}
-	slices.SortFunc(list, func(x, y *checkedArchive) int { return strings.Compare(x.name, y.name) })
-	return list
+	return root.Rename(tmp, manifestName)
 }
 
 // hashFile computes the BLAKE3 of a file.
@@ -112,5 +87,28 @@ func hashFile(root *os.Root, name string) (id objects.ID, err error) {
 		return id, err
 	}
 	defer f.Close()
-	return hashAll(struct{ io.Reader }{f})
+	h := blake3.New()
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
+		return id, err
+	}
+	h.Sum(id[:0])
+	return id, nil
+}
+
+// backdatedBy is how much older than it is a written file is made: then any
+// later change shows in its time, however coarse the filesystem's clock.
+const backdatedBy = 3 * time.Second
+
+// settledAt is when the state of a file that was made older is known not to be
+// of the moment of a change.
+func settledAt(st index.Stat) int64 { return max(st.CTime, st.MTime) + int64(backdatedBy) }
+
+// backdate makes a file older than it is.
+func backdate(name string) error {
+	fi, err := os.Lstat(name)
+	if err != nil {
+		return err
+	}
+	past := fi.ModTime().Add(-backdatedBy)
+	return os.Chtimes(name, past, past)
 }

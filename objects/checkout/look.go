@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"context"
@@ -73,7 +73,7 @@ func (co *checkout) lookAt(t *target, i int) error {
 		f.remember(old)
 		return nil
 	}
-	at := co.api.opts.Now().UnixNano()
+	at := co.opts.Now().UnixNano()
 	fi, err := co.lstat(full)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.acts[i] = actNew

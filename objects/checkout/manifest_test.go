@@ -1,21 +1,14 @@
-package datafs
+package checkout
 
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
 )
-
-func statOf(t *testing.T, name string) index.Stat {
-	t.Helper()
-	return index.StatOf(must(os.Lstat(name))(t))
-}
 
 func someManifest() *manifest {
 	a, b := objects.Hash([]byte("a")), objects.Hash([]byte("b"))
@@ -36,12 +29,21 @@ func someManifest() *manifest {
 
 func TestManifest(t *testing.T) {
 	b := someManifest().encode()
-	got := must(decodeManifest(b))(t)
-	equal(t, "bytes", bytes.Equal(got.encode(), b), true)
-	equal(t, "a file", got.find("d").find("sub/f").cached(), someManifest().find("d").find("sub/f").cached())
-	equal(t, "what was there", *got.find("d").find("z").was, *someManifest().find("d").find("z").was)
+	got, err := decodeManifest(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.encode(), b) {
+		t.Error("it is not the same again")
+	}
+	if got, want := got.find("d").find("sub/f").cached(), someManifest().find("d").find("sub/f").cached(); got != want {
+		t.Errorf("a file: got %+v, want %+v", got, want)
+	}
+	if got, want := *got.find("d").find("z").was, *someManifest().find("d").find("z").was; got != want {
+		t.Errorf("what was there: got %+v, want %+v", got, want)
+	}
 	for n := range len(b) {
-		if _, err := decodeManifest(b[:n]); !errors.Is(err, ErrCorrupt) {
+		if _, err := decodeManifest(b[:n]); !errors.Is(err, index.ErrCorrupt) {
 			t.Fatalf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -97,14 +99,4 @@ func FuzzDecodeManifest(f *testing.F) {
 			t.Errorf("not the same again: %v", err)
 		}
 	})
-}
-
-func TestCheckoutLeavesNoTemporaryFiles(t *testing.T) {
-	api, out := shelf(t)
-	noError(t, os.MkdirAll(filepath.Join(out, checkoutTemp), 0o755))
-	noError(t, os.WriteFile(filepath.Join(out, checkoutTemp, "7"), []byte("of a killed run"), 0o644))
-	checkedOut(t, api, out, pinned(oldPins))
-	if _, err := os.Stat(filepath.Join(out, checkoutTemp)); err == nil {
-		t.Error("temporary files are left")
-	}
 }

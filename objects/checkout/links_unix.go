@@ -1,6 +1,6 @@
 //go:build unix
 
-package datafs
+package checkout
 
 import (
 	"io/fs"

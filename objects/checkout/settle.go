@@ -1,8 +1,11 @@
-package datafs
+package checkout
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
@@ -86,4 +89,69 @@ func (co *checkout) wrote(t *target, i int, placed bool) {
 		t.out.Replaced--
 	}
 	t.acts[i], f.at = actKeep, 0
+}
+
+// save writes the manifest as it is now.
+func (co *checkout) save() error { return saveManifest(co.root, co.allDirs(), co.archives()) }
+
+// finish puts away the temporary files and writes the manifest.
+func (co *checkout) finish(ctx context.Context) error {
+	err := co.root.RemoveAll(tempDir)
+	if co.copies != nil {
+		err = errors.Join(err, co.copies.close(context.WithoutCancel(ctx)))
+		co.restat()
+	}
+	slices.SortFunc(co.rep.Kept, func(x, y KeptFile) int { return objects.ComparePaths(x.Path, y.Path) })
+	return errors.Join(err, co.save())
+}
+
+// restat takes the states of files that share one inode again: each further
+// name changed it.
+func (co *checkout) restat() {
+	if co.rep.Way != WayHardlink {
+		return
+	}
+	for _, t := range co.targets {
+		for i := range t.next.files {
+			f := &t.next.files[i]
+			if !t.toWrite(i) || f.at == 0 || !f.kind.IsFile() {
+				continue
+			}
+			fi, err := co.root.Lstat(t.full(f))
+			if err != nil {
+				continue
+			}
+			now := index.StatOf(fi)
+			if f.stat.CTime = now.CTime; f.stat == now {
+				f.at = settledAt(now)
+			}
+		}
+	}
+}
+
+// allDirs are the directories that checkouts made.
+func (co *checkout) allDirs() []string {
+	dirs := append(slices.Clone(co.old.dirs), co.newDirs...)
+	slices.SortFunc(dirs, objects.ComparePaths)
+	return slices.Compact(dirs)
+}
+
+// archives are what the directory holds, or will hold.
+func (co *checkout) archives() []*checkedArchive {
+	list := make([]*checkedArchive, 0, len(co.others)+len(co.targets))
+	for i := range co.others {
+		list = append(list, &co.others[i])
+	}
+	for _, t := range co.targets {
+		a := &t.next
+		if len(t.left) > 0 {
+			all := t.next
+			all.files = append(slices.Clone(a.files), t.left...)
+			slices.SortFunc(all.files, func(x, y checkedFile) int { return objects.ComparePaths(x.path, y.path) })
+			a = &all
+		}
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(x, y *checkedArchive) int { return strings.Compare(x.name, y.name) })
+	return list
 }

@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
@@ -25,12 +24,8 @@ import (
 )
 
 const (
-	checkoutTemp  = manifestName + ".tmp" // where files are written before they get their names
-	checkoutGroup = 256                   // files that a worker writes at a time
-
-	// checkoutAge is how much older than it is a written file is made: then any
-	// later change shows in its time, however coarse the filesystem's clock.
-	checkoutAge = 3 * time.Second
+	tempDir   = manifestName + ".tmp" // where files are written before they get their names
+	groupSize = 256                   // files that a worker writes at a time
 )
 
 // write writes what is planned. The manifest says so before, and at the end,
@@ -54,10 +49,10 @@ func (co *checkout) write(ctx context.Context) (err error) {
 
 // prepare makes the directories.
 func (co *checkout) prepare(ctx context.Context) error {
-	if err := co.root.RemoveAll(checkoutTemp); err != nil {
+	if err := co.root.RemoveAll(tempDir); err != nil {
 		return fmt.Errorf("remove what an interrupted checkout left: %w", err)
 	}
-	if err := co.root.Mkdir(checkoutTemp, 0o777); err != nil {
+	if err := co.root.Mkdir(tempDir, 0o777); err != nil {
 		return err
 	}
 	if co.some(objects.KindFile, objects.KindExec) {
@@ -92,47 +87,8 @@ func (co *checkout) some(kinds ...objects.Kind) bool {
 
 func (t *target) toWrite(i int) bool { return t.acts[i] == actNew || t.acts[i] == actReplace }
 
-// finish puts away the temporary files and writes the manifest.
-func (co *checkout) finish(ctx context.Context) error {
-	err := co.root.RemoveAll(checkoutTemp)
-	if co.copies != nil {
-		err = errors.Join(err, co.copies.close(context.WithoutCancel(ctx)))
-		co.restat()
-	}
-	slices.SortFunc(co.rep.Kept, func(x, y KeptFile) int { return objects.ComparePaths(x.Path, y.Path) })
-	return errors.Join(err, co.save())
-}
-
-// restat takes the states of files that share one inode again: each further
-// name changed it.
-func (co *checkout) restat() {
-	if co.rep.Way != wayHardlink {
-		return
-	}
-	for _, t := range co.targets {
-		for i := range t.next.files {
-			f := &t.next.files[i]
-			if !t.toWrite(i) || f.at == 0 || !f.kind.IsFile() {
-				continue
-			}
-			fi, err := co.root.Lstat(t.full(f))
-			if err != nil {
-				continue
-			}
-			now := index.StatOf(fi)
-			if f.stat.CTime = now.CTime; f.stat == now {
-				f.at = settledAt(now)
-			}
-		}
-	}
-}
-
-// settledAt is when the state of a file that was made older is known not to be
-// of the moment of a change.
-func settledAt(st index.Stat) int64 { return max(st.CTime, st.MTime) + int64(checkoutAge) }
-
 // job is a file to write.
-type checkoutJob struct {
+type job struct {
 	t *target
 	i int
 	e objects.Entry
@@ -141,11 +97,11 @@ type checkoutJob struct {
 // writeFiles writes the files by several workers.
 func (co *checkout) writeFiles(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	groups := make(chan []checkoutJob)
+	groups := make(chan []job)
 	var names atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error {
-			w := &checkoutWorker{co: co, contents: co.api.store.Contents(), names: &names}
+			w := &worker{co: co, contents: co.opts.Store.Contents(), names: &names}
 			for group := range groups {
 				if err := w.group(gctx, group); err != nil {
 					return err
@@ -156,7 +112,7 @@ func (co *checkout) writeFiles(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		defer close(groups)
-		w := &checkoutWorker{co: co, contents: co.api.store.Contents(), names: &names}
+		w := &worker{co: co, contents: co.opts.Store.Contents(), names: &names}
 		return co.distribute(gctx, groups, w)
 	})
 	return g.Wait()
@@ -164,8 +120,8 @@ func (co *checkout) writeFiles(ctx context.Context) error {
 
 // distribute hands the files to the workers in groups. It writes large ones
 // itself, since those keep all cores busy one after another.
-func (co *checkout) distribute(ctx context.Context, groups chan<- []checkoutJob, w *checkoutWorker) error {
-	var group []checkoutJob
+func (co *checkout) distribute(ctx context.Context, groups chan<- []job, w *worker) error {
+	var group []job
 	send := func() error {
 		select {
 		case groups <- group:
@@ -175,17 +131,17 @@ func (co *checkout) distribute(ctx context.Context, groups chan<- []checkoutJob,
 			return ctx.Err()
 		}
 	}
-	for job, err := range co.jobs(ctx) {
+	for j, err := range co.jobs(ctx) {
 		if err != nil {
 			return err
 		}
-		if job.e.Large() {
-			if err := w.group(ctx, []checkoutJob{job}); err != nil {
+		if j.e.Large() {
+			if err := w.group(ctx, []job{j}); err != nil {
 				return err
 			}
 			continue
 		}
-		if group = append(group, job); len(group) == checkoutGroup {
+		if group = append(group, j); len(group) == groupSize {
 			if err := send(); err != nil {
 				return err
 			}
@@ -195,8 +151,8 @@ func (co *checkout) distribute(ctx context.Context, groups chan<- []checkoutJob,
 }
 
 // jobs lists the files to write.
-func (co *checkout) jobs(ctx context.Context) func(yield func(checkoutJob, error) bool) {
-	return func(yield func(checkoutJob, error) bool) {
+func (co *checkout) jobs(ctx context.Context) func(yield func(job, error) bool) {
+	return func(yield func(job, error) bool) {
 		var missing []*target // whose entries have not been read
 		for _, t := range co.targets {
 			switch {
@@ -209,15 +165,15 @@ func (co *checkout) jobs(ctx context.Context) func(yield func(checkoutJob, error
 				}
 			}
 		}
-		for batch := range slices.Chunk(missing, pullBatch) {
+		for batch := range slices.Chunk(missing, batchSize) {
 			if err := co.bring(ctx, batch); err != nil {
-				yield(checkoutJob{}, err)
+				yield(job{}, err)
 				return
 			}
 			trees := co.trees(ctx, batch)
 			for i, t := range batch {
-				if err := t.read(ctx, trees[i]); err != nil {
-					yield(checkoutJob{}, fmt.Errorf("%s %s: %w", t.next.name, t.next.version, err))
+				if err := co.read(ctx, t, trees[i]); err != nil {
+					yield(job{}, fmt.Errorf("%s %s: %w", t.next.name, t.next.version, err))
 					return
 				}
 				if !t.jobs(yield) {
@@ -229,44 +185,44 @@ func (co *checkout) jobs(ctx context.Context) func(yield func(checkoutJob, error
 }
 
 // read reads the entries of a target whose files are known; tree may be nil.
-func (t *target) read(ctx context.Context, tree *objects.Tree) (err error) {
+func (co *checkout) read(ctx context.Context, t *target, tree *objects.Tree) (err error) {
 	if tree == nil {
-		if tree, err = t.chosen.content().Tree(ctx, t.next.tree); err != nil {
+		if tree, err = co.content(t).Tree(ctx, t.next.tree); err != nil {
 			return err
 		}
 	}
-	probe := &target{chosen: t.chosen, next: checkedArchive{dir: t.next.dir}}
+	probe := &target{next: checkedArchive{dir: t.next.dir}}
 	if err := probe.listEntries(ctx, tree); err != nil {
 		return err
 	}
 	same := slices.EqualFunc(probe.next.files, t.next.files, func(x, y checkedFile) bool { return x.path == y.path && x.identity == y.identity })
 	if !same {
-		return &HintError{leaf.Errorf(ErrCorrupt, "the manifest %s does not say what is in the tree", manifestName), manifestHint}
+		return &leaf.HintError{Err: leaf.Errorf(index.ErrCorrupt, "the manifest %s does not say what is in the tree", manifestName), Hint: manifestHint}
 	}
 	t.entries = probe.entries
 	return nil
 }
 
 // jobs hands out the files to write, and lets go of the entries.
-func (t *target) jobs(yield func(checkoutJob, error) bool) bool {
+func (t *target) jobs(yield func(job, error) bool) bool {
 	entries := t.entries
 	t.entries = nil
 	for i := range entries {
-		if t.toWrite(i) && entries[i].Kind.IsFile() && !yield(checkoutJob{t, i, entries[i]}, nil) {
+		if t.toWrite(i) && entries[i].Kind.IsFile() && !yield(job{t, i, entries[i]}, nil) {
 			return false
 		}
 	}
 	return true
 }
 
-// checkoutWorker writes files, one after another.
-type checkoutWorker struct {
+// worker writes files, one after another.
+type worker struct {
 	co       *checkout
 	contents *objects.Contents
 	names    *atomic.Int64
 }
 
-func (w *checkoutWorker) group(ctx context.Context, group []checkoutJob) error {
+func (w *worker) group(ctx context.Context, group []job) error {
 	entries := make([]objects.Entry, len(group))
 	for i := range group {
 		entries[i] = group[i].e
@@ -279,14 +235,14 @@ func (w *checkoutWorker) group(ctx context.Context, group []checkoutJob) error {
 		}
 		return err
 	})
-	if err == nil || ctx.Err() != nil || !errors.Is(err, ErrCorrupt) {
+	if err == nil || ctx.Err() != nil || !errors.Is(err, index.ErrCorrupt) {
 		return err
 	}
 	// Some content went since it was brought, or is damaged: it may be elsewhere.
 	for i := range group[done:] {
-		job := &group[done+i]
-		one := func(_ int, content func(io.Writer) error) error { return w.file(ctx, job, content) }
-		if err := job.t.chosen.content().Contents().Each(ctx, []objects.Entry{job.e}, one); err != nil {
+		j := &group[done+i]
+		one := func(_ int, content func(io.Writer) error) error { return w.file(ctx, j, content) }
+		if err := w.co.content(j.t).Contents().Each(ctx, []objects.Entry{j.e}, one); err != nil {
 			return err
 		}
 	}
@@ -294,17 +250,17 @@ func (w *checkoutWorker) group(ctx context.Context, group []checkoutJob) error {
 }
 
 // file writes one file under a temporary name, and then gives it its own.
-func (w *checkoutWorker) file(ctx context.Context, job *checkoutJob, content func(io.Writer) error) (err error) {
-	f := &job.t.next.files[job.i]
-	full := job.t.full(f)
-	tmp := path.Join(checkoutTemp, strconv.FormatInt(w.names.Add(1), 10))
+func (w *worker) file(ctx context.Context, j *job, content func(io.Writer) error) (err error) {
+	f := &j.t.next.files[j.i]
+	full := j.t.full(f)
+	tmp := path.Join(tempDir, strconv.FormatInt(w.names.Add(1), 10))
 	defer func() {
 		if err != nil {
 			w.co.root.Remove(tmp)
-			err = fmt.Errorf("write %s of %s==%s: %w", full, job.t.next.name, job.t.next.version, err)
+			err = fmt.Errorf("write %s of %s==%s: %w", full, j.t.next.name, j.t.next.version, err)
 		}
 	}()
-	verified := func(out io.Writer) error { return w.co.verified(out, f, job.t, content) }
+	verified := func(out io.Writer) error { return w.co.verified(out, f, j.t, content) }
 	if w.co.copies != nil {
 		err = w.co.copies.share(ctx, f, verified, filepath.Join(w.co.dir, filepath.FromSlash(tmp)))
 	} else {
@@ -313,29 +269,43 @@ func (w *checkoutWorker) file(ctx context.Context, job *checkoutJob, content fun
 	if err != nil {
 		return err
 	}
-	placed, err := w.co.settle(tmp, full, f, job.t.acts[job.i])
+	placed, err := w.co.settle(tmp, full, f, j.t.acts[j.i])
 	if err != nil {
 		return err
 	}
-	w.co.wrote(job.t, job.i, placed)
+	w.co.wrote(j.t, j.i, placed)
 	return nil
 }
 
 // verified passes content on and checks it against what is wanted.
 func (co *checkout) verified(out io.Writer, f *checkedFile, t *target, content func(io.Writer) error) error {
 	h := blake3.New()
-	counted := co.api.counted(out, t.next.name, t.out.Size)
-	if err := content(io.MultiWriter(h, counted)); err != nil {
+	if err := content(io.MultiWriter(h, &counted{out, co.opts.Progress, t.out})); err != nil {
 		return err
 	}
 	var got objects.ID
 	if h.Sum(got[:0]); got != f.hash {
-		return leaf.Errorf(ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", got, f.hash)
+		return leaf.Errorf(index.ErrCorrupt, "its bytes have the BLAKE3 %s, not %s", got, f.hash)
 	}
 	return nil
 }
 
-func (w *checkoutWorker) copy(tmp string, f *checkedFile, content func(io.Writer) error) error {
+// counted passes bytes on and tells how many.
+type counted struct {
+	w        io.Writer
+	progress func(a *Archive, n int64) // may be nil
+	of       *Archive
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	if c.progress != nil {
+		c.progress(c.of, int64(n))
+	}
+	return n, err
+}
+
+func (w *worker) copy(tmp string, f *checkedFile, content func(io.Writer) error) error {
 	mode := fs.FileMode(0o666)
 	if f.kind == objects.KindExec {
 		mode = 0o777
@@ -349,14 +319,14 @@ func (w *checkoutWorker) copy(tmp string, f *checkedFile, content func(io.Writer
 	if err := errors.Join(err, statErr, out.Close()); err != nil {
 		return err
 	}
-	past := fi.ModTime().Add(-checkoutAge)
+	past := fi.ModTime().Add(-backdatedBy)
 	return w.co.root.Chtimes(tmp, past, past)
 }
 
 // writeLinks makes the symbolic links, when all else is there: nothing is
 // written through them.
 func (co *checkout) writeLinks(ctx context.Context) error {
-	tmp := path.Join(checkoutTemp, "link")
+	tmp := path.Join(tempDir, "link")
 	for _, t := range co.targets {
 		for i := range t.next.files {
 			f := &t.next.files[i]

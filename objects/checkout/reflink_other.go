@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package datafs
+package checkout
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"context"
@@ -11,34 +11,34 @@ import (
 	"github.com/datafs/datafs/objects"
 )
 
-// forgo removes what earlier checkouts wrote and is not wanted any more, where
-// that is asked for, and otherwise counts it. What is no longer as it was
-// written stays, but for Force.
-func (co *checkout) forgo(ctx context.Context) error {
+// prune removes files of earlier checkouts that are not wanted any more; without
+// Options.Prune it only counts them. What is no longer as it was written stays, but
+// for Force.
+func (co *checkout) prune(ctx context.Context) error {
 	for _, t := range co.targets {
-		kept, err := co.forgoFiles(ctx, t.next.name, t.left, t.out)
+		kept, err := co.pruneFiles(ctx, t.next.name, t.left, t.out)
 		if err != nil {
 			return err
 		}
 		t.left = kept
 	}
-	if len(co.opts.Archives) == 0 {
-		if err := co.forgoOthers(ctx); err != nil {
+	if !co.opts.Some {
+		if err := co.pruneOthers(ctx); err != nil {
 			return err
 		}
 	}
 	if co.opts.Prune {
-		return co.forgoDirs()
+		return co.pruneDirs()
 	}
 	return nil
 }
 
-// forgoOthers is forgo for archives that are not wanted any more.
-func (co *checkout) forgoOthers(ctx context.Context) error {
+// pruneOthers is prune for archives that are not wanted any more.
+func (co *checkout) pruneOthers(ctx context.Context) error {
 	var others []checkedArchive
 	for _, a := range co.others {
-		out := CheckedOut{Archive: a.name, Before: a.version}
-		kept, err := co.forgoFiles(ctx, a.name, a.files, &out)
+		out := Archive{Name: a.name, Before: a.version}
+		kept, err := co.pruneFiles(ctx, a.name, a.files, &out)
 		if err != nil {
 			return err
 		}
@@ -56,14 +56,14 @@ func (co *checkout) forgoOthers(ctx context.Context) error {
 	return nil
 }
 
-// forgoFiles removes files of an archive, and returns those that stay.
-func (co *checkout) forgoFiles(ctx context.Context, archive string, files []checkedFile, out *CheckedOut) (kept []checkedFile, err error) {
+// pruneFiles removes files of an archive, and returns those that stay.
+func (co *checkout) pruneFiles(ctx context.Context, archive string, files []checkedFile, out *Archive) (kept []checkedFile, err error) {
 	for i := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		f := &files[i]
-		stays, err := co.forgoFile(archive, f, out)
+		stays, err := co.pruneFile(archive, f, out)
 		if err != nil {
 			return nil, fmt.Errorf("remove %s: %w", path.Join(archive, f.path), err)
 		}
@@ -75,7 +75,7 @@ func (co *checkout) forgoFiles(ctx context.Context, archive string, files []chec
 	return kept, nil
 }
 
-func (co *checkout) forgoFile(archive string, f *checkedFile, out *CheckedOut) (stays bool, err error) {
+func (co *checkout) pruneFile(archive string, f *checkedFile, out *Archive) (stays bool, err error) {
 	full := path.Join(archive, f.path)
 	if f.kind == objects.KindDir {
 		return !co.opts.Prune, nil // the list of directories has it
@@ -131,13 +131,13 @@ func (co *checkout) lstatBelow(name string) (fs.FileInfo, error) {
 	return co.lstat(name)
 }
 
-// forgoDirs removes the directories that checkouts made and that are empty now,
+// pruneDirs removes the directories that checkouts made and that are empty now,
 // but for those that are wanted.
-func (co *checkout) forgoDirs() error {
+func (co *checkout) pruneDirs() error {
 	var kept []string
 	wanted := co.wantedDirs()
 	for _, dir := range slices.Backward(co.old.dirs) {
-		if wanted[dir] || len(co.opts.Archives) > 0 && co.isOthers(dir) || !co.emptyOwn(dir) {
+		if wanted[dir] || co.opts.Some && co.isOthers(dir) || !co.emptyOwn(dir) {
 			kept = append(kept, dir)
 			continue
 		}

@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"errors"

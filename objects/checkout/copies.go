@@ -1,4 +1,4 @@
-package datafs
+package checkout
 
 import (
 	"context"
@@ -16,89 +16,49 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/codec"
 )
 
-// The ways in which a checkout writes files.
+// Way is how a checkout writes files.
+type Way string
+
+// The ways. WayAuto is WayReflink where the filesystem can do it, else WayCopy.
 const (
-	wayAuto     = "auto"
-	wayCopy     = "copy"
-	wayReflink  = "reflink"
-	wayHardlink = "hardlink"
+	WayAuto     Way = "auto"
+	WayCopy     Way = "copy"
+	WayReflink  Way = "reflink"
+	WayHardlink Way = "hardlink"
 )
 
+// ParseWay reads a way; "" is WayAuto.
+func ParseWay(s string) (Way, error) {
+	switch w := Way(s); w {
+	case "":
+		return WayAuto, nil
+	case WayAuto, WayCopy, WayReflink, WayHardlink:
+		return w, nil
+	}
+	return "", leaf.Errorf(fs.ErrInvalid, "link %q: want auto, copy, reflink or hardlink", s)
+}
+
+// batchSize is how many archives are brought, or states noted, together.
+const batchSize = 1000
+
+// Names in a repository's directory.
 const (
-	copiesDir    = "files"      // in a repository: whole files, for others to share
-	copiesLock   = "files.lock" // checkouts share it while they use copies, gc holds it alone
+	CopiesDir    = "files"      // whole files, for checkouts to share
+	CopiesLock   = "files.lock" // checkouts share it while they use copies, gc holds it alone
 	copiesSuffix = ".x"         // of a copy that may be executed
 )
-
-// chooseWay finds out how files can be written, and is told how they should.
-func (co *checkout) chooseWay(ctx context.Context) error {
-	way := co.opts.Link
-	switch way {
-	case wayCopy:
-		co.rep.Way = wayCopy
-		return nil
-	case "", wayAuto:
-		if co.probe(wayReflink) != nil {
-			co.rep.Way = wayCopy
-			return nil
-		}
-		way = wayReflink
-	default:
-		if err := co.probe(way); err != nil {
-			return &HintError{
-				Err:  fmt.Errorf("files cannot be shared by %s between %s and %s: %w", way, co.api.Repo(), co.dir, cause(err)),
-				Hint: "both must be on one filesystem that can do it; --link copy works everywhere",
-			}
-		}
-	}
-	var err error
-	co.rep.Way = way
-	co.copies, err = co.api.openCopies(ctx, way)
-	return err
-}
-
-// cause is the reason of a failed system call, without the paths of a probe.
-// It keeps no kind: the exit code must not say that a file was missing.
-func cause(err error) error {
-	var link *os.LinkError
-	var path *os.PathError
-	switch {
-	case errors.As(err, &link):
-		err = link.Err
-	case errors.As(err, &path):
-		err = path.Err
-	}
-	return errors.New(err.Error())
-}
-
-// probe tries a way with a small file.
-func (co *checkout) probe(way string) error {
-	src, err := os.CreateTemp(objects.TempDir(co.api.Repo()), "probe-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(src.Name())
-	_, err = src.Write(make([]byte, 4096))
-	if err := errors.Join(err, src.Close()); err != nil {
-		return err
-	}
-	dst := filepath.Join(co.dir, checkoutTemp, "probe")
-	if err := shareFile(way, src.Name(), dst, 0o666); err != nil {
-		return err
-	}
-	return os.Remove(dst)
-}
 
 // clone is cloneFile but in tests, which need no filesystem that can do it.
 var clone = cloneFile
 
 // shareFile makes dst share the content of src.
-func shareFile(way, src, dst string, mode fs.FileMode) error {
-	if way == wayHardlink {
+func shareFile(way Way, src, dst string, mode fs.FileMode) error {
+	if way == WayHardlink {
 		return os.Link(src, dst)
 	}
 	return clone(src, dst, mode)
@@ -107,10 +67,10 @@ func shareFile(way, src, dst string, mode fs.FileMode) error {
 // copies are the repository's whole files, made of its content once, so that
 // checkouts can share them. They are a cache: gc removes them.
 type copies struct {
-	api  *API
-	dir  string
-	way  string
-	lock *flock.Flock
+	index *index.DB
+	dir   string
+	way   Way
+	lock  *flock.Flock
 
 	busy [256]sync.Mutex // by the first byte of the hash: one makes a copy, others wait
 
@@ -133,30 +93,14 @@ func (k *copies) path(key copyKey) string {
 	return name
 }
 
-func (a *API) openCopies(ctx context.Context, way string) (*copies, error) {
-	k := &copies{api: a, dir: filepath.Join(a.Repo(), copiesDir), way: way, used: map[copyKey]index.Stat{}}
+func openCopies(ctx context.Context, s *objects.Store, wait time.Duration, way Way) (*copies, error) {
+	k := &copies{index: s.Index(), dir: filepath.Join(s.Dir(), CopiesDir), way: way, used: map[copyKey]index.Stat{}}
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return nil, err
 	}
 	var err error
-	k.lock, err = a.lockCopies(ctx, false)
+	k.lock, err = takeLock(ctx, filepath.Join(s.Dir(), CopiesLock), wait, false)
 	return k, err
-}
-
-func (a *API) lockCopies(ctx context.Context, alone bool) (*flock.Flock, error) {
-	return a.waitLock(ctx, filepath.Join(a.Repo(), copiesLock), alone)
-}
-
-// waitLock takes a lock that others may hold for a while. When that takes too
-// long the error wraps ErrBusy.
-func (a *API) waitLock(ctx context.Context, name string, alone bool) (*flock.Flock, error) {
-	wait := a.opts.storeTimeout()
-	if wait == 0 {
-		wait = time.Minute
-	}
-	bounded, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return objects.TakeLock(ctx, bounded, name, alone)
 }
 
 // close records the states of the copies that were used: links change them.
@@ -172,12 +116,12 @@ func (k *copies) close(ctx context.Context) (err error) {
 		if st.CTime = now.CTime; st == now {
 			known[name] = index.Cached{Stat: now, Hash: key.hash, At: settledAt(now)}
 		}
-		if len(known) == pullBatch {
-			err = errors.Join(err, k.api.index.Cache(ctx, known))
+		if len(known) == batchSize {
+			err = errors.Join(err, k.index.Cache(ctx, known))
 			clear(known)
 		}
 	}
-	return errors.Join(err, k.api.index.Cache(ctx, known), k.lock.Unlock())
+	return errors.Join(err, k.index.Cache(ctx, known), k.lock.Unlock())
 }
 
 // share makes dst, a new file, share the copy of a file, which is made of its
@@ -199,20 +143,10 @@ func (k *copies) share(ctx context.Context, f *checkedFile, content func(io.Writ
 			err = shareFile(k.way, k.path(key), dst, mode)
 		}
 	}
-	if err != nil || k.way == wayHardlink {
+	if err != nil || k.way == WayHardlink {
 		return err
 	}
 	return backdate(dst)
-}
-
-// backdate makes a file older than it is.
-func backdate(name string) error {
-	fi, err := os.Lstat(name)
-	if err != nil {
-		return err
-	}
-	past := fi.ModTime().Add(-checkoutAge)
-	return os.Chtimes(name, past, past)
 }
 
 // ensure makes sure that the copy is there and sound.
@@ -253,7 +187,7 @@ func (k *copies) sound(ctx context.Context, key copyKey, fi fs.FileInfo) (bool, 
 		return true, nil // of this very run, which has made links of it
 	}
 	name := k.path(key)
-	known, err := k.api.index.Cached(ctx, []string{name})
+	known, err := k.index.Cached(ctx, []string{name})
 	if err != nil {
 		return false, err
 	}
@@ -308,12 +242,12 @@ func (k *copies) make(name string, content func(io.Writer) error) error {
 	return os.Rename(tmp.Name(), name)
 }
 
-// copiesReport counts copies.
-type copiesReport struct{ Count, Bytes int64 }
+// Copies counts the copies that checkouts share from.
+type Copies struct{ Count, Bytes int64 }
 
-// countCopies counts the copies that checkouts share from.
-func (a *API) countCopies() (rep copiesReport, err error) {
-	err = a.eachCopy(func(_ string, fi fs.FileInfo) error {
+// CountCopies counts the copies of a repository.
+func CountCopies(repo string) (rep Copies, err error) {
+	err = eachCopy(repo, func(_ string, fi fs.FileInfo) error {
 		rep.Count++
 		rep.Bytes += fi.Size()
 		return nil
@@ -321,19 +255,20 @@ func (a *API) countCopies() (rep copiesReport, err error) {
 	return rep, err
 }
 
-// removeCopies removes the copies that no checkout shares an inode with, and
-// what interrupted runs left.
-func (a *API) removeCopies(ctx context.Context, dry bool) (rep copiesReport, err error) {
-	if _, err := os.Lstat(filepath.Join(a.Repo(), copiesDir)); errors.Is(err, fs.ErrNotExist) {
+// RemoveCopies removes the copies of a repository that no checkout shares an inode
+// with, and what interrupted runs left. With dry it only counts them. It waits for
+// checkouts that use copies, at most as long as wait (0: a minute).
+func RemoveCopies(ctx context.Context, s *objects.Store, wait time.Duration, dry bool) (rep Copies, err error) {
+	if _, err := os.Lstat(filepath.Join(s.Dir(), CopiesDir)); errors.Is(err, fs.ErrNotExist) {
 		return rep, nil
 	}
-	lock, err := a.lockCopies(ctx, true)
+	lock, err := takeLock(ctx, filepath.Join(s.Dir(), CopiesLock), wait, true)
 	if err != nil {
 		return rep, err
 	}
 	defer lock.Unlock()
 	forget := map[string]index.Cached{}
-	err = a.eachCopy(func(name string, fi fs.FileInfo) error {
+	err = eachCopy(s.Dir(), func(name string, fi fs.FileInfo) error {
 		if links(fi) > 1 {
 			return nil
 		}
@@ -347,11 +282,11 @@ func (a *API) removeCopies(ctx context.Context, dry bool) (rep copiesReport, err
 	if dry {
 		return rep, err
 	}
-	return rep, errors.Join(err, a.index.Cache(ctx, forget))
+	return rep, errors.Join(err, s.Index().Cache(ctx, forget))
 }
 
-func (a *API) eachCopy(visit func(name string, fi fs.FileInfo) error) error {
-	return filepath.WalkDir(filepath.Join(a.Repo(), copiesDir), func(name string, d fs.DirEntry, err error) error {
+func eachCopy(repo string, visit func(name string, fi fs.FileInfo) error) error {
+	return filepath.WalkDir(filepath.Join(repo, CopiesDir), func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -367,4 +302,13 @@ func (a *API) eachCopy(visit func(name string, fi fs.FileInfo) error) error {
 		}
 		return visit(name, fi)
 	})
+}
+
+// isCopy reports whether a file below files/ is one that this program makes there.
+func isCopy(name string) bool {
+	if strings.HasPrefix(name, "tmp-") {
+		return true
+	}
+	_, err := objects.ParseID(strings.TrimSuffix(name, copiesSuffix))
+	return err == nil
 }
