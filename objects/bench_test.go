@@ -1,9 +1,7 @@
 package objects
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,36 +10,10 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/fixtures/samples"
-	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects/codec"
 )
 
 const benchSize = 16 << 20
-
-func BenchmarkPackWrite(b *testing.B) {
-	s := newStore(b)
-	buf := bufio.NewWriterSize(nil, 256<<10)
-	raw := samples.Random(1, 64<<10)
-	id := Hash(raw)
-	b.SetBytes(benchSize)
-	for b.Loop() {
-		p, err := newPackWriter(s.dir, buf)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for i := range benchSize / len(raw) {
-			e := index.Entry{ID: id, Raw: uint32(len(raw))}
-			e.ID[0], e.ID[1] = byte(i), byte(i>>8)
-			if err := p.add(e, raw); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := errors.Join(p.w.Flush(), p.f.Sync()); err != nil {
-			b.Fatal(err)
-		}
-		p.discard()
-	}
-}
 
 // BenchmarkUpdate takes a stream into an empty store, syncs included.
 func BenchmarkUpdate(b *testing.B) {

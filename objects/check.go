@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/datafs/datafs/index"
@@ -87,7 +86,7 @@ func (c *check) run(ctx context.Context) error {
 // takeIn takes in the packs that the index does not know, and reports whether there
 // is a directory of packs.
 func (c *check) takeIn(ctx context.Context) (there bool, err error) {
-	root := filepath.Join(c.s.dir, packsDir)
+	root := c.s.packs.Root()
 	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 		c.found(fmt.Errorf("%w: the directory %s is missing", ErrCorrupt, root))
 		return false, nil
@@ -103,7 +102,7 @@ func (c *check) takeIn(ctx context.Context) (there bool, err error) {
 // packs checks the packs on disk, and takes them out of sizes, which are those that
 // the index knows.
 func (c *check) packs(ctx context.Context, sizes map[ID]int64) error {
-	for id, err := range c.s.packFiles(c.opts.Stray) {
+	for id, err := range c.s.packs.Files(c.opts.Stray) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -121,7 +120,7 @@ func (c *check) packs(ctx context.Context, sizes map[ID]int64) error {
 
 // missing notes a pack that the index knows and that is no file.
 func (c *check) missing(id ID) {
-	name := packPath(c.s.dir, id)
+	name := c.s.packs.Path(id)
 	if fi, err := os.Lstat(name); err == nil && !fi.Mode().IsRegular() {
 		c.found(fmt.Errorf("pack %s: %w", id, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}))
 		return
@@ -163,7 +162,7 @@ func (c *check) bad(ctx context.Context) error {
 
 func (c *check) pack(ctx context.Context, id ID, knownSize int64, known bool) error {
 	c.rep.Packs++
-	size, entries, err := c.s.packTable(id)
+	size, entries, err := c.s.packs.Table(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // fsck runs beside itself
 	}

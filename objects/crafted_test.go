@@ -19,17 +19,17 @@ import (
 // storeChunks puts chunks into a pack of their own and returns their ids.
 func storeChunks(t testing.TB, s *Store, raws ...[]byte) (ids []ID) {
 	t.Helper()
-	p, err := newPackWriter(s.dir, bufio.NewWriter(nil))
+	p, err := s.packs.NewWriter(bufio.NewWriter(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, raw := range raws {
 		ids = append(ids, Hash(raw))
-		if err := p.add(index.Entry{ID: Hash(raw), Raw: uint32(len(raw))}, raw); err != nil {
+		if err := p.Add(index.Entry{ID: Hash(raw), Raw: uint32(len(raw))}, raw); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pack, err := p.commit()
+	pack, err := p.Commit()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -240,7 +240,7 @@ func (n *nearby) table(id ID) []index.Entry {
 			return n.tables[i].entries
 		}
 	}
-	_, entries, err := n.w.s.packTable(id)
+	_, entries, err := n.w.s.packs.Table(id)
 	if err != nil {
 		return nil
 	}

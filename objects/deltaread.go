@@ -10,6 +10,7 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects/codec"
+	"github.com/datafs/datafs/objects/pack"
 )
 
 const (
@@ -62,8 +63,8 @@ func (f *fetcher) readDelta(ctx context.Context, dst []byte, loc *index.Loc) ([]
 		return dst, err
 	}
 	d.stored = codec.Grow(d.stored[:0], int(loc.Stored))[:loc.Stored]
-	_, err = pf.f.ReadAt(d.stored, int64(loc.Offset))
-	f.s.packs.release(pf)
+	_, err = pf.ReadAt(d.stored, int64(loc.Offset))
+	f.s.packs.Release(pf)
 	if err != nil {
 		return dst, err
 	}
@@ -159,7 +160,7 @@ func (f *fetcher) fetchBase(ctx context.Context, dst []byte, loc *index.Loc) ([]
 		return f.verified(ctx, dst, loc, f.readBase)
 	}
 	out, err := f.readBase(ctx, dst, loc)
-	if err != nil && !errors.Is(err, errGone) && !unreadable(err) {
+	if err != nil && !errors.Is(err, errGone) && !pack.Unreadable(err) {
 		err = fmt.Errorf("%w: pack %s: chunk %s: %w", ErrCorrupt, loc.Pack, loc.ID, err)
 	}
 	return out, err
@@ -225,16 +226,16 @@ func (s *Store) basesOf(locs []index.Loc) (ids []ID) {
 
 // deltaBases reads the ids of a delta's bases.
 func (s *Store) deltaBases(loc *index.Loc) ([]ID, error) {
-	pf, err := s.packs.acquire(loc.Pack)
+	pf, err := s.packs.Acquire(loc.Pack)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer s.packs.release(pf)
+	defer s.packs.Release(pf)
 	head := make([]byte, min(int64(loc.Stored), codec.MaxDeltaHead))
-	if _, err := pf.f.ReadAt(head, int64(loc.Offset)); err != nil && err != io.EOF {
+	if _, err := pf.ReadAt(head, int64(loc.Offset)); err != nil && err != io.EOF {
 		return nil, err
 	}
 	ids, err := codec.DeltaBases(head)

@@ -30,11 +30,11 @@ func changed(b []byte, seed uint64, every int) []byte {
 func deltasIn(t testing.TB, s *Store) (deltas []index.Loc, bases map[ID]bool) {
 	t.Helper()
 	bases = map[ID]bool{}
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, entries, err := s.packTable(id)
+		_, entries, err := s.packs.Table(id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,16 +80,16 @@ func deltaItem(t testing.TB, raw []byte, bases ...[]byte) item {
 // putPack makes a pack, which the index gets to know only later.
 func putPack(t testing.TB, s *Store, items ...item) index.Pack {
 	t.Helper()
-	p, err := newPackWriter(s.dir, bufio.NewWriter(nil))
+	p, err := s.packs.NewWriter(bufio.NewWriter(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, it := range items {
-		if err := p.add(index.Entry{ID: Hash(it.raw), Raw: uint32(len(it.raw)), Codec: it.codec}, it.stored); err != nil {
+		if err := p.Add(index.Entry{ID: Hash(it.raw), Raw: uint32(len(it.raw)), Codec: it.codec}, it.stored); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pack, err := p.commit()
+	pack, err := p.Commit()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,12 +363,12 @@ func TestFsckNamesADamagedBaseAndWhatNeedsIt(t *testing.T) {
 	whole := putPack(t, s, wholeItem(x))
 	register(t, s, whole, putPack(t, s, deltaItem(t, y, x), deltaItem(t, z, x)))
 	wantChunks(t, s, x, y, z)
-	path := packPath(s.dir, whole.ID)
+	path := s.packs.Path(whole.ID)
 	pack, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pack[len(packHeader)+70_000] ^= 1
+	pack[packHeaderLen+70_000] ^= 1
 	overwrite(t, path, pack)
 	_, problems := checkPacks(t, s, true)
 	for _, raw := range [][]byte{y, z} {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/datafs/datafs/objects/pack"
 	"maps"
 	"os"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 // A pack is written anew when a quarter of it is garbage, or when it is small
 // and there are others to gather with it.
-const smallPack = targetPackSize / 4
+const smallPack = pack.TargetSize / 4
 
 // GCOptions say what GC may let go.
 type GCOptions struct {
@@ -79,7 +80,7 @@ type collector struct {
 	held *idSet // bases of the deltas that there are
 	rep  *GCReport
 	buf  *bufio.Writer
-	out  *packWriter
+	out  *pack.Writer
 	old  []index.Pack // whose live chunks are in out
 
 	aging map[ID]bool // packs with content that stays for now, because they are young
@@ -168,12 +169,12 @@ func (c *collector) full(err error) error {
 // survey lists the packs that there are before any are made, and counts the
 // small ones.
 func (c *collector) survey() (packs []ID, small int, err error) {
-	for id, err := range c.s.packIDs() {
+	for id, err := range c.s.packs.IDs() {
 		if err != nil {
 			return nil, 0, err
 		}
 		packs = append(packs, id)
-		if fi, err := os.Stat(packPath(c.s.dir, id)); err == nil && fi.Size() < smallPack {
+		if fi, err := os.Stat(c.s.packs.Path(id)); err == nil && fi.Size() < smallPack {
 			small++
 		}
 	}
@@ -183,7 +184,7 @@ func (c *collector) survey() (packs []ID, small int, err error) {
 // pack removes a pack of which nothing stays, and reports whether another one is
 // worth rewriting.
 func (c *collector) pack(ctx context.Context, id ID, gather bool) (rewrite bool, err error) {
-	size, entries, err := c.s.packTable(id)
+	size, entries, err := c.s.packs.Table(id)
 	if err != nil {
 		return false, err // a broken pack may hold what is needed: fsck first
 	}
@@ -239,14 +240,14 @@ func (c *collector) needs(id ID) bool { return c.live.has(id) || c.held.has(id) 
 func (c *collector) hold(ctx context.Context) (dead map[ID]bool, err error) {
 	c.held, dead, c.rep.Packs = &idSet{}, map[ID]bool{}, 0
 	var deltas []index.Loc
-	for id, err := range c.s.packIDs() {
+	for id, err := range c.s.packs.IDs() {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return nil, err
 		}
-		_, entries, err := c.s.packTable(id)
+		_, entries, err := c.s.packs.Table(id)
 		if err != nil {
 			return nil, err // a broken pack may hold what is needed: fsck first
 		}
@@ -292,7 +293,7 @@ func (s *Store) isPlace(ctx context.Context, loc *index.Loc) (bool, error) {
 func (c *collector) exists(id ID) bool {
 	there, asked := c.there[id]
 	if !asked {
-		_, err := os.Stat(packPath(c.s.dir, id))
+		_, err := os.Stat(c.s.packs.Path(id))
 		there = err == nil
 		c.there[id] = there
 	}
@@ -302,7 +303,7 @@ func (c *collector) exists(id ID) bool {
 // rewrite copies the chunks of a pack that stay into the open pack. They are
 // verified on the way: a broken chunk is not carried on silently.
 func (c *collector) rewrite(ctx context.Context, id ID) error {
-	size, entries, err := c.s.packTable(id)
+	size, entries, err := c.s.packs.Table(id)
 	if err != nil {
 		return err
 	}
@@ -317,7 +318,7 @@ func (c *collector) rewrite(ctx context.Context, id ID) error {
 	}
 	pack := index.Pack{ID: id, Size: size, Entries: entries}
 	if c.out == nil {
-		if c.out, err = newPackWriter(c.s.dir, c.buf); err != nil {
+		if c.out, err = c.s.packs.NewWriter(c.buf); err != nil {
 			return err
 		}
 	}
@@ -331,12 +332,12 @@ func (c *collector) rewrite(ctx context.Context, id ID) error {
 		if stored, err = c.s.storedBytes(stored[:0], &loc); err != nil {
 			return err
 		}
-		if err := c.out.add(e, stored); err != nil {
+		if err := c.out.Add(e, stored); err != nil {
 			return err
 		}
 	}
 	c.old = append(c.old, pack)
-	if c.out.full() {
+	if c.out.Full() {
 		return c.flush(ctx)
 	}
 	return nil
@@ -344,13 +345,13 @@ func (c *collector) rewrite(ctx context.Context, id ID) error {
 
 // storedBytes reads a chunk as it is stored.
 func (s *Store) storedBytes(dst []byte, loc *index.Loc) ([]byte, error) {
-	pf, err := s.packs.acquire(loc.Pack)
+	pf, err := s.packs.Acquire(loc.Pack)
 	if err != nil {
 		return dst, err
 	}
-	defer s.packs.release(pf)
+	defer s.packs.Release(pf)
 	dst = codec.Grow(dst, int(loc.Stored))[:loc.Stored]
-	_, err = pf.f.ReadAt(dst, int64(loc.Offset))
+	_, err = pf.ReadAt(dst, int64(loc.Offset))
 	return dst, err
 }
 
@@ -359,7 +360,7 @@ func (c *collector) flush(ctx context.Context) error {
 	if c.out == nil {
 		return nil
 	}
-	pack, err := c.out.commit()
+	pack, err := c.out.Commit()
 	c.out = nil
 	if err != nil {
 		return err
@@ -368,7 +369,7 @@ func (c *collector) flush(ctx context.Context) error {
 	c.old = nil
 	err = c.replace(ctx, old, pack)
 	if errors.Is(err, syscall.ENOSPC) && !slices.ContainsFunc(old, func(p index.Pack) bool { return p.ID == pack.ID }) {
-		err = errors.Join(err, os.Remove(packPath(c.s.dir, pack.ID))) // the index does not know it
+		err = errors.Join(err, os.Remove(c.s.packs.Path(pack.ID))) // the index does not know it
 	}
 	return err
 }
@@ -389,8 +390,8 @@ func (c *collector) replace(ctx context.Context, old []index.Pack, pack index.Pa
 		if p.ID == pack.ID {
 			continue
 		}
-		c.s.packs.forget(p.ID)
-		if err := os.Remove(packPath(c.s.dir, p.ID)); err != nil {
+		c.s.packs.Forget(p.ID)
+		if err := os.Remove(c.s.packs.Path(p.ID)); err != nil {
 			return fmt.Errorf("remove pack: %w", err)
 		}
 	}
@@ -402,6 +403,6 @@ func (c *collector) replace(ctx context.Context, old []index.Pack, pack index.Pa
 
 func (c *collector) abort() {
 	if c.out != nil {
-		c.out.discard()
+		c.out.Discard()
 	}
 }

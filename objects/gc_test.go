@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/datafs/datafs/objects/pack"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -255,7 +256,7 @@ func TestGCKeepsTheOnlyCopy(t *testing.T) {
 	other := openWith(t, s.dir, filepath.Join(t.TempDir(), "other.db"), &Options{})
 	takeBytes(t, other, append(bytes.Clone(b), samples.Random(70, 100_000)...))
 	root := openTree(t, s, tree) // while its node can be read
-	s.packs.forget(mustID(t, filepath.Base(known)))
+	s.packs.Forget(mustID(t, filepath.Base(known)))
 	if err := os.Remove(known); err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +348,7 @@ func TestACachedTreeThatGCBrokeIsNotBelieved(t *testing.T) {
 
 func TestFilesOfAKilledWriterAreRemoved(t *testing.T) {
 	s := newStore(t)
-	left := filepath.Join(s.dir, tempDir, "pack-123")
+	left := filepath.Join(s.dir, pack.Temp, "pack-123")
 	leave := func() {
 		if err := os.WriteFile(left, samples.Random(1, 1000), 0o600); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ const grace = 24 * time.Hour
 func age(t *testing.T, s *Store, id ID, by time.Duration) {
 	t.Helper()
 	at := time.Now().Add(-by)
-	if err := os.Chtimes(packPath(s.dir, id), at, at); err != nil {
+	if err := os.Chtimes(s.packs.Path(id), at, at); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -173,7 +173,7 @@ func TestAPackThatAKilledWriterDidNotRegister(t *testing.T) {
 	for _, behind := range []bool{false, true} {
 		s := newStore(t)
 		pack = putPack(t, s, wholeItem(samples.Random(1, 50_000)))
-		if err := os.Link(packPath(s.dir, pack.ID), filepath.Join(s.dir, tempDir, "pack-killed")); err != nil {
+		if err := os.Link(s.packs.Path(pack.ID), filepath.Join(s.dir, "tmp", "pack-killed")); err != nil {
 			t.Fatal(err)
 		}
 		if behind {
@@ -182,7 +182,7 @@ func TestAPackThatAKilledWriterDidNotRegister(t *testing.T) {
 			}
 		}
 		rep := gcAged(t, s, GCOptions{})
-		_, err := os.Stat(packPath(s.dir, pack.ID))
+		_, err := os.Stat(s.packs.Path(pack.ID))
 		if gone := errors.Is(err, fs.ErrNotExist); gone == behind || (rep.Removed == 1) == behind {
 			t.Errorf("behind %v: gone %v, %+v", behind, gone, rep)
 		}
@@ -263,7 +263,7 @@ func TestPartsThatAreNotHereKeepWhatTheyMayNeed(t *testing.T) {
 func dropChunk(t *testing.T, s *Store, id ID) {
 	t.Helper()
 	old := packOf(t, s, id)
-	_, entries, err := s.packTable(old)
+	_, entries, err := s.packs.Table(old)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +278,8 @@ func dropChunk(t *testing.T, s *Store, id ID) {
 	if err := s.index.ReplacePacks(t.Context(), localSpace, []index.Pack{{ID: old, Entries: entries}}, pack); err != nil {
 		t.Fatal(err)
 	}
-	s.packs.forget(old)
-	if err := os.Remove(packPath(s.dir, old)); err != nil {
+	s.packs.Forget(old)
+	if err := os.Remove(s.packs.Path(old)); err != nil {
 		t.Fatal(err)
 	}
 	s.nodes = newNodeCache()
@@ -300,7 +300,7 @@ func TestGCRefusesWherePacksCannotBeRead(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		s := openStore(t, t.TempDir(), codec.Params{})
 		live, other := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
-		name := packPath(s.dir, packOf(t, s, other))
+		name := s.packs.Path(packOf(t, s, other))
 		good, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -331,8 +331,8 @@ func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 	live, away := settled(t, s, samples.Random(1, 90_000)), settled(t, s, samples.Random(2, 80_000))
 	id := packOf(t, s, away)
 	aside := filepath.Join(t.TempDir(), "aside")
-	s.packs.forget(id)
-	if err := os.Rename(packPath(s.dir, id), aside); err != nil {
+	s.packs.Forget(id)
+	if err := os.Rename(s.packs.Path(id), aside); err != nil {
 		t.Fatal(err)
 	}
 	gcAged(t, s, GCOptions{Live: marks(s, live)})
@@ -340,7 +340,7 @@ func TestGCForgetsPacksThatAreNotThere(t *testing.T) {
 	if is, err := s.index.Behind(t.Context()); !is || err != nil {
 		t.Errorf("behind: %v, %v", is, err)
 	}
-	if err := os.Rename(aside, packPath(s.dir, id)); err != nil {
+	if err := os.Rename(aside, s.packs.Path(id)); err != nil {
 		t.Fatal(err)
 	}
 	checkFile(t, reopen(t, s.dir), away, samples.Random(2, 80_000)) // found again without a rebuild
@@ -362,7 +362,7 @@ func TestGCKeepsAPackThatWasAwayForAWhile(t *testing.T) {
 	packs, aside := packPaths(t, s), t.TempDir()
 	move := func(back bool, paths ...string) {
 		for _, p := range paths {
-			s.packs.forget(mustID(t, filepath.Base(p)))
+			s.packs.Forget(mustID(t, filepath.Base(p)))
 			from, to := p, filepath.Join(aside, filepath.Base(p))
 			if back {
 				from, to = to, from
@@ -372,7 +372,7 @@ func TestGCKeepsAPackThatWasAwayForAWhile(t *testing.T) {
 			}
 		}
 	}
-	chunks, node := packPath(s.dir, packOf(t, s, tree)), packPath(s.dir, packOf(t, s, e.root))
+	chunks, node := s.packs.Path(packOf(t, s, tree)), s.packs.Path(packOf(t, s, e.root))
 	move(false, packs...)
 	gcAged(t, s, GCOptions{Live: live})
 	for range 2 {

@@ -14,7 +14,7 @@ func (c *collector) mark(ctx context.Context) error {
 		return err
 	}
 	if !c.dry {
-		if err := c.s.cleanTemp(); err != nil {
+		if err := c.s.packs.CleanTemp(); err != nil {
 			return err
 		}
 	}
@@ -55,18 +55,18 @@ type keeper struct {
 }
 
 func (k *keeper) run(ctx context.Context) error {
-	for id, err := range k.c.s.packIDs() {
+	for id, err := range k.c.s.packs.IDs() {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
-		_, entries, err := k.c.s.packTable(id)
+		_, entries, err := k.c.s.packs.Table(id)
 		if err != nil {
 			return err // a broken pack may hold what is needed: fsck first
 		}
-		fi, err := os.Stat(packPath(k.c.s.dir, id))
+		fi, err := os.Stat(k.c.s.packs.Path(id))
 		if err != nil {
 			return err
 		}

@@ -13,20 +13,13 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects/codec"
+	"github.com/datafs/datafs/objects/pack"
 )
-
-// unreadable reports whether an error says that a file could not be read now,
-// for want of permission or because of the disk: that is no damage. A file that is
-// not there, or too short, is damaged.
-func unreadable(err error) bool {
-	var number syscall.Errno
-	return errors.As(err, &number) && !errors.Is(err, fs.ErrNotExist)
-}
 
 // Unreadable reports whether an error says that a pack could not be read now, which is
 // no damage. Where the index could not be asked nothing is known of any pack.
 func Unreadable(err error) bool {
-	return !errors.Is(err, ErrCorrupt) && unreadable(err) && !ofIndex(err)
+	return !errors.Is(err, ErrCorrupt) && pack.Unreadable(err) && !ofIndex(err)
 }
 
 // ofIndex reports whether an error says that the index could not be asked.
@@ -154,12 +147,12 @@ func (t *twins) of(ctx context.Context, s *Store, bad index.Loc) ([]index.Loc, e
 		return list, nil
 	}
 	wanted := map[ID][]index.Loc{bad.ID: nil}
-	if _, entries, err := s.packTable(bad.Pack); err == nil {
+	if _, entries, err := s.packs.Table(bad.Pack); err == nil {
 		for _, e := range entries {
 			wanted[e.ID] = nil
 		}
 	}
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -169,7 +162,7 @@ func (t *twins) of(ctx context.Context, s *Store, bad index.Loc) ([]index.Loc, e
 		if id == bad.Pack {
 			continue
 		}
-		_, entries, err := s.packTable(id)
+		_, entries, err := s.packs.Table(id)
 		if err != nil {
 			continue // it is of no help
 		}

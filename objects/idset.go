@@ -1,6 +1,9 @@
 package objects
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // idSet is a set of ids that remembers 8 bytes of each: enough to keep what is
 // needed. Two ids of 2^32 in the set have the same 8 bytes with a probability
@@ -21,7 +24,7 @@ func (s *idSet) add(id ID) bool {
 	if s.fresh == nil {
 		s.fresh = make(map[uint64]struct{})
 	}
-	s.fresh[le64(id[:])] = struct{}{}
+	s.fresh[binary.LittleEndian.Uint64(id[:])] = struct{}{}
 	if len(s.fresh) > max(idSetFresh, len(s.sorted)/4) {
 		for w := range s.fresh {
 			s.sorted = append(s.sorted, w)
@@ -33,7 +36,7 @@ func (s *idSet) add(id ID) bool {
 }
 
 func (s *idSet) has(id ID) bool {
-	w := le64(id[:])
+	w := binary.LittleEndian.Uint64(id[:])
 	if _, ok := s.fresh[w]; ok {
 		return true
 	}

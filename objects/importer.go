@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"github.com/datafs/datafs/objects/pack"
 	"os"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ type Importer struct {
 	lock *flock.Flock
 
 	mu   sync.Mutex // guards what follows
-	pack *packWriter
+	pack *pack.Writer
 	buf  *bufio.Writer
 	seen map[ID]struct{} // in the open pack
 }
@@ -56,15 +57,15 @@ func (im *Importer) Add(ctx context.Context, e index.Entry, stored []byte) error
 		return nil
 	}
 	if im.pack == nil {
-		if im.pack, err = newPackWriter(im.s.dir, im.buf); err != nil {
+		if im.pack, err = im.s.packs.NewWriter(im.buf); err != nil {
 			return err
 		}
 	}
-	if err := im.pack.add(e, stored); err != nil {
+	if err := im.pack.Add(e, stored); err != nil {
 		return err
 	}
 	im.seen[e.ID] = struct{}{}
-	if im.pack.full() {
+	if im.pack.Full() {
 		return im.commit(ctx)
 	}
 	return nil
@@ -81,7 +82,7 @@ func (im *Importer) commit(ctx context.Context) error {
 	if im.pack == nil {
 		return nil
 	}
-	pack, err := im.pack.commit()
+	pack, err := im.pack.Commit()
 	im.pack = nil
 	clear(im.seen)
 	if err != nil {
@@ -95,7 +96,7 @@ func (im *Importer) Close() error {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	if im.pack != nil {
-		im.pack.discard()
+		im.pack.Discard()
 		im.pack = nil
 	}
 	return im.lock.Unlock()
@@ -188,7 +189,7 @@ func (c *Copier) asStored(loc *index.Loc) ([]byte, error) {
 		return nil, fmt.Errorf("%w: chunk %s is too large", ErrCorrupt, loc.ID)
 	}
 	var err error
-	if c.stored, err = c.s.storedBytes(c.stored[:0], loc); err != nil && !unreadable(err) {
+	if c.stored, err = c.s.storedBytes(c.stored[:0], loc); err != nil && !pack.Unreadable(err) {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err) // the pack is missing, or cut short
 	}
 	if err == nil {
@@ -206,12 +207,12 @@ func (c *Copier) Raw() []byte { return c.v.raw }
 // PackFile is a pack on its way to an authority, in a file that is removed by
 // Close. It is for one goroutine.
 type PackFile struct {
-	w *packWriter
+	w *pack.Writer
 }
 
 // NewPackFile starts a pack. The caller holds the store with Pin.
 func (s *Store) NewPackFile() (*PackFile, error) {
-	w, err := newPackWriter(s.dir, bufio.NewWriterSize(nil, 256<<10))
+	w, err := s.packs.NewWriter(bufio.NewWriterSize(nil, 256<<10))
 	if err != nil {
 		return nil, err
 	}
@@ -221,31 +222,31 @@ func (s *Store) NewPackFile() (*PackFile, error) {
 // Add appends a stored chunk, which must not be in the pack yet, and returns
 // where it lies.
 func (p *PackFile) Add(e index.Entry, stored []byte) (index.Entry, error) {
-	err := p.w.add(e, stored)
-	return p.w.entries[len(p.w.entries)-1], err
+	err := p.w.Add(e, stored)
+	return p.w.Last(), err
 }
 
 // Full says whether the pack has reached its usual size.
-func (p *PackFile) Full() bool { return p.w.full() }
+func (p *PackFile) Full() bool { return p.w.Full() }
 
 // Size returns the bytes in the pack so far.
-func (p *PackFile) Size() int64 { return int64(p.w.offset) }
+func (p *PackFile) Size() int64 { return p.w.Size() }
 
 // Finish completes the pack and returns its table. Its file can then be read.
 func (p *PackFile) Finish() (index.Pack, error) {
-	pack, err := p.w.seal()
+	pack, err := p.w.Seal()
 	if err == nil {
-		err = p.w.readBack()
+		err = p.w.ReadBack()
 	}
 	return pack, err
 }
 
 // File returns the finished pack's file, to be read from its beginning.
-func (p *PackFile) File() *os.File { return p.w.f }
+func (p *PackFile) File() *os.File { return p.w.File() }
 
 // Close removes the file.
 func (p *PackFile) Close() error {
-	p.w.discard()
+	p.w.Discard()
 	return nil
 }
 
@@ -260,11 +261,11 @@ func (s *Store) Pin(ctx context.Context) (release func() error, err error) {
 }
 
 // OpenPack opens the file of one of the store's own packs.
-func (s *Store) OpenPack(id ID) (*os.File, error) { return index.OpenRead(packPath(s.dir, id)) }
+func (s *Store) OpenPack(id ID) (*os.File, error) { return index.OpenRead(s.packs.Path(id)) }
 
 // PackTable reads the table of one of the store's own packs.
 func (s *Store) PackTable(id ID) (index.Pack, error) {
-	size, entries, err := s.packTable(id)
+	size, entries, err := s.packs.Table(id)
 	return index.Pack{ID: id, Size: size, Entries: entries}, err
 }
 

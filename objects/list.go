@@ -65,7 +65,7 @@ func (b *builder) close(level int) error {
 	if b.kind == kindContent {
 		item = appendRef(nil, ref{id, n})
 	}
-	return b.add(level+1, item, le32(id[:]), first, n)
+	return b.add(level+1, item, binary.LittleEndian.Uint32(id[:]), first, n)
 }
 
 // finish closes all nodes but the last, which it returns encoded, not stored.
@@ -98,7 +98,7 @@ func (c *content) add(r ref) error {
 	if len(c.inline) <= maxInline {
 		c.inline = append(c.inline, r)
 	}
-	return c.list.add(0, appendRef(nil, r), le32(r.id[:]), "", r.len)
+	return c.list.add(0, appendRef(nil, r), binary.LittleEndian.Uint32(r.id[:]), "", r.len)
 }
 
 // finish sets the content of an entry, its size included.
@@ -145,7 +145,7 @@ func (t *listing) add(e *Entry) error {
 	t.bytes += e.Size
 	item := appendEntry(nil, e)
 	word := Hash(item)
-	return t.list.add(0, item, le32(word[:]), e.Path, e.Size)
+	return t.list.add(0, item, binary.LittleEndian.Uint32(word[:]), e.Path, e.Size)
 }
 
 // finish stores the root and returns the tree's id.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"github.com/datafs/datafs/objects/pack"
 	"sync"
 
 	"github.com/datafs/datafs/index"
@@ -16,7 +17,7 @@ type packer struct {
 	w    *Writer
 	enc  *codec.Encoder
 	buf  *bufio.Writer
-	pack *packWriter
+	pack *pack.Writer
 	file *content // the file whose chunks are coming in
 	last ID       // the chunk that came last
 	n    int      // chunks of the file
@@ -115,11 +116,11 @@ func (p *packer) chunk(c *newChunk) error {
 func (p *packer) store(e index.Entry, stored []byte) error {
 	if p.pack == nil {
 		var err error
-		if p.pack, err = newPackWriter(p.w.s.dir, p.buf); err != nil {
+		if p.pack, err = p.w.s.packs.NewWriter(p.buf); err != nil {
 			return err
 		}
 	}
-	if err := p.pack.add(e, stored); err != nil {
+	if err := p.pack.Add(e, stored); err != nil {
 		return err
 	}
 	p.raw += int64(e.Raw)
@@ -127,7 +128,7 @@ func (p *packer) store(e index.Entry, stored []byte) error {
 	p.mu.Lock()
 	p.seen[e.ID] = struct{}{}
 	p.mu.Unlock()
-	if p.pack.full() {
+	if p.pack.Full() {
 		return p.commit()
 	}
 	return nil
@@ -163,8 +164,8 @@ func (p *packer) commit() error {
 		return nil
 	}
 	w := p.pack
-	p.pack, w.marked = nil, true
-	pack, err := w.commit()
+	p.pack, w.Marked = nil, true
+	pack, err := w.Commit()
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func (p *packer) commit() error {
 	if err := p.w.s.index.AddPending(context.WithoutCancel(p.w.ctx), localSpace, p.over, pack); err != nil {
 		return err
 	}
-	w.unmark()
+	w.Unmark()
 	p.over = p.over[:0]
 	p.mu.Lock()
 	p.before, p.seen = p.seen, map[ID]struct{}{}
@@ -182,7 +183,7 @@ func (p *packer) commit() error {
 
 func (p *packer) abort() {
 	if p.pack != nil {
-		p.pack.discard()
+		p.pack.Discard()
 		p.pack = nil
 	}
 }

@@ -32,7 +32,7 @@ func (s *Store) sortPending(ctx context.Context, m *Marks) (needed, left []ID, e
 		return nil, nil, err
 	}
 	for id := range pending {
-		_, entries, err := s.packTable(id)
+		_, entries, err := s.packs.Table(id)
 		switch {
 		case err != nil:
 		case slices.ContainsFunc(entries, func(e index.Entry) bool { return m.Has(e.ID) }):

@@ -141,30 +141,6 @@ func (s *Store) node(ctx context.Context, id ID, kinds ...uint8) (*node, error) 
 	return nil, fmt.Errorf("%w: node %s is of kind %d", ErrCorrupt, id, n.kind)
 }
 
-// packTable reads the table of a pack and checks that it is the pack named.
-func (s *Store) packTable(id ID) (size int64, entries []index.Entry, err error) {
-	f, err := index.OpenRead(packPath(s.dir, id))
-	if err != nil {
-		return 0, nil, err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return 0, nil, err
-	}
-	got, entries, err := readTable(f, fi.Size())
-	if err == nil && got != id {
-		err = fmt.Errorf("it is pack %s", got)
-	}
-	switch {
-	case unreadable(err):
-		err = fmt.Errorf("pack %s: %w", id, err)
-	case err != nil:
-		err = fmt.Errorf("%w: pack %s: %w", ErrCorrupt, id, err)
-	}
-	return fi.Size(), entries, err
-}
-
 func findEntry(entries []index.Entry, id ID) (index.Entry, bool) {
 	for _, e := range entries {
 		if e.ID == id {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/pack"
 )
 
 // Rebuild fills an index that knows no packs with the tables of all packs, and then
@@ -32,17 +33,17 @@ func (s *Store) register(ctx context.Context, found func(Problem)) error {
 		batch, n = nil, 0
 		return err
 	}
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err != nil {
 			return err
 		}
-		size, entries, err := s.packTable(id)
+		size, entries, err := s.packs.Table(id)
 		if err != nil {
 			found(Problem{What: err.Error(), Err: err})
 			continue
 		}
 		batch = append(batch, index.Pack{ID: id, Size: size, Entries: entries})
-		if n += len(entries) + 1; n > maxPackEntries {
+		if n += len(entries) + 1; n > pack.MaxEntries {
 			if err := flush(); err != nil {
 				return err
 			}

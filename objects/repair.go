@@ -7,16 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"github.com/datafs/datafs/objects/pack"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 
 	"github.com/datafs/datafs/index"
-	"github.com/datafs/datafs/objects/codec"
 )
 
 // RepairOptions say what RepairPacks looks at.
@@ -66,7 +63,7 @@ type repair struct {
 }
 
 func (r *repair) run(ctx context.Context) error {
-	if err := os.Mkdir(filepath.Join(r.s.dir, packsDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := r.s.packs.MakeRoot(); err != nil {
 		return err
 	}
 	in, err := r.s.takeIn(ctx, func(_ ID, err error) error { return nil }) // it is looked at below
@@ -77,7 +74,7 @@ func (r *repair) run(ctx context.Context) error {
 		r.found(fmt.Errorf("%w: pack %s %w", ErrCorrupt, id, errMissing))
 	}
 	var packs []ID // listed before new ones are made
-	for id, err := range r.s.packIDs() {
+	for id, err := range r.s.packs.IDs() {
 		if err != nil {
 			return err
 		}
@@ -95,9 +92,9 @@ func (r *repair) found(err error) { r.opts.Found(Problem{What: err.Error(), Err:
 
 // pack repairs one pack if it is damaged.
 func (r *repair) pack(ctx context.Context, id ID) error {
-	size, entries, err := r.s.packTable(id)
+	size, entries, err := r.s.packs.Table(id)
 	switch {
-	case unreadable(err):
+	case pack.Unreadable(err):
 		return nil // for now; a check names it
 	case errors.Is(err, ErrCorrupt):
 		r.found(err)
@@ -135,14 +132,14 @@ func (r *repair) guess(ctx context.Context, id ID, size int64) (list []index.Ent
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err := index.OpenRead(packPath(r.s.dir, id))
+	f, err := index.OpenRead(r.s.packs.Path(id))
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
 	known := idsOf(list)
 	sure = len(list)
-	for _, e := range rows(f, size) {
+	for _, e := range pack.Rows(f, size) {
 		if !known[e.ID] {
 			known[e.ID] = true
 			list = append(list, e)
@@ -157,25 +154,6 @@ func idsOf(list []index.Entry) map[ID]bool {
 		ids[e.ID] = true
 	}
 	return ids
-}
-
-// rows reads the rows of a damaged table, from the trailer back, as long as they
-// could be rows. Their contents are to be verified.
-func rows(r io.ReaderAt, size int64) (list []index.Entry) {
-	end := size - packTrailerLen
-	b := make([]byte, packEntryLen)
-	for at := end - packEntryLen; at >= int64(len(packHeader)) && len(list) < maxPackTable; at -= packEntryLen {
-		if _, err := r.ReadAt(b, at); err != nil {
-			return list
-		}
-		e := index.Entry{Offset: le64(b[32:]), Stored: le32(b[40:]), Raw: le32(b[44:]), Codec: b[48], Filter: b[49]}
-		copy(e.ID[:], b)
-		if e.Offset >= uint64(at) || e.Raw > codec.MaxChunk || e.Stored > 2*codec.MaxChunk {
-			continue // one damaged row
-		}
-		list = append(list, e)
-	}
-	return list
 }
 
 // good returns the chunks of a pack that are what they must be. A delta whose base
@@ -197,7 +175,7 @@ func (r *repair) good(ctx context.Context, id ID, entries []index.Entry, sure in
 			good = append(good, e)
 			continue
 		}
-		if unreadable(err) && !mayHeal(err) {
+		if pack.Unreadable(err) && !mayHeal(err) {
 			return nil, err // it may be readable the next time
 		}
 		if i >= sure {
@@ -214,7 +192,7 @@ func (r *repair) good(ctx context.Context, id ID, entries []index.Entry, sure in
 
 // salvage puts the good chunks of a pack into a new one, and the pack aside.
 func (r *repair) salvage(ctx context.Context, old index.Pack, good []index.Entry) error {
-	if err := r.s.keepAside(old.ID); err != nil {
+	if err := r.s.packs.KeepAside(old.ID); err != nil {
 		return err
 	}
 	pack, err := r.copy(old.ID, good)
@@ -235,13 +213,13 @@ func (r *repair) salvage(ctx context.Context, old index.Pack, good []index.Entry
 	if err := r.s.index.ReplacePacks(ctx, localSpace, []index.Pack{old}, pack); err != nil {
 		return err
 	}
-	r.s.packs.forget(old.ID)
+	r.s.packs.Forget(old.ID)
 	r.rep.Quarantined = append(r.rep.Quarantined, old.ID)
 	r.rep.Salvaged += int64(len(good))
 	if pack.ID == old.ID {
 		return nil // the new one has taken its name
 	}
-	return os.Remove(packPath(r.s.dir, old.ID)) // it has another name by now
+	return os.Remove(r.s.packs.Path(old.ID)) // it has another name by now
 }
 
 // copy makes a pack of chunks of another one, the zero pack if there are none.
@@ -249,7 +227,7 @@ func (r *repair) copy(from ID, list []index.Entry) (pack index.Pack, err error) 
 	if len(list) == 0 {
 		return pack, nil
 	}
-	w, err := newPackWriter(r.s.dir, r.buf)
+	w, err := r.s.packs.NewWriter(r.buf)
 	if err != nil {
 		return pack, err
 	}
@@ -259,14 +237,14 @@ func (r *repair) copy(from ID, list []index.Entry) (pack index.Pack, err error) 
 	for _, e := range list {
 		loc := index.Loc{Entry: e, Pack: from, Found: true}
 		if stored, err = r.s.storedBytes(stored[:0], &loc); err == nil {
-			err = w.add(e, stored)
+			err = w.Add(e, stored)
 		}
 		if err != nil {
-			w.discard()
+			w.Discard()
 			return pack, err
 		}
 	}
-	return w.commit()
+	return w.Commit()
 }
 
 // findTwins looks for the lost chunks in other packs.

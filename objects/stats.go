@@ -12,14 +12,14 @@ type Stats struct {
 
 // Stats reads the tables of all packs.
 func (s *Store) Stats(ctx context.Context) (st Stats, err error) {
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err != nil {
 			return st, err
 		}
 		if err := ctx.Err(); err != nil {
 			return st, err
 		}
-		size, entries, err := s.packTable(id)
+		size, entries, err := s.packs.Table(id)
 		if err != nil {
 			return st, err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/codec"
+	"github.com/datafs/datafs/objects/pack"
 )
 
 const (
@@ -51,7 +52,7 @@ type Store struct {
 	dir    string
 	format Format
 	index  *index.DB
-	packs  *packFiles
+	packs  *pack.Dir
 	nodes  *nodeCache
 	places *basePlaces
 	wait   time.Duration
@@ -107,7 +108,7 @@ func Create(dir string, opts *CreateOptions) error {
 	if err := f.Chunker.Validate(); err != nil {
 		return err
 	}
-	for _, sub := range []string{packsDir, tempDir} {
+	for _, sub := range pack.Dirs() {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return fmt.Errorf("make repository: %w", err)
 		}
@@ -201,7 +202,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, format: f, index: opts.Index, packs: newPackFiles(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout, taken: &taken{}, twins: &twins{}}
+	s := &Store{dir: dir, format: f, index: opts.Index, packs: pack.NewDir(dir), nodes: newNodeCache(), places: &basePlaces{}, wait: opts.LockTimeout, taken: &taken{}, twins: &twins{}}
 	switch {
 	case s.wait == 0:
 		s.wait = time.Minute
@@ -212,7 +213,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 }
 
 // Close lets go of open files.
-func (s *Store) Close() error { return s.packs.close() }
+func (s *Store) Close() error { return s.packs.Close() }
 
 // Format returns what the repository's format file says.
 func (s *Store) Format() Format { return s.format }
@@ -222,11 +223,6 @@ func (s *Store) Index() *index.DB { return s.index }
 
 // Dir returns the repository's directory.
 func (s *Store) Dir() string { return s.dir }
-
-func packPath(dir string, id ID) string {
-	name := id.String()
-	return filepath.Join(dir, packsDir, name[:2], name)
-}
 
 // lock takes the store's lock: writers share it, gc holds it alone, so that gc
 // never removes a chunk that a writer has found and not yet referred to. All

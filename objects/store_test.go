@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/datafs/datafs/objects/pack"
 	"io"
 	"io/fs"
 	"os"
@@ -92,7 +93,7 @@ func checkPacks(t testing.TB, s *Store, full bool) (rep CheckReport, problems []
 
 func checkNoTemp(t testing.TB, s *Store) {
 	t.Helper()
-	if left, _ := os.ReadDir(filepath.Join(s.dir, tempDir)); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Join(s.dir, pack.Temp)); len(left) > 0 {
 		t.Errorf("left behind in tmp: %v", left)
 	}
 }
@@ -200,11 +201,11 @@ func checkFile(t testing.TB, s *Store, id ID, want []byte) {
 // packPaths lists the files of the packs.
 func packPaths(t testing.TB, s *Store) (paths []string) {
 	t.Helper()
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, packPath(s.dir, id))
+		paths = append(paths, s.packs.Path(id))
 	}
 	slices.Sort(paths)
 	return paths

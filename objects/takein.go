@@ -3,6 +3,7 @@ package objects
 import (
 	"context"
 	"errors"
+	"github.com/datafs/datafs/objects/pack"
 	"io/fs"
 	"maps"
 	"os"
@@ -60,13 +61,8 @@ func (s *Store) isBack() bool {
 	s.taken.awayMu.Lock()
 	defer s.taken.awayMu.Unlock()
 	n := len(s.taken.away)
-	s.taken.away = slices.DeleteFunc(s.taken.away, s.isThere)
+	s.taken.away = slices.DeleteFunc(s.taken.away, s.packs.Exists)
 	return len(s.taken.away) < n
-}
-
-func (s *Store) isThere(pack ID) bool {
-	fi, err := os.Stat(packPath(s.dir, pack))
-	return err == nil && fi.Mode().IsRegular()
 }
 
 // takenIn says what takeIn did.
@@ -137,7 +133,7 @@ func (s *Store) dropMissing(ctx context.Context, known map[ID]bool, there []Pack
 		delete(gone, p.ID)
 	}
 	for id := range gone {
-		if _, err := os.Lstat(packPath(s.dir, id)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(s.packs.Path(id)); !errors.Is(err, fs.ErrNotExist) {
 			continue // something is there, and will say why it cannot be read
 		}
 		if err := s.forgetPack(ctx, id); err != nil {
@@ -150,25 +146,12 @@ func (s *Store) dropMissing(ctx context.Context, known map[ID]bool, there []Pack
 
 // takePack registers a pack. One that needed is false for, and that has its temporary
 // name still, belongs to no version.
-func (s *Store) takePack(ctx context.Context, pack index.Pack, needed bool) error {
-	if err := syncName(filepath.Dir(packPath(s.dir, pack.ID)), true); err != nil { // whoever wrote it may not have come to that
+func (s *Store) takePack(ctx context.Context, p index.Pack, needed bool) error {
+	if err := pack.SyncName(filepath.Dir(s.packs.Path(p.ID)), true); err != nil { // whoever wrote it may not have come to that
 		return err
 	}
-	if needed || !s.isMarked(pack.ID) {
-		return s.index.AddPacks(ctx, localSpace, pack)
+	if needed || !s.packs.IsMarked(p.ID) {
+		return s.index.AddPacks(ctx, localSpace, p)
 	}
-	return s.index.AddPending(ctx, localSpace, nil, pack)
-}
-
-// isMarked reports whether a pack has its temporary name still.
-func (s *Store) isMarked(id ID) bool {
-	pack, err := os.Stat(packPath(s.dir, id))
-	if err != nil {
-		return false
-	}
-	left, _ := os.ReadDir(filepath.Join(s.dir, tempDir))
-	return slices.ContainsFunc(left, func(e fs.DirEntry) bool {
-		fi, err := e.Info()
-		return err == nil && tempName(e.Name()) && os.SameFile(fi, pack)
-	})
+	return s.index.AddPending(ctx, localSpace, nil, p)
 }

@@ -34,7 +34,7 @@ func (t *trust) look(ctx context.Context, s *Store) error {
 	}
 	t.bad, t.short = troubled, map[ID]int64{}
 	for _, p := range packs {
-		fi, err := os.Stat(packPath(s.dir, p.ID))
+		fi, err := os.Stat(s.packs.Path(p.ID))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			t.short[p.ID] = 0

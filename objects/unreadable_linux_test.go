@@ -60,7 +60,7 @@ func TestAPackThatCannotBeReadIsNoDamage(t *testing.T) {
 func allEntries(t *testing.T, s *Store) map[ID][]index.Entry {
 	t.Helper()
 	all := map[ID][]index.Entry{}
-	for id, err := range s.packIDs() {
+	for id, err := range s.packs.IDs() {
 		if err != nil {
 			t.Fatal(err)
 		}

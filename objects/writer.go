@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -257,21 +255,5 @@ func (s *Store) CleanTemp() error {
 	if _, err := s.takeIn(context.Background(), func(ID, error) error { return nil }); err != nil { // what is left says which packs are
 		return err
 	}
-	return s.cleanTemp()
-}
-
-func (s *Store) cleanTemp() error {
-	left, err := os.ReadDir(filepath.Join(s.dir, tempDir))
-	for _, e := range left {
-		if e.Type().IsRegular() && tempName(e.Name()) {
-			err = errors.Join(err, os.Remove(filepath.Join(s.dir, tempDir, e.Name())))
-		}
-	}
-	return err
-}
-
-// tempName reports whether a file in tmp/ is one that this program makes
-// there.
-func tempName(name string) bool {
-	return strings.HasPrefix(name, "pack-") || strings.HasPrefix(name, "probe-") || strings.HasPrefix(name, "reserve-")
+	return s.packs.CleanTemp()
 }

@@ -1,4 +1,4 @@
-package objects
+package pack
 
 import (
 	"errors"
@@ -12,26 +12,26 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 )
 
-// keepAside gives the file of a pack another name, in the directory quarantine.
-func (s *Store) keepAside(id ID) error {
-	dir := filepath.Join(s.dir, quarantineDir)
+// KeepAside gives the file of a pack another name, in the directory quarantine.
+func (p *Dir) KeepAside(id index.ID) error {
+	dir := filepath.Join(p.root, Quarantine)
 	made := os.Mkdir(dir, 0o700)
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return fmt.Errorf("quarantine: %w", made)
 	}
 	at := filepath.Join(dir, id.String())
-	err := os.Link(packPath(s.dir, id), at)
+	err := os.Link(p.Path(id), at)
 	for n := 1; errors.Is(err, fs.ErrExist); n++ { // it was damaged before, and is again
 		at = filepath.Join(dir, fmt.Sprintf("%s.%d", id, n))
-		err = os.Link(packPath(s.dir, id), at)
+		err = os.Link(p.Path(id), at)
 	}
 	if err != nil {
-		err = copyFile(packPath(s.dir, id), at) // there are filesystems without links
+		err = copyFile(p.Path(id), at) // there are filesystems without links
 	}
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
-	return errors.Join(leaf.SyncDir(dir), leaf.SyncDir(s.dir))
+	return errors.Join(leaf.SyncDir(dir), leaf.SyncDir(p.root))
 }
 
 func copyFile(from, to string) (err error) {

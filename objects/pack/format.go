@@ -1,4 +1,4 @@
-package objects
+package pack
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ const (
 	packEntryLen   = 50
 	packTrailerLen = 56
 
-	targetPackSize = 64 << 20 // stored bytes after which a pack is full
-	maxPackEntries = 1 << 16  // chunks after which a pack is full
-	maxPackTable   = 1 << 20  // entries that a reader accepts
+	TargetSize   = 64 << 20 // stored bytes after which a pack is full
+	MaxEntries   = 1 << 16  // chunks after which a pack is full
+	maxPackTable = 1 << 20  // entries that a reader accepts
 )
 
 func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
@@ -68,7 +68,7 @@ func decodeTable(b []byte, end uint64) ([]index.Entry, error) {
 type packTrailer struct {
 	table uint64
 	count uint32
-	id    ID
+	id    index.ID
 }
 
 func (t packTrailer) encode() []byte {
@@ -95,32 +95,51 @@ func decodeTrailer(b []byte, fileSize int64) (t packTrailer, err error) {
 	return t, nil
 }
 
-// readTable reads and verifies the table of a pack of the given size.
-func readTable(r io.ReaderAt, size int64) (ID, []index.Entry, error) {
+// ReadTable reads and verifies the table of a pack of the given size.
+func ReadTable(r io.ReaderAt, size int64) (index.ID, []index.Entry, error) {
 	if size < int64(len(packHeader))+packTrailerLen {
-		return ID{}, nil, errors.New("too short for a pack")
+		return index.ID{}, nil, errors.New("too short for a pack")
 	}
 	buf := make([]byte, packTrailerLen)
 	if _, err := r.ReadAt(buf[:len(packHeader)], 0); err != nil {
-		return ID{}, nil, err
+		return index.ID{}, nil, err
 	}
 	if string(buf[:len(packHeader)]) != packHeader {
-		return ID{}, nil, errors.New("no header: damaged or not a pack")
+		return index.ID{}, nil, errors.New("no header: damaged or not a pack")
 	}
 	if _, err := r.ReadAt(buf, size-packTrailerLen); err != nil {
-		return ID{}, nil, err
+		return index.ID{}, nil, err
 	}
 	t, err := decodeTrailer(buf, size)
 	if err != nil {
-		return ID{}, nil, err
+		return index.ID{}, nil, err
 	}
 	table := make([]byte, int(t.count)*packEntryLen)
 	if _, err := r.ReadAt(table, int64(t.table)); err != nil {
-		return ID{}, nil, err
+		return index.ID{}, nil, err
 	}
-	if Hash(table) != t.id {
-		return ID{}, nil, errors.New("table does not match the pack's id")
+	if index.Hash(table) != t.id {
+		return index.ID{}, nil, errors.New("table does not match the pack's id")
 	}
 	entries, err := decodeTable(table, t.table)
 	return t.id, entries, err
+}
+
+// Rows reads the rows of a damaged table, from the trailer back, as long as they
+// could be rows. Their contents are to be verified.
+func Rows(r io.ReaderAt, size int64) (list []index.Entry) {
+	end := size - packTrailerLen
+	b := make([]byte, packEntryLen)
+	for at := end - packEntryLen; at >= int64(len(packHeader)) && len(list) < maxPackTable; at -= packEntryLen {
+		if _, err := r.ReadAt(b, at); err != nil {
+			return list
+		}
+		e := index.Entry{Offset: le64(b[32:]), Stored: le32(b[40:]), Raw: le32(b[44:]), Codec: b[48], Filter: b[49]}
+		copy(e.ID[:], b)
+		if e.Offset >= uint64(at) || e.Raw > codec.MaxChunk || e.Stored > 2*codec.MaxChunk {
+			continue // one damaged row
+		}
+		list = append(list, e)
+	}
+	return list
 }

@@ -1,98 +1,15 @@
 package objects
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"sync"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects/codec"
+	"github.com/datafs/datafs/objects/pack"
 )
-
-const maxOpenPacks = 32
-
-// packFiles keeps some packs open for reading.
-type packFiles struct {
-	dir string
-
-	mu   sync.Mutex // guards what follows
-	open map[ID]*list.Element
-	lru  *list.List // of *packFile, the last used in front
-}
-
-// packFile is an open pack. It is closed when it left the cache and nobody
-// reads it any more.
-type packFile struct {
-	id   ID
-	f    *os.File
-	uses int // by readers, and one by the cache
-}
-
-func newPackFiles(dir string) *packFiles {
-	return &packFiles{dir: dir, open: map[ID]*list.Element{}, lru: list.New()}
-}
-
-func (p *packFiles) acquire(id ID) (*packFile, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if el := p.open[id]; el != nil {
-		p.lru.MoveToFront(el)
-		pf := el.Value.(*packFile)
-		pf.uses++
-		return pf, nil
-	}
-	f, err := index.OpenRead(packPath(p.dir, id))
-	if err != nil {
-		return nil, err
-	}
-	pf := &packFile{id: id, f: f, uses: 2}
-	p.open[id] = p.lru.PushFront(pf)
-	for p.lru.Len() > maxOpenPacks {
-		p.drop(p.lru.Back())
-	}
-	return pf, nil
-}
-
-func (p *packFiles) release(pf *packFile) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.unuse(pf)
-}
-
-func (p *packFiles) unuse(pf *packFile) error {
-	if pf.uses--; pf.uses == 0 {
-		return pf.f.Close()
-	}
-	return nil
-}
-
-func (p *packFiles) drop(el *list.Element) error {
-	pf := p.lru.Remove(el).(*packFile)
-	delete(p.open, pf.id)
-	return p.unuse(pf)
-}
-
-func (p *packFiles) forget(id ID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if el := p.open[id]; el != nil {
-		p.drop(el)
-	}
-}
-
-func (p *packFiles) close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var err error
-	for p.lru.Len() > 0 {
-		err = errors.Join(err, p.drop(p.lru.Front()))
-	}
-	return err
-}
 
 // fetcher reads and verifies chunks. It is for one goroutine.
 type fetcher struct {
@@ -130,8 +47,8 @@ func (f *fetcher) verified(ctx context.Context, dst []byte, loc *index.Loc, read
 	if other := (notDamage{}); errors.As(err, &other) {
 		return dst, other.error
 	}
-	if unreadable(err) {
-		f.s.packs.forget(loc.Pack) // another file may be there by then
+	if pack.Unreadable(err) {
+		f.s.packs.Forget(loc.Pack) // another file may be there by then
 		return dst[:base], fmt.Errorf("read chunk %s: %w", loc.ID, err)
 	}
 	if again, ok := f.rescue(ctx, dst, loc, read); ok {
@@ -153,12 +70,12 @@ func (f *fetcher) readWhole(dst []byte, loc *index.Loc) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	defer f.s.packs.release(pf)
+	defer f.s.packs.Release(pf)
 	if loc.Codec == codec.Raw && loc.Filter == 0 {
-		return readRaw(dst, pf.f, loc)
+		return readRaw(dst, pf, loc)
 	}
 	f.stored = codec.Grow(f.stored[:0], int(loc.Stored))[:loc.Stored]
-	if _, err := pf.f.ReadAt(f.stored, int64(loc.Offset)); err != nil {
+	if _, err := pf.ReadAt(f.stored, int64(loc.Offset)); err != nil {
 		return dst, err
 	}
 	return f.dec.Decode(dst, f.stored, loc.Codec, loc.Filter, int(loc.Raw))
@@ -166,30 +83,30 @@ func (f *fetcher) readWhole(dst []byte, loc *index.Loc) ([]byte, error) {
 
 // open opens the pack of a chunk, whose lengths it bounds. The caller releases
 // it.
-func (f *fetcher) open(loc *index.Loc) (*packFile, error) {
+func (f *fetcher) open(loc *index.Loc) (*pack.File, error) {
 	if loc.Raw > codec.MaxChunk || loc.Stored > 2*codec.MaxChunk {
 		return nil, errors.New("chunk too large")
 	}
-	pf, err := f.s.packs.acquire(loc.Pack)
+	pf, err := f.s.packs.Acquire(loc.Pack)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}
 	return pf, err
 }
 
-func readRaw(dst []byte, pack *os.File, loc *index.Loc) ([]byte, error) {
+func readRaw(dst []byte, pf *pack.File, loc *index.Loc) ([]byte, error) {
 	if loc.Stored != loc.Raw {
 		return dst, fmt.Errorf("%d bytes, want %d", loc.Stored, loc.Raw)
 	}
 	base := len(dst)
 	dst = codec.Grow(dst, int(loc.Raw))[:base+int(loc.Raw)]
-	_, err := pack.ReadAt(dst[base:], int64(loc.Offset))
+	_, err := pf.ReadAt(dst[base:], int64(loc.Offset))
 	return dst, err
 }
 
 // rescue reads a chunk by its pack's own table, for an index that is wrong.
 func (f *fetcher) rescue(ctx context.Context, dst []byte, loc *index.Loc, read readFunc) ([]byte, bool) {
-	_, entries, err := f.s.packTable(loc.Pack)
+	_, entries, err := f.s.packs.Table(loc.Pack)
 	if err != nil {
 		return dst, false
 	}
