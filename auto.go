@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -66,7 +67,7 @@ func (a *API) tellTeam(ctx context.Context, name string) error {
 		opts.Archives = []string{name}
 	}
 	if _, err := a.Push(ctx, opts); err != nil {
-		return &HintError{Err: fmt.Errorf("it is done here, and not pushed: %w", err), Hint: `"datafs push" tries again`}
+		return leaf.Mark(fmt.Errorf("it is done here, and not pushed: %w", err), ErrNotPushed)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -271,10 +272,7 @@ func (a *API) journalGone() error {
 	}
 	packs, err := a.store.HasPacks()
 	if err == nil && packs {
-		err = &HintError{
-			Err:  fmt.Errorf("%w: there is content, but the journal %s is gone", ErrCorrupt, journal),
-			Hint: `put the journal back from a copy; or let "datafs fsck --repair" begin another one: no content is let go that the lost one may have named, and "datafs pull" brings what the team has`,
-		}
+		err = leaf.Errorf(ErrJournalGone, "%v: there is content, but the journal %s is gone", ErrCorrupt, journal)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -187,7 +187,7 @@ func (a *API) open() (err error) {
 			return leaf.Errorf(ErrCorrupt, "open repository: %s is missing", filepath.Join(dir, objects.FormatFile))
 		}
 		if a.opts.MustExist {
-			return &HintError{Err: leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir), Hint: `"datafs init DIR" makes one`}
+			return leaf.Errorf(ErrNoRepository, "there is no repository in %s", dir)
 		}
 		if err := a.opts.makeRepo(dir); err != nil {
 			return err

@@ -30,6 +30,7 @@ type Check struct {
 	Status string // CheckOK, CheckSkipped, CheckWarning or CheckProblem
 	Detail string // what was found
 	Hint   string // what to do about it; "": nothing
+	Err    error  // of a problem
 }
 
 // doctor is one examination.
@@ -76,16 +77,13 @@ func (d *doctor) skipped(what, location string) {
 // its kind suggests.
 func (d *doctor) problem(what string, err error, hint string) {
 	var own *HintError
-	var hinting interface{ Hint() string } // of package remote
 	switch {
 	case errors.As(err, &own):
 		hint = own.Hint
-	case errors.As(err, &hinting):
-		hint = hinting.Hint()
 	case hint == "":
 		hint = whatToDo(err)
 	}
-	d.each(Check{What: what, Status: CheckProblem, Detail: err.Error(), Hint: hint})
+	d.each(Check{What: what, Status: CheckProblem, Detail: err.Error(), Hint: hint, Err: err})
 }
 
 // whatToDo is the hint for a kind of error.

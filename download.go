@@ -122,10 +122,7 @@ func (h *Archive) downloadDir(ctx context.Context, rec *refs.VersionRecord, targ
 	case len(left) == 0:
 		return h.extractInto(ctx, t, target)
 	case !force:
-		return &HintError{
-			Err:  leaf.Errorf(fs.ErrExist, "directory %s is not empty", target),
-			Hint: "use --force to write into it; files of the same names are replaced, others stay",
-		}
+		return leaf.Errorf(ErrNotEmpty, "directory %s is not empty", target)
 	}
 	if err := h.extract(ctx, t, target, true); err != nil {
 		return fmt.Errorf("write %s: %w", target, err)

@@ -143,10 +143,7 @@ func (h *Archive) mayReplace(ctx context.Context, target string, old fs.FileInfo
 	if err != nil || found {
 		return err
 	}
-	return &HintError{
-		Err:  leaf.Errorf(ErrUnstored, "%s is there already, and its bytes are in no version here", target),
-		Hint: "move it away, store it with \"datafs update\", or use --force to replace it",
-	}
+	return leaf.Errorf(ErrUnstored, "%s is there already, and its bytes are in no version here", target)
 }
 
 // fill writes the contents into tmp. What takes the place of an old file is

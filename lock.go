@@ -224,11 +224,8 @@ func readLock(path string, files bool) (*lockfile.Lock, error) {
 		return l, nil
 	}
 	err = fmt.Errorf("lock %s: %w", path, err)
-	switch {
-	case errors.Is(err, lockfile.ErrNewer):
-		err = &HintError{Err: err, Hint: "use a newer version of datafs"}
-	case errors.Is(err, fs.ErrInvalid):
-		err = &HintError{Err: err, Hint: `take the lock from where it came, or remove it and make it anew with "datafs lock"`}
+	if errors.Is(err, fs.ErrInvalid) {
+		err = leaf.Mark(err, ErrBadLock)
 	}
 	return nil, err
 }

@@ -319,8 +319,5 @@ func (c *Chosen) differs(path string) error {
 	if path != "" {
 		path = " at " + path
 	}
-	return &HintError{
-		Err:  leaf.Errorf(ErrCorrupt, "%s: its contents differ from the lock%s", c, path),
-		Hint: `the lock was edited or damaged; take it from where it came, or make it anew with "datafs lock"`,
-	}
+	return leaf.Errorf(ErrLockDiffers, "%s: its contents differ from the lock%s", c, path)
 }

@@ -71,7 +71,7 @@ func conflictError(list []team.Conflict) error {
 	if len(list) > 1 {
 		text += fmt.Sprintf(" (and %s: see status)", count(len(list)-1, "more conflict", "more conflicts"))
 	}
-	return &HintError{Err: leaf.Errorf(ErrConflict, "%s", text), Hint: list[0].Hint()}
+	return leaf.Errorf(list[0], "%s", text)
 }
 
 // traffic adds up the requests to all authorities and the bytes received.

@@ -256,15 +256,7 @@ func (p *pushing) register(ctx context.Context, pending []team.Pending) error {
 	}
 	p.rep.Changed, p.rep.Deleted = done.Changed, done.Deleted
 	for _, r := range done.Refused {
-		p.rep.Refused = append(p.rep.Refused, Refusal{r.Archive, withHint(r.Err)})
-	}
-	return err
-}
-
-// withHint takes over the hint of an error of package remote.
-func withHint(err error) error {
-	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
-		return &HintError{Err: err, Hint: h.Hint()}
+		p.rep.Refused = append(p.rep.Refused, Refusal{r.Archive, r.Err})
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/remotetest"
+	"github.com/datafs/datafs/remote/team"
 )
 
 // clock moves on by a second each time that it is asked, as different users'
@@ -98,8 +99,8 @@ func TestBothMakeTheSameVersion(t *testing.T) {
 		t.Errorf("dry run: %+v, %v", rep, err)
 	}
 	rep, err = alice.Push(t.Context(), nil)
-	var hint *HintError
-	if !errors.Is(err, ErrConflict) || !errors.As(err, &hint) || !strings.Contains(hint.Hint, "--renumber") {
+	var conflict team.Conflict
+	if !errors.Is(err, ErrConflict) || !errors.As(err, &conflict) || conflict.Archive != "x" {
 		t.Fatalf("push: %v", err)
 	}
 	equal(t, "the other archive", fmt.Sprint(rep.Versions), "[{other 0.0.1}]")

@@ -25,7 +25,7 @@ func (p *pushing) send(ctx context.Context, authority string, versions []refs.Ve
 // damaged, it halves the list until they are alone.
 func (p *pushing) sendTo(ctx context.Context, site *openSite, versions []refs.VersionRecord) error {
 	err := p.sendAll(ctx, site, versions)
-	if damage := (*transfer.DamageHere)(nil); !errors.As(err, &damage) {
+	if !errors.Is(err, transfer.ErrDamageHere) {
 		return err
 	}
 	left, gone := p.still(ctx, versions)
@@ -83,7 +83,7 @@ func (p *pushing) sendAll(ctx context.Context, site *openSite, versions []refs.V
 		}
 	}
 	sent, err := site.Push(ctx, trees, &transfer.PushOptions{Dry: p.opts.DryRun, Warn: p.api.opts.Warn})
-	if damage := (*transfer.DamageHere)(nil); sent != nil && !errors.As(err, &damage) { // else some of them are pushed again
+	if sent != nil && !errors.Is(err, transfer.ErrDamageHere) { // else some of them are pushed again
 		p.rep.New += sent.New
 		p.rep.Sent += sent.Sent
 		p.rep.Packs += sent.Packs

@@ -68,10 +68,7 @@ func (h *Archive) innerPath(rec *refs.VersionRecord, inner string) (string, erro
 	case !rec.Dir:
 		return "", leaf.Errorf(fs.ErrInvalid, "%s version %s is a single file and has no path %q", h.name, rec.Label(), inner)
 	case clean == "":
-		return "", &HintError{
-			Err:  leaf.Errorf(fs.ErrInvalid, "%s version %s is a directory", h.name, rec.Label()),
-			Hint: "name a file in it with --path, or download it",
-		}
+		return "", leaf.Errorf(ErrIsDir, "%s version %s is a directory", h.name, rec.Label())
 	case strings.Contains("/"+inner+"/", "/../"):
 		return "", leaf.Errorf(fs.ErrInvalid, `path %q: ".." is not allowed`, inner)
 	}

@@ -2,7 +2,6 @@ package datafs
 
 import (
 	"cmp"
-	"errors"
 	"net"
 	"net/url"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // What "env:NAME" stands for may be a secret. It may come back in the text of an
@@ -163,40 +164,19 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// concealed is an error whose text would show a secret.
-type concealed struct {
-	err  error
-	text string
-}
-
-func (e *concealed) Error() string { return e.text }
-func (e *concealed) Unwrap() error { return e.err }
-
 // error makes an error that shows no secret, neither in its text nor in its hint.
 func (s *secrets) error(err error) error {
 	if err == nil {
 		return nil
 	}
-	hint, hidden := anyHint(err), err
+	hint, hidden := hintIn(err), err
 	if text := s.text(err.Error()); text != err.Error() {
-		hidden = &concealed{err, text}
+		hidden = leaf.Errorf(err, "%s", text)
 	}
 	if safe := s.text(hint); safe != hint || hint != "" && hidden != err {
 		return &HintError{Err: hidden, Hint: safe}
 	}
 	return hidden
-}
-
-// anyHint returns what an error says about what to do, "" if nothing.
-func anyHint(err error) string {
-	var hinting interface{ Hint() string } // of package remote
-	if hint := hintIn(err); hint != "" {
-		return hint
-	}
-	if errors.As(err, &hinting) {
-		return hinting.Hint()
-	}
-	return ""
 }
 
 // Conceal returns a text, such as that of an error, with "env:NAME" in the place

@@ -127,10 +127,7 @@ func (a *API) team(ctx context.Context, how access) (*members, error) {
 	other, err := t.Meet(ctx, id)
 	switch {
 	case err == nil && other && t.empty:
-		return nil, &HintError{
-			Err:  leaf.Errorf(fs.ErrNotExist, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority),
-			Hint: `"datafs push" brings what is here`,
-		}
+		return nil, leaf.Errorf(ErrEmptied, "authority %q is empty, and was not at the last time: it was emptied, or the profile names another place now", authority)
 	case err == nil && other:
 		a.opts.Warn(fmt.Sprintf("authority %q is another one than at the last time: all is compared anew", authority))
 	}

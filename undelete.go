@@ -3,7 +3,6 @@ package datafs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/datafs/datafs/index/leaf"
@@ -82,7 +81,7 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (bolt.Deleted, e
 		if err != nil || back {
 			return d, err
 		}
-		return d, &HintError{Err: leaf.Errorf(fs.ErrExist, `Archive "%s" was made again since it was deleted`, name), Hint: fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
+		return d, leaf.Errorf(ErrMadeAgain, `Archive "%s" was made again since it was deleted`, name)
 	case err == nil:
 		return d, leaf.Errorf(fs.ErrExist, `Archive "%s" already exists`, as)
 	case !errors.Is(err, fs.ErrNotExist):

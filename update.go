@@ -233,10 +233,7 @@ func (a *API) writer(ctx context.Context, label string) (*objects.Writer, error)
 func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.Result) (Result, error) {
 	if c.Size == 0 && c.Files == 0 || c.Size == 0 && !c.Dir {
 		if !nv.AllowEmpty {
-			return Result{}, &HintError{
-				Err:  leaf.Errorf(ErrEmpty, "update %s: the contents are empty, no version is made", h),
-				Hint: "use --allow-empty if that is meant",
-			}
+			return Result{}, leaf.Errorf(ErrEmptyUpdate, "update %s: the contents are empty, no version is made", h)
 		}
 	}
 	nv.Tree, nv.Hash, nv.Size, nv.Files, nv.Dir = c.Tree, c.Hash, c.Size, c.Files, c.Dir

@@ -36,6 +36,9 @@ var errUnwell = errors.New("problems were found")
 func (s *session) doctor(c *cli.Context) error {
 	v := doctorJSON{Checks: []checkJSON{}}
 	each := func(check datafs.Check) {
+		if hint := wayOut(check.Err); hint != "" {
+			check.Hint = hint
+		}
 		check.Detail, check.Hint = s.conceal(check.Detail), s.conceal(check.Hint)
 		v.add(check)
 		if !c.Bool("json") && (!c.Bool("quiet") || check.Status == datafs.CheckWarning || check.Status == datafs.CheckProblem) {

@@ -125,7 +125,7 @@ func pullReport(r datafs.PullReport) pullJSON {
 func conflictReport(conflicts []team.Conflict) []conflictJSON {
 	list := []conflictJSON{}
 	for _, x := range conflicts {
-		list = append(list, conflictJSON{x.Archive, x.Kind, x.Version, x.Key, x.Mine, x.Theirs, x.Base, x.String(), x.Hint()})
+		list = append(list, conflictJSON{x.Archive, x.Kind, x.Version, x.Key, x.Mine, x.Theirs, x.Base, x.String(), conflictHint(x)})
 	}
 	return list
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
-	"github.com/datafs/datafs/remote"
 )
 
 // Version is the program's version.
@@ -127,31 +126,4 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	return exitError
-}
-
-// repairHint is for damage in the repository.
-const repairHint = `run "datafs fsck" to see what is damaged, and "datafs fsck --repair" to make it good from other copies`
-
-// hintOf returns what to do about an error, "" where there is nothing to say.
-func hintOf(err error) string {
-	var usage *args.UsageError
-	var hint *datafs.HintError
-	var hinting interface{ Hint() string } // of package remote
-	switch {
-	case errors.As(err, &usage):
-		return usage.Hint
-	case errors.As(err, &hint):
-		return hint.Hint
-	case errors.As(err, &hinting):
-		return hinting.Hint()
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return `the disk is full: free some space and run the command again; "datafs gc --grace 0" frees what was deleted`
-	case errors.Is(err, datafs.ErrCorrupt):
-		return repairHint
-	case errors.Is(err, datafs.ErrBusy):
-		return "try again later, or wait longer with --lock-timeout"
-	case errors.Is(err, remote.ErrNoStorage):
-		return "see whether the configuration names the right place; create: true of a directory makes it with the first push"
-	}
-	return ""
 }

@@ -46,8 +46,7 @@ func (e *outputError) Error() string {
 
 func (e *outputError) Unwrap() error { return e.err }
 
-// Hint says what to do about it.
-func (e *outputError) Hint() string {
+func (e *outputError) hint() string {
 	if e.done != "" {
 		return "there is no need to run the command again; what standard output goes to is full, or gone"
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,6 +83,9 @@ func (s *session) undelete(c *cli.Context) error {
 	for _, name := range wanted {
 		var u datafs.Undeleted
 		if u, err = api.Undelete(c.Context, name, &datafs.UndeleteOptions{As: c.String("as")}); err != nil {
+			if errors.Is(err, datafs.ErrMadeAgain) {
+				err = &datafs.HintError{Err: err, Hint: fmt.Sprintf("datafs undelete %s --as NAME brings the old one back by another name", name)}
+			}
 			break
 		}
 		for _, v := range u.Lost {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/codec"
 	"github.com/datafs/datafs/objects/pack"
 )
@@ -134,17 +135,15 @@ func (f *fetcher) base(ctx context.Context, id ID, loc *index.Loc) ([]byte, erro
 func badlyBased(id ID, err error) error {
 	switch {
 	case errors.Is(err, errAbsent):
-		return baseError{fmt.Errorf("it is stored as the difference from chunk %s, which is not in the repository", id)}
+		return leaf.Mark(fmt.Errorf("it is stored as the difference from chunk %s, which is not in the repository", id), errBase)
 	case errors.Is(err, ErrCorrupt):
-		return baseError{fmt.Errorf("it is stored as the difference from chunk %s: %w", id, err)}
+		return leaf.Mark(fmt.Errorf("it is stored as the difference from chunk %s: %w", id, err), errBase)
 	}
 	return notDamage{err}
 }
 
-// baseError is an error of a delta whose base is damaged, or not here.
-type baseError struct{ error }
-
-func (e baseError) Unwrap() error { return e.error }
+// errBase is the kind of the error of a delta whose base is damaged, or not here.
+var errBase = errors.New("damage of a base")
 
 // slot returns where the next base may be kept.
 func (d *deltaReader) slot(size int) *cachedBase {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // The last field of a format file is a checksum: the BLAKE3 of what stands
@@ -26,18 +28,12 @@ func (f Format) Encode() ([]byte, error) {
 	return fmt.Appendf(nil, "%s%s%s%s\n", said, formatSumStart, Hash(said), formatSumEnd), nil
 }
 
-// formatError is damage of a format file.
-type formatError struct {
-	name string
-	err  error
-}
-
-func (e *formatError) Error() string   { return fmt.Sprintf("%v: %s: %v", ErrCorrupt, e.name, e.err) }
-func (e *formatError) Unwrap() []error { return []error{ErrCorrupt, e.err} }
-
-// Hint says what to do about it.
-func (e *formatError) Hint() string {
-	return "put it back from a copy, or write it again as docs/format.md says: it is one line, and never changes"
+// formatError returns the error of a format file that is damaged.
+func formatError(name string, err error) error {
+	return &leaf.HintError{
+		Err:  fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err),
+		Hint: "put it back from a copy, or write it again as docs/format.md says: it is one line, and never changes",
+	}
 }
 
 // checkFormatSum compares a format file with its checksum, and says whether it

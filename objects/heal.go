@@ -52,7 +52,7 @@ func (s *Store) heal(ctx context.Context, bad index.Loc, why error) (index.Loc, 
 		if ctx.Err() != nil {
 			return bad, ctx.Err()
 		}
-		return bad, fmt.Errorf("%w (and it could not be fetched again: %w)", why, quiet{err})
+		return bad, fmt.Errorf("%w (and it could not be fetched again: %w)", why, errors.New(err.Error())) // its kind must not decide
 	}
 	locs, err := s.index.Locate(ctx, localSpace, []ID{bad.ID})
 	if err != nil {
@@ -63,12 +63,6 @@ func (s *Store) heal(ctx context.Context, bad index.Loc, why error) (index.Loc, 
 	}
 	return locs[0], nil
 }
-
-// quiet is an error whose kind must not decide what becomes of the one that it is
-// told with.
-type quiet struct{ err error }
-
-func (q quiet) Error() string { return q.err.Error() }
 
 // healHere is heal without the source.
 func (s *Store) healHere(ctx context.Context, bad index.Loc, why error) (index.Loc, error) {

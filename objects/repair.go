@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/datafs/datafs/objects/pack"
 	"maps"
 	"os"
 	"slices"
 	"syscall"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/objects/pack"
 )
 
 // RepairOptions say what RepairPacks looks at.
@@ -181,7 +181,7 @@ func (r *repair) good(ctx context.Context, id ID, entries []index.Entry, sure in
 		if i >= sure {
 			continue // it need not be a chunk
 		}
-		if base := (baseError{}); errors.As(err, &base) {
+		if errors.Is(err, errBase) {
 			good = append(good, e)
 			r.lost[e.ID] = loc
 		}

@@ -157,14 +157,14 @@ func ReadFormat(dir string) (Format, error) {
 func ParseFormat(name string, data []byte) (f Format, err error) {
 	summed, err := checkFormatSum(data)
 	if err != nil {
-		return f, &formatError{name, err}
+		return f, formatError(name, err)
 	}
 	var version struct {
 		Format int `json:"format"`
 	}
 	// The number comes first: another format's other fields may look otherwise.
 	if err := json.Unmarshal(data, &version); err != nil {
-		return f, &formatError{name, err}
+		return f, formatError(name, err)
 	}
 	if version.Format != formatNumber {
 		return f, fmt.Errorf("%s: repository format %d is not known to this program (it knows %d): use a newer datafs", name, version.Format, formatNumber)
@@ -173,7 +173,7 @@ func ParseFormat(name string, data []byte) (f Format, err error) {
 		err = checkOldFormat(data)
 	}
 	if err = cmp.Or(err, json.Unmarshal(data, &f)); err != nil {
-		return f, &formatError{name, err}
+		return f, formatError(name, err)
 	}
 	if err := f.Chunker.Validate(); err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
@@ -186,7 +186,7 @@ func ParseFormat(name string, data []byte) (f Format, err error) {
 // pipe would be waited for.
 func readSmall(name string) ([]byte, error) {
 	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, &formatError{name, errors.New("it is not a regular file")}
+		return nil, formatError(name, errors.New("it is not a regular file"))
 	}
 	f, err := index.OpenRead(name)
 	if err != nil {

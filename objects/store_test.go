@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"github.com/datafs/datafs/objects/pack"
 	"io"
 	"io/fs"
 	"os"
@@ -17,7 +16,9 @@ import (
 
 	"github.com/datafs/datafs/fixtures/samples"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/codec"
+	"github.com/datafs/datafs/objects/pack"
 )
 
 // newStore makes a repository for a test, and checks it deeply when the test
@@ -339,7 +340,7 @@ func TestNoByteOfAFormatFileMayBeAnother(t *testing.T) {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("bit %d of byte %d, %q, is another: got %v, %v", bit, i, bad, f, err)
 			}
-			if hint, ok := err.(interface{ Hint() string }); !ok || hint.Hint() == "" {
+			if hint, ok := errors.AsType[*leaf.HintError](err); !ok || hint.Hint == "" {
 				t.Errorf("no hint with %v", err)
 			}
 		}

@@ -26,9 +26,6 @@ func (e *AllYankedError) Error() string {
 // Unwrap makes it an fs.ErrNotExist: there is nothing to choose.
 func (e *AllYankedError) Unwrap() error { return fs.ErrNotExist }
 
-// Hint says what to do.
-func (e *AllYankedError) Hint() string { return "name one with --version" }
-
 // Yank marks a version as wrong, or takes that back: it stays what it is, and
 // can be read, but is not chosen any more. Its time is now. What changes nothing
 // leaves no trace. The error wraps fs.ErrNotExist when the archive or the version

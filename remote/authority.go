@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -74,15 +75,10 @@ var (
 	ErrUnavailable = refs.ErrUnavailable
 	// ErrNoStorage: the root directory, bucket or host is not there. It is an
 	// ErrUnavailable that another try does not cure.
-	ErrNoStorage error = storageError{}
+	ErrNoStorage = leaf.Errorf(ErrUnavailable, "not there")
 	// ErrReadOnly: this kind of authority, or this one, cannot be written.
 	ErrReadOnly = fmt.Errorf("read-only: %w", fs.ErrPermission)
 )
-
-type storageError struct{}
-
-func (storageError) Error() string        { return "not there" }
-func (storageError) Is(target error) bool { return target == ErrUnavailable }
 
 const maxName = 512 // bytes of a name
 

@@ -95,6 +95,15 @@ type kindError struct {
 func (e *kindError) Error() string { return e.text }
 func (e *kindError) Unwrap() error { return e.kind }
 
+// markedError is the error of Mark.
+type markedError struct{ err, kind error }
+
+func (e *markedError) Error() string   { return e.err.Error() }
+func (e *markedError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// Mark returns err, with its text, as an error that errors.Is finds to be of a kind too.
+func Mark(err, kind error) error { return &markedError{err, kind} }
+
 // Errorf returns an error that errors.Is finds to be of a kind, and whose text does not
 // name the kind: for texts that users and scripts know.
 func Errorf(kind error, format string, args ...any) error {

@@ -154,7 +154,7 @@ var catalogDecoder = sync.OnceValue(func() *zstd.Decoder {
 })
 
 func corruptCatalog(format string, args ...any) error {
-	return &remote.DamageThere{Err: fmt.Errorf("%w: %s", refs.ErrCorrupt, fmt.Sprintf(format, args...))}
+	return remote.AtAuthority(fmt.Errorf("%w: %s", refs.ErrCorrupt, fmt.Sprintf(format, args...)))
 }
 
 // checkCatalogHead refuses what does not begin as a file of this kind, and gives

@@ -58,14 +58,6 @@ func (c Conflict) Error() string { return c.String() }
 // Unwrap makes every conflict a refs.ErrConflict.
 func (c Conflict) Unwrap() error { return refs.ErrConflict }
 
-// Hint says what to do.
-func (c Conflict) Hint() string {
-	if c.Kind == ConflictVersion {
-		return fmt.Sprintf("datafs push --renumber %s, or datafs resolve %s --theirs to drop yours", c.Archive, c.Archive)
-	}
-	return fmt.Sprintf("datafs resolve %s --ours, or datafs resolve %s --theirs", c.Archive, c.Archive)
-}
-
 func valueText(s *string) string {
 	if s == nil {
 		return "none"

@@ -34,7 +34,7 @@ type PushReport struct {
 // and then a table of all that was sent. Stored bytes are copied and verified,
 // not compressed again. Each pack that has arrived is remembered at once, so
 // that a push that was broken off goes on where it stopped. gc waits meanwhile.
-// The error is a DamageHere where content of a tree is damaged, or not here.
+// The error is an ErrDamageHere where content of a tree is damaged, or not here.
 func (s *Site) Push(ctx context.Context, trees []objects.ID, opts *PushOptions) (*PushReport, error) {
 	if opts == nil {
 		opts = &PushOptions{}
