@@ -25,7 +25,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 $(BIN): $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./cli/datafs
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '-s -w' -o $@ ./cli/datafs
 
 demo: $(BIN)
 	@sh fixtures/demo.sh $(BIN)

@@ -14,7 +14,7 @@ import (
 // newApp describes the command line: the global options and all commands. It is
 // the one source for parsing, help and the command reference.
 func newApp(s *session) *cli.App {
-	app := &cli.App{
+	return &cli.App{
 		Name:  "datafs",
 		Usage: "a package manager for data",
 		Description: "A package manager for data: archives are files or directories with versions, metadata, tags, " +
@@ -26,10 +26,8 @@ func newApp(s *session) *cli.App {
 		Commands:        commands(s),
 		ExitErrHandler:  func(*cli.Context, error) {}, // Run does it
 		Before:          s.begin,
-		Action:          cli.ShowAppHelp,
+		Action:          showHelp,
 	}
-	setHelp(app)
-	return app
 }
 
 // errDone ends a run that has nothing more to do.

@@ -49,7 +49,14 @@ var environment = []helpRow{
 // helpRow is a line of a table: an option, a command, or a code, and its text.
 type helpRow struct{ Left, Right string }
 
-// setHelp gives the program and its commands their help texts.
+// showHelp prints the program's help.
+func showHelp(c *cli.Context) error {
+	setHelp(c.App)
+	return cli.ShowAppHelp(c)
+}
+
+// setHelp gives the program and its commands their help texts. It takes longer than
+// many a command, and so only runs where help is asked for.
 func setHelp(app *cli.App) {
 	app.CustomAppHelpTemplate = asTemplate(appHelp(app))
 	setCommandHelp(app.Name, app.Commands)

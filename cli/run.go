@@ -51,6 +51,9 @@ func Run(ctx context.Context, argv []string, stdin io.Reader, stdout, stderr io.
 		return s.fail(err)
 	}
 	s.line = line
+	if line.Help {
+		setHelp(app)
+	}
 	app.Writer, app.ErrWriter = s.text, render.NewWriter(stderr)
 	if err = app.RunContext(ctx, line.Argv); errors.Is(err, errDone) {
 		err = nil

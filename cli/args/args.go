@@ -35,6 +35,7 @@ type Line struct {
 	Command string   // full name, such as "admin show"; empty when none was given
 	Args    []string // the positional arguments alone
 	Free    []Pair   // in the order of the command line
+	Help    bool     // help is asked for
 }
 
 // TakesFree reports whether a command takes any unknown --KEY VALUE.
@@ -286,6 +287,6 @@ func (p *parser) finish() (Line, error) {
 	case len(p.out.Args) > 0:
 		argv = append(append(argv, "--"), p.out.Args...)
 	}
-	p.out.Argv = argv
+	p.out.Argv, p.out.Help = argv, p.help
 	return p.out, nil
 }

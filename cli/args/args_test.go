@@ -342,10 +342,10 @@ func checkNothingLost(t *testing.T, args []string, p Line) {
 		_, value, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if strings.HasPrefix(a, "-") {
 			if !strings.Contains(out, value) {
-				t.Fatalf("the value of %q is lost: %q", a, p)
+				t.Fatalf("the value of %q is lost: %+v", a, p)
 			}
 		} else if a != "ls" && !strings.Contains(dash.Replace(out), dash.Replace(a)) {
-			t.Fatalf("%q is lost: %q", a, p)
+			t.Fatalf("%q is lost: %+v", a, p)
 		}
 	}
 }

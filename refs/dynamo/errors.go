@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
+	"unicode"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -116,15 +116,21 @@ func tooLarge() error {
 	return fmt.Errorf("the record is larger than the 400 KB that an item of DynamoDB holds: %w", fs.ErrInvalid)
 }
 
-var userForm = regexp.MustCompile(`User: (\S{1,300}) is not authorized`)
+// userIn returns who is refused in a message such as "User: ARN is not authorized
+// to perform ...".
+func userIn(message string) (user string, found bool) {
+	before, _, found := strings.Cut(message, " is not authorized")
+	_, user, named := strings.Cut(before, "User: ")
+	return user, found && named && user != "" && !strings.ContainsFunc(user, unicode.IsSpace)
+}
 
 // refused explains what AWS says about permissions and credentials.
 func (c *client) refused(r request, code, message string) error {
 	switch code {
 	case "AccessDeniedException", "AccessDenied":
 		who := c.who
-		if m := userForm.FindStringSubmatch(message); m != nil {
-			who = leaf.OneLine(m[1])
+		if user, found := userIn(message); found {
+			who = leaf.OneLine(user)
 		}
 		return noPermission("%s may not do %s", who, r)
 	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId":

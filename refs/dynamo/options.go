@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -33,14 +32,20 @@ type Options struct {
 	Rand io.Reader // for the length of pauses; nil is crypto/rand.Reader. Safe for concurrent use
 }
 
-var tableForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,250}$`) // DynamoDB's, with room for a suffix
+// canBeTable reports whether DynamoDB takes a name for a table, with room for a suffix.
+func canBeTable(name string) bool {
+	foreign := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '-'
+	}
+	return len(name) >= 3 && len(name) <= 250 && !strings.ContainsFunc(name, foreign)
+}
 
 // check refuses what can never work.
 func (o *Options) check() error {
 	if o.Table == "" {
 		return errors.New("needs the name of a table")
 	}
-	if !tableForm.MatchString(o.Table) {
+	if !canBeTable(o.Table) {
 		return fmt.Errorf("%.80q is no name of a table: 3 to 250 letters, digits, dots, dashes and underscores are", o.Table)
 	}
 	for _, suffix := range []string{specSuffix, logSuffix} {
