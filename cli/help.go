@@ -14,19 +14,6 @@ const (
 	helpMargin = 26 // columns of the left side of a table at most
 )
 
-// exitCodes says what each exit code of Run means.
-var exitCodes = []helpRow{
-	{"0", "done"},
-	{"1", "another error"},
-	{"2", "wrong usage: an option, a name, a version, a requirement"},
-	{"3", "not found: an archive, a version, a profile, a file"},
-	{"4", "conflict: there already is one of that name, or the team has something else"},
-	{"5", "damage: stored bytes are not what was written"},
-	{"6", "unavailable: an authority cannot be reached or its place is not there, the run is offline, or another process holds the repository for too long"},
-	{"7", "no permission, or wrong credentials"},
-	{"130", "interrupted"},
-}
-
 // environment lists the variables that count, besides those of the system.
 var environment = []helpRow{
 	{"DATAFS_CONFIG_FILE", "as --config-file"},
@@ -103,6 +90,7 @@ func commandHelp(name string, c *cli.Command) string {
 	}
 	section(&b, "Commands", commandRows(c.Subcommands, ""))
 	section(&b, "Options", optionRows(c.Flags))
+	section(&b, "Exit codes", exitRows(strings.TrimPrefix(name, "datafs ")))
 	b.WriteString("\n\"datafs --help\" lists the global options.\n")
 	return b.String()
 }

@@ -3,10 +3,14 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/datafs/datafs/cli/args"
 )
 
 const reference = "../docs/commands.md"
@@ -26,6 +30,40 @@ func TestCommandReference(t *testing.T) {
 	}
 	if string(got) != want {
 		t.Errorf("%s is stale: go test ./cli -run TestCommandReference -update", reference)
+	}
+}
+
+// exitListed returns code, or else one that no test wants, where the command line of
+// this process may not end with it.
+func exitListed(code int) int {
+	line, err := args.Parse(newApp(&session{}), os.Args[1:])
+	listed := exitRows(line.Command)
+	is := func(r helpRow) bool { return r.Left == strconv.Itoa(code) }
+	if err != nil && code == exitUsage || slices.ContainsFunc(listed, is) || line.Command == "run" {
+		return code
+	}
+	fmt.Fprintf(os.Stderr, "exit code %d of %q is not in the table exits\n", code, line.Command)
+	return 99
+}
+
+func TestEveryCommandHasExitCodes(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range newApp(&session{}).Commands {
+		names[c.Name] = true
+		for _, line := range exits[c.Name] {
+			code, _, _ := strings.Cut(line, " ")
+			if !slices.ContainsFunc(exitCodes, func(r helpRow) bool { return r.Left == code }) {
+				t.Errorf("%s: there is no exit code %q", c.Name, code)
+			}
+		}
+		if exits[c.Name] == nil {
+			t.Errorf("%s has no exit codes", c.Name)
+		}
+	}
+	for name := range exits {
+		if !names[name] {
+			t.Errorf("there is no command %s", name)
+		}
 	}
 }
 
@@ -114,9 +152,27 @@ func commandSection(b *strings.Builder, before string, c *cli.Command) {
 		rows := optionRows(c.Flags)
 		referenceRows(b, rows[:len(rows)-1])
 	}
+	if len(c.Subcommands) == 0 {
+		b.WriteString(escapeMarkdown(exitSentence(strings.TrimPrefix(name, "datafs "))) + "\n\n")
+	}
 	for _, sub := range c.Subcommands {
 		commandSection(b, name, sub)
 	}
+}
+
+// exitSentence lists the exit codes of a command, but for those that every command has.
+func exitSentence(command string) string {
+	var codes []string
+	for _, r := range exitRows(command) {
+		switch {
+		case r.Left == "0" || r.Left == "2" || r.Left == "130":
+		case slices.Contains(exitCodes, r):
+			codes = append(codes, r.Left)
+		default:
+			codes = append(codes, r.Left+": "+r.Right)
+		}
+	}
+	return "Exit codes besides 0, 2 and 130: " + strings.Join(codes, "; ") + "."
 }
 
 func referenceTable(b *strings.Builder, title, column string, rows []helpRow) {
