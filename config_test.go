@@ -3,6 +3,7 @@ package datafs
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -305,4 +306,24 @@ func FuzzParseConfig(f *testing.F) {
 			t.Errorf("error of more than one line: %q", err)
 		}
 	})
+}
+
+func TestSeedProfile(t *testing.T) {
+	dir := t.TempDir()
+	opts := configured(dir, `
+profiles:
+  default: {}
+  old:
+    authorities: {local: {service: OSFS, args: [data]}}
+    manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {password: 'env:SECRET'}}}
+`)
+	home := opts.Getenv
+	opts.Getenv = func(name string) string { return home(name) + map[string]string{"SECRET": "hushhush"}[name] }
+	api := openChecked(t, opts)
+	p := must(api.SeedProfile("old"))(t)
+	equal(t, "directory", p.Authorities[0].Args[0], any(filepath.Join(dir, "data")))
+	equal(t, "password", p.Manager.Kwargs["client_kwargs"].(map[string]any)["password"], any("hushhush"))
+	if _, err := api.SeedProfile("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
 }

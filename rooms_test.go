@@ -25,7 +25,7 @@ import (
 // zero are exceptions, with a reason in the comment.
 type room struct {
 	name    string // below the module
-	imports string // rooms, separated by spaces; "*": all that stand above it in the table
+	imports string // rooms, separated by spaces; "*": all that stand above it in the table, ".": the root
 	files   int    // at most so many that are no tests
 	lines   int    // at most so many
 	knot    int    // at most so many files that all need each other
@@ -96,6 +96,8 @@ var rooms = []room{
 	{name: "cli/args"},
 	// Values as people and programs read them.
 	{name: "cli/render", imports: "objects/names"},
+	// Archives of the original DataFS. An ordinary user of the public library.
+	{name: "cli/migrate", imports: ". index/leaf objects objects/names refs"},
 	// The command line: a file for each command, tied by their session.
 	{name: "cli", imports: "*", files: 50, lines: 6800, knot: 33},
 	// The program.
@@ -161,6 +163,9 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 	all := listDeps(t)
 	for i, r := range rooms {
 		may := strings.Fields(r.imports)
+		if at := slices.Index(may, "."); at >= 0 {
+			may[at] = ""
+		}
 		if slices.Contains(may, "*") {
 			for _, above := range rooms[:i] {
 				may = append(may, above.name)

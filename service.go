@@ -1,7 +1,9 @@
 package datafs
 
 import (
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
@@ -109,4 +111,31 @@ func (a *API) expandLocation(path string) (_ string, err error) {
 		return "", err
 	}
 	return joinPath(a.opts.Dir, path), nil
+}
+
+// SeedProfile returns another profile of the configuration in use, such as the
+// one with which the original DataFS was used, with the values of variables in
+// the arguments of its manager and its authorities.
+func (a *API) SeedProfile(name string) (Profile, error) {
+	p, err := a.where.Config.Profile(name)
+	if err != nil {
+		return p, err
+	}
+	p.Authorities = slices.Clone(p.Authorities)
+	if a.where.Distrust != nil {
+		p.distrusted()
+	}
+	for i := range p.Authorities {
+		if p.Authorities[i].Service, err = a.expand(p.Authorities[i].Service); err != nil {
+			return p, fmt.Errorf("authority %q: %w", p.Authorities[i].Name, err)
+		}
+	}
+	if p.Manager != nil {
+		m, err := a.expandManager(p.Manager)
+		if err != nil {
+			return p, fmt.Errorf("manager: %w", err)
+		}
+		p.Manager = &m
+	}
+	return p, nil
 }

@@ -26,7 +26,7 @@ func newApp(s *session) *cli.App {
 		Commands:        commands(s),
 		ExitErrHandler:  func(*cli.Context, error) {}, // Run does it
 		Before:          s.begin,
-		Action:          showHelp,
+		Action:          cli.ShowAppHelp,
 	}
 }
 

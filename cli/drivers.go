@@ -12,6 +12,7 @@ import (
 
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/migrate"
 	"github.com/datafs/datafs/refs/dynamo"
 	"github.com/datafs/datafs/refs/mongo"
 	"github.com/datafs/datafs/remote"
@@ -138,7 +139,7 @@ func openURL(ctx context.Context, env getenv, s datafs.Service) (remote.Authorit
 }
 
 // openSeed opens the table of a manager of the original DataFS.
-func openSeed(m *datafs.ManagerConfig) (datafs.Seed, error) {
+func openSeed(m *datafs.ManagerConfig) (migrate.Seed, error) {
 	switch {
 	case m != nil && m.Class == "MongoDBManager":
 		return seedTable(mongo.ReadSeed, mongo.ReadSeedSpec)(mongo.FromService(m.Args, m.Kwargs))
@@ -152,8 +153,8 @@ func openSeed(m *datafs.ManagerConfig) (datafs.Seed, error) {
 type seedReader[O any] func(ctx context.Context, o *O) iter.Seq2[map[string]any, error]
 
 // seedTable makes of two functions that read one that opens what options say.
-func seedTable[O any](read, readSpec seedReader[O]) func(*O, error) (datafs.Seed, error) {
-	return func(o *O, err error) (datafs.Seed, error) {
+func seedTable[O any](read, readSpec seedReader[O]) func(*O, error) (migrate.Seed, error) {
+	return func(o *O, err error) (migrate.Seed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("manager: %w", err)
 		}
@@ -190,14 +191,14 @@ func (s *seed[O]) Spec(ctx context.Context) (map[string]any, error) {
 }
 
 // openSeedFiles opens the files of an authority of the original DataFS.
-func openSeedFiles(ctx context.Context, s datafs.Service) (datafs.SeedFiles, error) {
+func openSeedFiles(ctx context.Context, s datafs.Service) (migrate.Files, error) {
 	switch s.Service {
 	case "OSFS":
 		o, err := dir.FromService(s.Args, s.Kwargs)
 		if err != nil {
 			return nil, err
 		}
-		return datafs.OpenSeedDir(o.Root)
+		return migrate.OpenDir(o.Root)
 	case "S3FS":
 		o, err := s3.FromService(s.Args, s.Kwargs)
 		if err != nil {

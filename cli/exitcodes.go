@@ -80,8 +80,11 @@ var exits = map[string][]string{
 }
 
 // exitRows returns the exit codes of a command, whose full name may have that of a
-// subcommand behind it.
+// subcommand behind it; "" is the program.
 func exitRows(command string) []helpRow {
+	if command == "" {
+		return exitCodes
+	}
 	command, _, _ = strings.Cut(command, " ")
 	own := map[string]string{"0": "", "2": "", "130": ""}
 	for _, line := range exits[command] {

@@ -36,12 +36,6 @@ var environment = []helpRow{
 // helpRow is a line of a table: an option, a command, or a code, and its text.
 type helpRow struct{ Left, Right string }
 
-// showHelp prints the program's help.
-func showHelp(c *cli.Context) error {
-	setHelp(c.App)
-	return cli.ShowAppHelp(c)
-}
-
 // setHelp gives the program and its commands their help texts. It takes longer than
 // many a command, and so only runs where help is asked for.
 func setHelp(app *cli.App) {
@@ -132,11 +126,12 @@ func commandRows(commands []*cli.Command, category string) []helpRow {
 	return rows
 }
 
-// optionRows describes options; the one for help is among those of each command.
+// optionRows describes options; the one for help, which urfave/cli may have added, is
+// among those of each command.
 func optionRows(flags []cli.Flag) []helpRow {
 	rows := make([]helpRow, 0, len(flags)+1)
 	for _, f := range flags {
-		if v, ok := f.(cli.VisibleFlag); !ok || v.IsVisible() {
+		if v, ok := f.(cli.VisibleFlag); f != cli.HelpFlag && (!ok || v.IsVisible()) {
 			rows = append(rows, optionRow(f))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
+	"github.com/datafs/datafs/cli/migrate"
 	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
 )
@@ -48,11 +49,11 @@ func (s *session) migrate(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	opts := &datafs.MigrateOptions{
+	opts := &migrate.Options{
 		Archives: c.Args().Tail(), Authority: c.String("authority_name"), DryRun: c.Bool("dry-run"),
 	}
 	v := migrateJSON{DryRun: opts.DryRun, Items: []migrateItemJSON{}}
-	opts.Each = func(i datafs.MigrateItem) {
+	opts.Each = func(i migrate.Item) {
 		i.Why = s.conceal(i.Why)
 		if c.Bool("json") {
 			v.Items = append(v.Items, migrateItemJSON{i.Archive, i.Version, string(i.Status), i.Why, i.Taken, i.Unchanged})
@@ -69,10 +70,10 @@ func (s *session) migrate(c *cli.Context) (err error) {
 		return fmt.Errorf("profile %q: %w", p.Name, err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	rep, err := api.Migrate(c.Context, opts)
+	rep, err := migrate.Run(c.Context, api, opts)
 	v.Archives, v.Versions, v.Unchanged, v.Size = rep.Archives, rep.Versions, rep.Unchanged, rep.Size
 	v.Changed, v.Broken, v.Required = rep.Changed, rep.Broken, rep.Required
-	if err == nil || rep != (datafs.MigrateReport{}) { // one that was broken off says how far it came
+	if err == nil || rep != (migrate.Report{}) { // one that was broken off says how far it came
 		if out := s.emit(c, v, func(w io.Writer) { v.text(w, c.Bool("quiet")) }); out != nil {
 			return out
 		}
@@ -81,13 +82,13 @@ func (s *session) migrate(c *cli.Context) (err error) {
 }
 
 // migrateLine prints what became of an archive, or what is strange about it.
-func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
+func (s *session) migrateLine(c *cli.Context, i migrate.Item) {
 	if s.bar != nil {
 		s.bar.Clear()
 	}
 	name := names.Visible(strings.TrimSpace(i.Archive + " " + i.Version))
 	switch i.Status {
-	case datafs.MigrateChanged, datafs.MigrateBroken:
+	case migrate.Changed, migrate.Broken:
 		fmt.Fprintf(s.text, "%s: %s: %s\n", i.Status, name, render.Line(i.Why))
 		return
 	}
@@ -95,7 +96,7 @@ func (s *session) migrateLine(c *cli.Context, i datafs.MigrateItem) {
 		return
 	}
 	what, n := string(i.Status), i.Taken
-	if i.Status == datafs.MigrateUnchanged {
+	if i.Status == migrate.Unchanged {
 		n, i.Unchanged = i.Unchanged, 0
 	} else if c.Bool("dry-run") {
 		what = "would migrate"
@@ -133,7 +134,7 @@ func (s source) Close() (err error) {
 }
 
 // openSource opens the table and the authorities of a profile.
-func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *datafs.MigrateOptions) (open source, err error) {
+func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *migrate.Options) (open source, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, open.Close())
@@ -142,7 +143,7 @@ func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *datafs.Migr
 	if len(p.Authorities) == 0 {
 		return nil, args.Usagef("", "it has no authorities")
 	}
-	opts.Files = map[string]datafs.SeedFiles{}
+	opts.Files = map[string]migrate.Files{}
 	for _, a := range p.Authorities {
 		if offline(c) && a.Service.Service != "OSFS" {
 			return open, s.notOffline("authority " + a.Name)
@@ -158,7 +159,7 @@ func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *datafs.Migr
 		if err != nil {
 			return open, err
 		}
-		opts.Seed = datafs.SeedFromJSON(f)
+		opts.Seed = migrate.FromJSON(f)
 		return append(open, f), nil
 	}
 	if offline(c) {

@@ -35,7 +35,7 @@ type Line struct {
 	Command string   // full name, such as "admin show"; empty when none was given
 	Args    []string // the positional arguments alone
 	Free    []Pair   // in the order of the command line
-	Help    bool     // help is asked for
+	Help    bool     // help is all that is printed: it is asked for, or a command is missing
 }
 
 // TakesFree reports whether a command takes any unknown --KEY VALUE.
@@ -287,6 +287,7 @@ func (p *parser) finish() (Line, error) {
 	case len(p.out.Args) > 0:
 		argv = append(append(argv, "--"), p.out.Args...)
 	}
-	p.out.Argv, p.out.Help = argv, p.help
+	p.out.Argv = argv
+	p.out.Help = p.help || !p.version && (len(p.path) == 0 || len(p.last().Subcommands) > 0)
 	return p.out, nil
 }

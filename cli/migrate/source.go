@@ -1,8 +1,9 @@
-package datafs
+package migrate
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,43 +12,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
 
-// SeedProfile returns another profile of the configuration in use, such as the
-// one with which the original DataFS was used, with the values of variables in
-// the arguments of its manager and its authorities.
-func (a *API) SeedProfile(name string) (Profile, error) {
-	p, err := a.where.Config.Profile(name)
-	if err != nil {
-		return p, err
-	}
-	p.Authorities = slices.Clone(p.Authorities)
-	if a.where.Distrust != nil {
-		p.distrusted()
-	}
-	for i := range p.Authorities {
-		if p.Authorities[i].Service, err = a.expand(p.Authorities[i].Service); err != nil {
-			return p, fmt.Errorf("authority %q: %w", p.Authorities[i].Name, err)
-		}
-	}
-	if p.Manager != nil {
-		m, err := a.expandManager(p.Manager)
-		if err != nil {
-			return p, fmt.Errorf("manager: %w", err)
-		}
-		p.Manager = &m
-	}
-	return p, nil
-}
-
-// SeedFromJSON is a table that was exported as JSON: documents one after
+// FromJSON is a table that was exported as JSON: documents one after
 // another, as mongoexport writes them, or a list of them. Those of the table of
 // requirements may be among them. Closing it does not close r, which is read
 // once.
-func SeedFromJSON(r io.Reader) Seed { return &jsonSeed{r: r, spec: map[string]any{}} }
+func FromJSON(r io.Reader) Seed { return &jsonSeed{r: r, spec: map[string]any{}} }
 
 type jsonSeed struct {
 	r    io.Reader
@@ -130,9 +105,9 @@ func (s *jsonSeed) Spec(ctx context.Context) (map[string]any, error) {
 	return s.spec, nil
 }
 
-// OpenSeedDir opens the directory of an OSFS authority of the original. A link
+// OpenDir opens the directory of an OSFS authority of the original. A link
 // that leads out of it is not followed.
-func OpenSeedDir(dir string) (SeedFiles, error) {
+func OpenDir(dir string) (Files, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -165,7 +140,7 @@ func (d seedDir) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 
 // notThereIn makes of a path that leads through a file one that is not there.
 func notThereIn(path string, err error) error {
-	if notThere(err) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return leaf.Errorf(fs.ErrNotExist, "%s is not there", path)
 	}
 	return err

@@ -1,4 +1,8 @@
-package datafs
+// Package migrate takes over archives of the original DataFS (0.7, in Python), and
+// compares every file with the checksum that was recorded of it. It is not for how the
+// original's databases and buckets are reached. Its invariant: nothing is changed at the
+// source, and a version is here only with the bytes that were recorded.
+package migrate
 
 import (
 	"context"
@@ -10,8 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -26,48 +30,48 @@ type Seed interface {
 	Close() error
 }
 
-// SeedFiles are the files of an authority of the original DataFS. They are only
+// Files are the files of an authority of the original DataFS. They are only
 // read.
-type SeedFiles interface {
+type Files interface {
 	// Open opens the file at a path with slashes. The error wraps fs.ErrNotExist
-	// when there is none, ErrUnavailable when another try may help.
+	// when there is none, datafs.ErrUnavailable when another try may help.
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
 	Close() error
 }
 
-// MigrateOptions say what Migrate takes over, and from where.
-type MigrateOptions struct {
+// Options say what Run takes over, and from where.
+type Options struct {
 	Seed      Seed
-	Files     map[string]SeedFiles // by the authority's name in the documents; "" is that of all others
-	Authority string               // of the archives that are made; "": the default, or if there is none that of the document
-	Archives  []string             // names; none: all
-	DryRun    bool                 // read and verify everything, and change nothing
-	Each      func(MigrateItem)    // told of each archive when it is done, and before of what is strange about it
+	Files     map[string]Files // by the authority's name in the documents; "" is that of all others
+	Authority string           // of the archives that are made; "": the default, or if there is none that of the document
+	Archives  []string         // names; none: all
+	DryRun    bool             // read and verify everything, and change nothing
+	Each      func(Item)       // told of each archive when it is done, and before of what is strange about it
 }
 
-// MigrateItem is an archive that was taken over, or something strange about it.
-type MigrateItem struct {
+// Item is an archive that was taken over, or something strange about it.
+type Item struct {
 	Archive   string // its name here, or at the source where it cannot be one
 	Version   string // that is strange, as it was recorded; "": the archive
-	Status    MigrateStatus
+	Status    Status
 	Why       string // it is strange
 	Taken     int64  // versions; in a dry run those that would be
 	Unchanged int64  // versions that were here already
 }
 
-// MigrateStatus says what became of an archive, or what is strange.
-type MigrateStatus string
+// Status says what became of an archive, or what is strange.
+type Status string
 
 // What becomes of an archive or a version of the original DataFS.
 const (
-	MigrateTaken     MigrateStatus = "migrated"  // the archive, or some version of it
-	MigrateUnchanged MigrateStatus = "unchanged" // all was here already
-	MigrateChanged   MigrateStatus = "changed"   // taken over in another form than it was recorded
-	MigrateBroken    MigrateStatus = "broken"    // left out
+	Taken     Status = "migrated"  // the archive, or some version of it
+	Unchanged Status = "unchanged" // all was here already
+	Changed   Status = "changed"   // taken over in another form than it was recorded
+	Broken    Status = "broken"    // left out
 )
 
-// MigrateReport adds up what Migrate did.
-type MigrateReport struct {
+// Report adds up what Run did.
+type Report struct {
 	Archives  int64 // that were made; in a dry run, that would be
 	Versions  int64 // that were taken over; in a dry run, that would be
 	Unchanged int64 // versions that were here already
@@ -77,15 +81,15 @@ type MigrateReport struct {
 	Required  bool  // requirements of the team were taken over
 }
 
-// Migrate takes over archives of the original DataFS with all their versions,
+// Run takes over archives of the original DataFS with all their versions,
 // messages, dependencies, users, times, tags and metadata. Every file is compared
 // with the checksum that was recorded of it. What is broken at the source is
 // reported and left out, and is no error; nothing is changed there.
 //
 // An archive that is here already keeps its metadata and tags and gets the
-// versions that it lacks. So Migrate may be stopped, and run again.
-func (a *API) Migrate(ctx context.Context, opts *MigrateOptions) (MigrateReport, error) {
-	m := &migration{api: a, opts: opts, names: map[string]string{}}
+// versions that it lacks. So Run may be stopped, and run again.
+func Run(ctx context.Context, api *datafs.API, opts *Options) (Report, error) {
+	m := &migration{api: api, opts: opts, names: map[string]string{}, writer: api.HistoryWriter("migrate")}
 	for _, name := range opts.Archives {
 		_, normal, err := refs.ParseName(name)
 		if err != nil {
@@ -96,33 +100,35 @@ func (a *API) Migrate(ctx context.Context, opts *MigrateOptions) (MigrateReport,
 	if err := m.chooseAuthority(); err != nil {
 		return m.rep, err
 	}
-	defer m.close()
 	err := m.run(ctx)
-	if err == nil && !opts.DryRun && m.rep.Archives+m.rep.Versions > 0 {
-		err = a.tellTeam(ctx, "")
+	if closed := m.writer.Close(ctx); err == nil {
+		err = closed
 	}
 	return m.rep, err
 }
 
 type migration struct {
-	api       *API
-	opts      *MigrateOptions
-	rep       MigrateReport
+	api       *datafs.API
+	opts      *Options
+	rep       Report
 	wanted    []string          // normalised names; none: all
 	authority string            // of new archives; "": that of the document
 	names     map[string]string // of the archives that were seen: here -> at the source
 
-	writer  *objects.Writer // nil: nothing is pending
-	pending []*migrating    // what is read and not yet registered
-	count   int             // versions of these
-	bytes   int64           // of these
+	writer  *datafs.HistoryWriter
+	pending []*migrating // what is read and not yet registered
+	count   int          // versions of these
+	bytes   int64        // of these
 }
 
 // chooseAuthority finds the authority of new archives.
 func (m *migration) chooseAuthority() error {
 	if m.opts.Authority != "" {
 		m.authority = m.opts.Authority
-		return m.api.knownAuthority(m.authority)
+		if !slices.Contains(m.api.Authorities(), m.authority) {
+			return leaf.Errorf(fs.ErrNotExist, `Authority "%s" not found`, m.authority)
+		}
+		return nil
 	}
 	var err error
 	m.authority, err = m.api.DefaultAuthority()
@@ -130,12 +136,6 @@ func (m *migration) chooseAuthority() error {
 		return nil
 	}
 	return err
-}
-
-func (m *migration) close() {
-	if m.writer != nil {
-		m.writer.Close()
-	}
 }
 
 func (m *migration) run(ctx context.Context) error {
@@ -198,11 +198,11 @@ func (m *migration) document(ctx context.Context, doc map[string]any) error {
 }
 
 // tell passes an item on, and counts it.
-func (m *migration) tell(item MigrateItem) {
+func (m *migration) tell(item Item) {
 	switch item.Status {
-	case MigrateChanged:
+	case Changed:
 		m.rep.Changed++
-	case MigrateBroken:
+	case Broken:
 		m.rep.Broken++
 	}
 	if m.opts.Each != nil {
@@ -211,5 +211,5 @@ func (m *migration) tell(item MigrateItem) {
 }
 
 func (m *migration) broken(archive, version, why string) {
-	m.tell(MigrateItem{Archive: archive, Version: version, Status: MigrateBroken, Why: why})
+	m.tell(Item{Archive: archive, Version: version, Status: Broken, Why: why})
 }

@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs"
 )
 
 type object = map[string]any
@@ -54,25 +56,25 @@ func seedDoc(name string, history ...any) object {
 }
 
 // migrateFrom runs Migrate, and gives what it tells, a line each.
-func migrateFrom(t *testing.T, api *API, seed Seed, files SeedFiles, opts MigrateOptions) (string, MigrateReport, error) {
+func migrateFrom(t *testing.T, api *datafs.API, seed Seed, files Files, opts Options) (string, Report, error) {
 	t.Helper()
 	var lines []string
-	opts.Seed, opts.Files = seed, map[string]SeedFiles{"": files}
-	opts.Each = func(i MigrateItem) {
+	opts.Seed, opts.Files = seed, map[string]Files{"": files}
+	opts.Each = func(i Item) {
 		line := strings.TrimSpace(fmt.Sprintf("%s: %s %s", i.Status, i.Archive, i.Version))
 		switch i.Status {
-		case MigrateChanged, MigrateBroken:
+		case Changed, Broken:
 			line += ": " + i.Why
 		default:
 			line += fmt.Sprintf(" %d+%d", i.Taken, i.Unchanged)
 		}
 		lines = append(lines, line)
 	}
-	rep, err := api.Migrate(t.Context(), &opts)
+	rep, err := Run(t.Context(), api, &opts)
 	return strings.Join(lines, "\n"), rep, err
 }
 
-func migrated(t *testing.T, api *API, seed Seed, files SeedFiles, opts MigrateOptions, want string) MigrateReport {
+func migrated(t *testing.T, api *datafs.API, seed Seed, files Files, opts Options, want string) Report {
 	t.Helper()
 	got, rep, err := migrateFrom(t, api, seed, files, opts)
 	noError(t, err)
@@ -82,9 +84,9 @@ func migrated(t *testing.T, api *API, seed Seed, files SeedFiles, opts MigrateOp
 	return rep
 }
 
-func seedDirOf(t *testing.T, files map[string]string) SeedFiles {
+func seedDirOf(t *testing.T, files map[string]string) Files {
 	t.Helper()
-	dir := must(OpenSeedDir(writeTree(t, files)))(t)
+	dir := must(OpenDir(writeTree(t, files)))(t)
 	t.Cleanup(func() { noError(t, dir.Close()) })
 	return dir
 }
@@ -113,11 +115,11 @@ func TestMigrate(t *testing.T) {
 	files := seedDirOf(t, climateFiles)
 
 	patterns := "\nbroken: requirements: the required pattern \"(?!x)\" is not understood"
-	rep := migrated(t, api, seed, files, MigrateOptions{DryRun: true}, "migrated: climate/tas.csv 3+0"+patterns)
-	equal(t, "what it would do", rep, MigrateReport{Archives: 1, Versions: 3, Size: 11, Broken: 1, Required: true})
-	equal(t, "archives after a dry run", listed(api.Filter(ctx, nil)), "")
+	rep := migrated(t, api, seed, files, Options{DryRun: true}, "migrated: climate/tas.csv 3+0"+patterns)
+	equal(t, "what it would do", rep, Report{Archives: 1, Versions: 3, Size: 11, Broken: 1, Required: true})
+	equal(t, "archives after a dry run", archives(t, api), "")
 
-	again := migrated(t, api, seed, files, MigrateOptions{}, "migrated: climate/tas.csv 3+0"+patterns)
+	again := migrated(t, api, seed, files, Options{}, "migrated: climate/tas.csv 3+0"+patterns)
 	equal(t, "what it does", again, rep)
 
 	h := must(api.Archive(ctx, "climate/tas.csv", nil))(t)
@@ -145,7 +147,7 @@ func TestMigrate(t *testing.T) {
 0.1b1 20160103-030405 Ann minorbeta grid0.1other
 0.1b1 20160104-030405 Bob minorbeta grid1.0
 0.1 20160105-030405 Ann minor`)
-	rec := must(api.refs.Versions(ctx, "climate/tas.csv"))(t)[0]
+	rec := must(h.Version(ctx, "0.0.1"))(t)
 	equal(t, "message", *rec.Last().Message, "first")
 	equal(t, "checksums", fmt.Sprint(rec.Checksums), "map[md5:"+md5Of("one")+"]")
 	spec := must(api.Spec(ctx))(t)
@@ -154,27 +156,27 @@ func TestMigrate(t *testing.T) {
 
 // openCounter counts the files that are opened.
 type openCounter struct {
-	SeedFiles
+	Files
 	opened int
 }
 
 func (o *openCounter) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	o.opened++
-	return o.SeedFiles.Open(ctx, path)
+	return o.Files.Open(ctx, path)
 }
 
 func TestMigrateAgain(t *testing.T) {
 	api, ctx := newAPI(t), t.Context()
 	seed := &seedTable{docs: []object{climate()}}
-	files := &openCounter{SeedFiles: seedDirOf(t, climateFiles)}
-	migrated(t, api, seed, files, MigrateOptions{}, "migrated: climate/tas.csv 3+0")
+	files := &openCounter{Files: seedDirOf(t, climateFiles)}
+	migrated(t, api, seed, files, Options{}, "migrated: climate/tas.csv 3+0")
 	equal(t, "files read", files.opened, 3)
 
 	h := must(api.Archive(ctx, "climate/tas.csv", nil))(t)
 	noError(t, h.AddTags(ctx, "mine"))
 	put(t, h, "four")
-	rep := migrated(t, api, seed, files, MigrateOptions{}, "unchanged: climate/tas.csv 0+3")
-	equal(t, "report", rep, MigrateReport{Unchanged: 3})
+	rep := migrated(t, api, seed, files, Options{}, "unchanged: climate/tas.csv 0+3")
+	equal(t, "report", rep, Report{Unchanged: 3})
 	equal(t, "files read again", files.opened, 3)
 	equal(t, "tags", fmt.Sprint(must(h.Tags(ctx))(t)), "[cmip5 monthly mine]")
 
@@ -184,7 +186,7 @@ func TestMigrateAgain(t *testing.T) {
 		seedRecord("0.1", "three", "20170105-030405", object{"dependencies": object{"grid": "2.0"}}),
 		seedRecord("0.1.1", "another", "20170106-030405", nil))
 	seed.docs = []object{doc}
-	migrated(t, api, seed, files, MigrateOptions{},
+	migrated(t, api, seed, files, Options{},
 		"broken: climate/tas.csv 0.1.1: other contents are here under this number\nmigrated: climate/tas.csv 0+3")
 	equal(t, "dependencies of 0.1", dependenciesOf(t, h, "0.1"), "grid==2.0")
 	equal(t, "contents of 0.1.1", text(t, h, "0.1.1"), "four")
@@ -192,8 +194,8 @@ func TestMigrateAgain(t *testing.T) {
 
 func TestMigrateKnowsContentsWithoutTheirMD5(t *testing.T) {
 	api := newAPI(t)
-	put(t, newArchive(t, api, "climate/tas.csv"), "one")
-	migrated(t, api, &seedTable{docs: []object{climate()}}, seedDirOf(t, climateFiles), MigrateOptions{}, "migrated: climate/tas.csv 2+1")
+	put(t, must(api.Create(t.Context(), "climate/tas.csv", nil))(t), "one")
+	migrated(t, api, &seedTable{docs: []object{climate()}}, seedDirOf(t, climateFiles), Options{}, "migrated: climate/tas.csv 2+1")
 }
 
 func TestMigrateUnversioned(t *testing.T) {
@@ -204,24 +206,24 @@ func TestMigrateUnversioned(t *testing.T) {
 	doc["versioned"] = false
 	seed := &seedTable{docs: []object{doc}}
 	gone := "changed: dir/data: the contents before update 2 are gone, and their records left out: the original replaced them\n"
-	migrated(t, api, seed, seedDirOf(t, map[string]string{"dir/data": "two"}), MigrateOptions{}, gone+"migrated: dir/data 1+0")
+	migrated(t, api, seed, seedDirOf(t, map[string]string{"dir/data": "two"}), Options{}, gone+"migrated: dir/data 1+0")
 	h := must(api.Archive(ctx, "dir/data", nil))(t)
 	equal(t, "versioned", h.Versioned(), false)
 	equal(t, "contents", text(t, h, ""), "two")
 	equal(t, "records", len(must(h.History(ctx))(t)), 2)
-	migrated(t, api, seed, nil, MigrateOptions{}, "broken: dir/data: it is on the authority \"remote\", which the profile does not have")
+	migrated(t, api, seed, nil, Options{}, "broken: dir/data: it is on the authority \"remote\", which the profile does not have")
 	files := seedDirOf(t, map[string]string{"dir/data": "three"})
-	migrated(t, api, seed, files, MigrateOptions{}, gone+"unchanged: dir/data 0+1")
+	migrated(t, api, seed, files, Options{}, gone+"unchanged: dir/data 0+1")
 
 	doc["version_history"] = append(doc["version_history"].([]any), seedRecord(nil, "three", "20170101-000000", nil))
 	next := strings.Replace(gone, "update 2", "update 3", 1)
-	migrated(t, api, seed, files, MigrateOptions{}, next+"migrated: dir/data 1+0")
+	migrated(t, api, seed, files, Options{}, next+"migrated: dir/data 1+0")
 	equal(t, "contents afterwards", text(t, h, ""), "three")
 
 	put(t, h, "mine")
 	doc["version_history"] = append(doc["version_history"].([]any), seedRecord(nil, "theirs", "20170102-000000", nil))
 	last := strings.Replace(gone, "update 2", "update 4", 1)
-	migrated(t, api, seed, files, MigrateOptions{}, last+"broken: dir/data: other contents are here under this number\nunchanged: dir/data 0+0")
+	migrated(t, api, seed, files, Options{}, last+"broken: dir/data: other contents are here under this number\nunchanged: dir/data 0+0")
 	equal(t, "contents of one's own", text(t, h, ""), "mine")
 }
 
@@ -230,17 +232,17 @@ func TestMigrateAnUnversionedArchiveThatHasLostRecords(t *testing.T) {
 	doc := seedDoc("a", seedRecord(nil, "one", "20160102-000000", nil), seedRecord(nil, "two", "20160103-000000", nil))
 	doc["versioned"] = false
 	seed, files := &seedTable{docs: []object{doc}}, seedDirOf(t, map[string]string{"a": "two"})
-	_, _, err := migrateFrom(t, api, seed, files, MigrateOptions{})
+	_, _, err := migrateFrom(t, api, seed, files, Options{})
 	noError(t, err)
 	doc["version_history"] = doc["version_history"].([]any)[1:]
-	migrated(t, api, seed, files, MigrateOptions{}, "broken: a: other contents are here under this number\nunchanged: a 0+0")
+	migrated(t, api, seed, files, Options{}, "broken: a: other contents are here under this number\nunchanged: a 0+0")
 }
 
 func TestMigrateKeepsWhatIsRequiredHere(t *testing.T) {
 	api, ctx := newAPI(t), t.Context()
 	noError(t, api.RequireUserConfig(ctx, map[string]*string{"mine": new("?")}))
 	seed := &seedTable{spec: object{"required_user_config": object{"theirs": "?"}, "required_archive_metadata": object{"theirs": "?"}}}
-	rep := migrated(t, api, seed, nil, MigrateOptions{}, "")
+	rep := migrated(t, api, seed, nil, Options{}, "")
 	spec := must(api.Spec(ctx))(t)
 	equal(t, "requirements", fmt.Sprint(rep.Required, spec.UserConfig, spec.Metadata), "true map[mine:?] map[theirs:?]")
 }
@@ -248,10 +250,10 @@ func TestMigrateKeepsWhatIsRequiredHere(t *testing.T) {
 func TestMigrateSome(t *testing.T) {
 	api := newAPI(t)
 	seed := &seedTable{docs: []object{seedDoc("a"), seedDoc("b")}, spec: object{"required_archive_patterns": []any{"x"}}}
-	got, _, err := migrateFrom(t, api, seed, nil, MigrateOptions{Archives: []string{"/b", "c"}})
+	got, _, err := migrateFrom(t, api, seed, nil, Options{Archives: []string{"/b", "c"}})
 	wantError(t, err, "migrate: not found at the source: c", fs.ErrNotExist)
 	equal(t, "told", got, "migrated: b 0+0")
-	equal(t, "names", listed(api.Filter(t.Context(), nil)), "b")
+	equal(t, "names", archives(t, api), "b")
 	equal(t, "requirements", len(must(api.Spec(t.Context()))(t).Patterns), 0)
 }
 
@@ -260,13 +262,13 @@ func TestMigrateToAnAuthority(t *testing.T) {
 	docs := []object{seedDoc("a"), seedDoc("b")}
 	docs[1]["authority_name"] = "two"
 	for option, want := range map[string]string{"one": "one one", "": ""} {
-		api := openChecked(t, configured(t.TempDir(), config))
-		_, _, err := migrateFrom(t, api, &seedTable{docs: docs}, nil, MigrateOptions{Authority: option})
+		api := openConfigured(t, config)
+		_, _, err := migrateFrom(t, api, &seedTable{docs: docs}, nil, Options{Authority: option})
 		if option == "" {
 			if !errors.Is(err, fs.ErrInvalid) || !strings.Contains(err.Error(), "Authority ambiguous") {
 				t.Errorf("got %v", err)
 			}
-			_, _, err = migrateFrom(t, api, &seedTable{docs: docs[1:]}, nil, MigrateOptions{})
+			_, _, err = migrateFrom(t, api, &seedTable{docs: docs[1:]}, nil, Options{})
 			noError(t, err)
 			equal(t, "the document's", must(api.Archive(t.Context(), "b", nil))(t).Authority(), "two")
 			continue
@@ -275,7 +277,7 @@ func TestMigrateToAnAuthority(t *testing.T) {
 		got := must(api.Archive(t.Context(), "a", nil))(t).Authority() + " " + must(api.Archive(t.Context(), "b", nil))(t).Authority()
 		equal(t, "authorities", got, want)
 	}
-	_, _, err := migrateFrom(t, newAPI(t), &seedTable{}, nil, MigrateOptions{Authority: "none"})
+	_, _, err := migrateFrom(t, newAPI(t), &seedTable{}, nil, Options{Authority: "none"})
 	wantError(t, err, `Authority "none" not found`, fs.ErrNotExist)
 }
 
@@ -284,6 +286,6 @@ func TestMigrateInSmallSteps(t *testing.T) {
 	migrateCount = 1
 	api := newAPI(t)
 	seed := &seedTable{docs: []object{climate(), seedDoc("empty")}}
-	rep := migrated(t, api, seed, seedDirOf(t, climateFiles), MigrateOptions{}, "migrated: climate/tas.csv 3+0\nmigrated: empty 0+0")
-	equal(t, "report", rep, MigrateReport{Archives: 2, Versions: 3, Size: 11})
+	rep := migrated(t, api, seed, seedDirOf(t, climateFiles), Options{}, "migrated: climate/tas.csv 3+0\nmigrated: empty 0+0")
+	equal(t, "report", rep, Report{Archives: 2, Versions: 3, Size: 11})
 }

@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -59,12 +60,12 @@ func (m *migration) read(ctx context.Context, g *migrating, v *seedVersion) erro
 			m.rep.Size += f.size
 			return nil
 		}
-		if !errors.Is(err, ErrUnavailable) {
+		if !errors.Is(err, datafs.ErrUnavailable) {
 			break
 		}
 	}
 	var source *seedError
-	if ctx.Err() == nil && errors.As(err, &source) && !errors.Is(err, ErrUnavailable) {
+	if ctx.Err() == nil && errors.As(err, &source) && !errors.Is(err, datafs.ErrUnavailable) {
 		m.broken(g.source.Name, v.label(), source.Error())
 		return nil
 	}
@@ -87,20 +88,13 @@ func (m *migration) readOnce(ctx context.Context, g *migrating, v *seedVersion) 
 	if m.opts.DryRun {
 		_, err = io.Copy(io.Discard, leaf.ContextReader(ctx, f))
 		res = &objects.Result{}
-	} else if err = m.openWriter(ctx); err == nil {
-		res, err = m.writer.File(leaf.ContextReader(ctx, f))
+	} else {
+		res, err = m.writer.Write(ctx, leaf.ContextReader(ctx, f))
 	}
 	if err != nil && f.err != nil {
 		return nil, nil, &seedError{f.err}
 	}
 	return f, res, err
-}
-
-func (m *migration) openWriter(ctx context.Context) (err error) {
-	if m.writer == nil {
-		m.writer, err = m.api.writer(ctx, "migrate")
-	}
-	return err
 }
 
 // seedFile reads a file, and fails at its end if it is not what was recorded.
@@ -123,7 +117,7 @@ func (m *migration) openSeedFile(ctx context.Context, g *migrating, v *seedVersi
 	if len(f.hashes) == 0 {
 		return nil, fmt.Errorf("its checksum is of the kind %.40q, which is not known", v.contents[0].algorithm)
 	}
-	for _, name := range m.api.where.Profile.Checksums {
+	for _, name := range m.api.Profile().Checksums {
 		if f.hashes[name] == nil {
 			f.hashes[name] = newSeedHash(name)
 		}
@@ -148,7 +142,7 @@ func (s *seedArchive) paths(v *seedVersion) []string {
 	return list
 }
 
-func openFirst(ctx context.Context, files SeedFiles, paths []string) (io.ReadCloser, error) {
+func openFirst(ctx context.Context, files Files, paths []string) (io.ReadCloser, error) {
 	for _, path := range paths {
 		f, err := files.Open(ctx, path)
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -196,7 +190,7 @@ func (f *seedFile) match() int {
 func (m *migration) record(g *migrating, v *seedVersion, f *seedFile) refs.VersionRecord {
 	c := f.contents[f.kept]
 	rec := refs.VersionRecord{Archive: g.source.Name, Version: v.version, Number: v.number, Updates: c.updates, Checksums: map[string]string{}}
-	for _, name := range append([]string{c.algorithm}, m.api.where.Profile.Checksums...) {
+	for _, name := range append([]string{c.algorithm}, m.api.Profile().Checksums...) {
 		rec.Checksums[name] = fmt.Sprintf("%x", f.hashes[name].Sum(nil))
 	}
 	return rec

@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/datafs/datafs"
 )
 
 func TestMigrateWhatIsBroken(t *testing.T) {
@@ -61,8 +63,8 @@ func TestMigrateWhatIsBroken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			api := newAPI(t)
 			seed := &seedTable{docs: []object{tt.doc}}
-			dry := migrated(t, api, seed, files, MigrateOptions{DryRun: true}, tt.want)
-			rep := migrated(t, api, seed, files, MigrateOptions{}, tt.want)
+			dry := migrated(t, api, seed, files, Options{DryRun: true}, tt.want)
+			rep := migrated(t, api, seed, files, Options{}, tt.want)
 			equal(t, "the dry run", dry, rep)
 			if lines := int64(strings.Count(tt.want, "broken: ")); rep.Broken != lines {
 				t.Errorf("got %d broken items counted of %d", rep.Broken, lines)
@@ -73,42 +75,42 @@ func TestMigrateWhatIsBroken(t *testing.T) {
 
 func TestMigrateNamesThatBecomeOne(t *testing.T) {
 	seed := &seedTable{docs: []object{seedDoc("a/b"), seedDoc("a//b")}}
-	migrated(t, newAPI(t), seed, nil, MigrateOptions{},
+	migrated(t, newAPI(t), seed, nil, Options{},
 		"changed: a/b: it was called \"a//b\"\nbroken: a//b: it would be called a/b here, as a/b is\nmigrated: a/b 0+0")
 }
 
 func TestMigrateAnArchiveOfTheOtherKind(t *testing.T) {
 	api := newAPI(t)
-	must(api.Create(t.Context(), "a", &CreateOptions{Unversioned: true}))(t)
-	migrated(t, api, &seedTable{docs: []object{seedDoc("a")}}, nil, MigrateOptions{},
+	must(api.Create(t.Context(), "a", &datafs.CreateOptions{Unversioned: true}))(t)
+	migrated(t, api, &seedTable{docs: []object{seedDoc("a")}}, nil, Options{},
 		"broken: a: an archive of this name is here, and one is versioned, the other is not")
 }
 
 // breaking are files that fail some times before they can be read.
 type breaking struct {
-	SeedFiles
+	Files
 	times int
 }
 
 func (b *breaking) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if b.times--; b.times >= 0 {
-		return io.NopCloser(io.MultiReader(strings.NewReader("o"), iotest.ErrReader(fmt.Errorf("the line is cut: %w", ErrUnavailable)))), nil
+		return io.NopCloser(io.MultiReader(strings.NewReader("o"), iotest.ErrReader(fmt.Errorf("the line is cut: %w", datafs.ErrUnavailable)))), nil
 	}
-	return b.SeedFiles.Open(ctx, path)
+	return b.Files.Open(ctx, path)
 }
 
 func TestMigrateWithABadLine(t *testing.T) {
 	api := newAPI(t)
 	seed := &seedTable{docs: []object{seedDoc("b"), climate()}}
 	files := &breaking{seedDirOf(t, climateFiles), migrateTries}
-	_, rep, err := migrateFrom(t, api, seed, files, MigrateOptions{})
-	if !errors.Is(err, ErrUnavailable) {
+	_, rep, err := migrateFrom(t, api, seed, files, Options{})
+	if !errors.Is(err, datafs.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	equal(t, "report", rep, MigrateReport{})
+	equal(t, "report", rep, Report{})
 	files.times = migrateTries - 1
-	rep = migrated(t, api, seed, files, MigrateOptions{}, "migrated: b 0+0\nmigrated: climate/tas.csv 3+0")
-	equal(t, "report of the second run", rep, MigrateReport{Archives: 2, Versions: 3, Size: 11})
+	rep = migrated(t, api, seed, files, Options{}, "migrated: b 0+0\nmigrated: climate/tas.csv 3+0")
+	equal(t, "report of the second run", rep, Report{Archives: 2, Versions: 3, Size: 11})
 }
 
 // failing is a table that cannot be read to its end.
@@ -121,13 +123,13 @@ func (f *failing) Documents(ctx context.Context) iter.Seq2[map[string]any, error
 				return
 			}
 		}
-		yield(nil, ErrUnavailable)
+		yield(nil, datafs.ErrUnavailable)
 	}
 }
 
 func TestMigrateATableThatBreaksOff(t *testing.T) {
-	_, _, err := migrateFrom(t, newAPI(t), &failing{seedTable{docs: []object{seedDoc("a")}}}, nil, MigrateOptions{})
-	if !errors.Is(err, ErrUnavailable) {
+	_, _, err := migrateFrom(t, newAPI(t), &failing{seedTable{docs: []object{seedDoc("a")}}}, nil, Options{})
+	if !errors.Is(err, datafs.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -166,13 +168,13 @@ func TestMigrateGoesOnAfterAnInterruption(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	seed := &seedTable{docs: []object{seedDoc("first"), climate()}}
 	dir := seedDirOf(t, climateFiles)
-	files := &stopping{openCounter{SeedFiles: dir}, stop}
-	_, err := api.Migrate(ctx, &MigrateOptions{Seed: seed, Files: map[string]SeedFiles{"": files}})
+	files := &stopping{openCounter{Files: dir}, stop}
+	_, err := Run(ctx, api, &Options{Seed: seed, Files: map[string]Files{"": files}})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	rep := migrated(t, api, seed, dir, MigrateOptions{}, "unchanged: first 0+0\nmigrated: climate/tas.csv 2+1")
-	equal(t, "report", rep, MigrateReport{Versions: 2, Unchanged: 1, Size: 8})
+	rep := migrated(t, api, seed, dir, Options{}, "unchanged: first 0+0\nmigrated: climate/tas.csv 2+1")
+	equal(t, "report", rep, Report{Versions: 2, Unchanged: 1, Size: 8})
 }
 
 // stopping ends the run when the second file is opened.

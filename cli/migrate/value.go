@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"encoding/json"

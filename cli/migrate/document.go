@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"fmt"
@@ -52,12 +52,12 @@ type seedContent struct {
 // seedReader reads one document, and collects what is odd about it.
 type seedReader struct {
 	seedArchive
-	odd []MigrateItem
+	odd []Item
 }
 
 // readSeedArchive reads a document. An archive without a name cannot be taken
 // over; odd says why.
-func readSeedArchive(doc map[string]any) (seedArchive, []MigrateItem) {
+func readSeedArchive(doc map[string]any) (seedArchive, []Item) {
 	r := &seedReader{}
 	r.name(doc)
 	if r.Name == "" {
@@ -110,16 +110,16 @@ func (r *seedReader) name(doc map[string]any) {
 	}
 }
 
-func (r *seedReader) report(version string, status MigrateStatus, why string) {
+func (r *seedReader) report(version string, status Status, why string) {
 	name := r.Name
 	if name == "" {
 		name = r.source
 	}
-	r.odd = append(r.odd, MigrateItem{Archive: name, Version: version, Status: status, Why: why})
+	r.odd = append(r.odd, Item{Archive: name, Version: version, Status: status, Why: why})
 }
 
-func (r *seedReader) changed(version, why string) { r.report(version, MigrateChanged, why) }
-func (r *seedReader) broken(version, why string)  { r.report(version, MigrateBroken, why) }
+func (r *seedReader) changed(version, why string) { r.report(version, Changed, why) }
+func (r *seedReader) broken(version, why string)  { r.report(version, Broken, why) }
 
 // texts reads a dict of texts. A value of None is one that is not there.
 func (r *seedReader) texts(version, what string, v any) map[string]string {

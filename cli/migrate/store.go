@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 )
@@ -21,13 +22,14 @@ var (
 // migrating is an archive that is being taken over.
 type migrating struct {
 	source   seedArchive
+	archive  *datafs.Archive // as it is here; nil: it is new
 	rec      refs.Archive
 	isNew    bool
-	files    SeedFiles
+	files    Files
 	here     []refs.VersionRecord
 	records  []refs.VersionRecord // to be registered
 	results  []*objects.Result    // their contents by slot; nil: here before
-	item     MigrateItem          // what is told of it at the end
+	item     Item                 // what is told of it at the end
 	complete bool                 // all its versions were looked at
 	changed  bool                 // something of it was registered
 	failed   bool                 // it is reported as broken
@@ -36,7 +38,7 @@ type migrating struct {
 // begin compares an archive with what is here. It gives nil for one that cannot
 // be taken over.
 func (m *migration) begin(ctx context.Context, s seedArchive) (*migrating, error) {
-	g := &migrating{source: s, rec: s.Archive, item: MigrateItem{Archive: s.Name}}
+	g := &migrating{source: s, rec: s.Archive, item: Item{Archive: s.Name}}
 	if g.files = m.opts.Files[s.Authority]; g.files == nil {
 		g.files = m.opts.Files[""]
 	}
@@ -44,32 +46,45 @@ func (m *migration) begin(ctx context.Context, s seedArchive) (*migrating, error
 		m.broken(s.Name, "", fmt.Sprintf("it is on the authority %q, which the profile does not have", s.Authority))
 		return nil, nil
 	}
-	here, err := m.api.refs.Archive(ctx, s.Name)
+	here, err := m.api.Archive(ctx, s.Name, nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		g.isNew = true
-		if g.rec.Created.IsZero() {
-			g.rec.Created = m.api.opts.Now()
-		}
 		g.rec.Authority, err = m.authorityOf(s)
-	case err == nil && here.Versioned != s.Versioned:
+	case err == nil && here.Versioned() != s.Versioned:
 		m.broken(s.Name, "", "an archive of this name is here, and one is versioned, the other is not")
 		return nil, nil
 	case err == nil:
-		g.rec = here
-		g.here, err = m.api.refs.Versions(ctx, s.Name)
+		g.archive = here
+		if g.rec, err = here.Record(ctx); err == nil {
+			g.here, err = recorded(ctx, here)
+		}
 	}
 	if err == nil && s.replaced > 0 {
-		m.tell(MigrateItem{Archive: s.Name, Status: MigrateChanged, Why: fmt.Sprintf("the contents before update %d are gone, and their records left out: the original replaced them", s.replaced+1)})
+		m.tell(Item{Archive: s.Name, Status: Changed, Why: fmt.Sprintf("the contents before update %d are gone, and their records left out: the original replaced them", s.replaced+1)})
 	}
 	return g, err
+}
+
+// recorded returns the records of an archive's versions with their updates.
+func recorded(ctx context.Context, a *datafs.Archive) (list []refs.VersionRecord, err error) {
+	history, err := a.History(ctx)
+	for _, e := range history {
+		last := len(list) - 1
+		if last < 0 || list[last].Version != e.Version || list[last].Number != e.Number {
+			list = append(list, e.VersionRecord)
+			last++
+		}
+		list[last].Updates = append(list[last].Updates, e.Update)
+	}
+	return list, err
 }
 
 func (m *migration) authorityOf(s seedArchive) (string, error) {
 	if m.authority != "" {
 		return m.authority, nil
 	}
-	if m.api.knownAuthority(s.Authority) == nil && s.Authority != "" {
+	if slices.Contains(m.api.Authorities(), s.Authority) {
 		return s.Authority, nil
 	}
 	return m.api.DefaultAuthority() // whose error says what to do
@@ -111,14 +126,14 @@ func (m *migration) find(ctx context.Context, g *migrating, v *seedVersion) (her
 	if last.Number > v.number {
 		return nil, true, nil
 	}
-	same, err := m.same(ctx, last, v.contents[last.Number-1])
+	same, err := same(ctx, g.archive, last, v.contents[last.Number-1])
 	return nil, !same, err
 }
 
 // known handles a version whose number is here.
 func (m *migration) known(ctx context.Context, g *migrating, v *seedVersion, here *refs.VersionRecord) error {
 	for i, c := range slices.Backward(v.contents) {
-		same, err := m.same(ctx, here, c)
+		same, err := same(ctx, g.archive, here, c)
 		if err != nil {
 			return err
 		}
@@ -140,18 +155,15 @@ func (m *migration) known(ctx context.Context, g *migrating, v *seedVersion, her
 }
 
 // same says whether a version that is here has the contents that were recorded.
-func (m *migration) same(ctx context.Context, here *refs.VersionRecord, c seedContent) (bool, error) {
+func same(ctx context.Context, a *datafs.Archive, here *refs.VersionRecord, c seedContent) (bool, error) {
 	sum, ok := here.Checksums[c.algorithm]
 	if !ok && !here.Dir {
 		h := newSeedHash(c.algorithm)
 		if h == nil {
 			return false, nil
 		}
-		f, err := (&Archive{api: m.api, name: here.Archive}).open(ctx, here, "")
-		if err == nil {
-			_, err = f.WriteTo(h)
-		}
-		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
+		err := a.Cat(ctx, h, &datafs.OpenOptions{Version: versionOf(here)})
+		if ctx.Err() != nil || errors.Is(err, datafs.ErrUnavailable) {
 			return false, err
 		}
 		if err == nil { // else it cannot be read, and is another's matter
@@ -159,6 +171,14 @@ func (m *migration) same(ctx context.Context, here *refs.VersionRecord, c seedCo
 		}
 	}
 	return sum == c.checksum, nil
+}
+
+// versionOf names a version for reading; an archive without versions has one state.
+func versionOf(r *refs.VersionRecord) string {
+	if r.Number > 0 {
+		return ""
+	}
+	return r.Version.String()
 }
 
 // duplicates reports the contents that were recorded for a version and are not
@@ -205,18 +225,15 @@ func (m *migration) full() bool {
 
 // flush registers what was read.
 func (m *migration) flush(ctx context.Context) error {
-	if m.writer != nil {
-		if err := m.writer.Finish(); err != nil {
-			return err
-		}
+	if err := m.writer.Flush(); err != nil {
+		return err
 	}
 	for _, g := range m.pending {
 		if err := m.register(ctx, g); err != nil {
 			return err
 		}
 	}
-	m.close() // the writer kept gc away until here
-	m.writer, m.pending, m.count, m.bytes = nil, nil, 0, 0
+	m.pending, m.count, m.bytes = nil, 0, 0
 	return ctx.Err()
 }
 
@@ -224,14 +241,9 @@ func (m *migration) register(ctx context.Context, g *migrating) error {
 	if g.failed {
 		return nil
 	}
-	for i, res := range g.results {
-		if r := &g.records[i]; res != nil {
-			r.Tree, r.Hash, r.Size, r.Files = res.Tree, res.Hash, res.Size, res.Files
-		}
-	}
 	if g.isNew || len(g.records) > 0 {
-		err := m.api.refs.AddMigrated(ctx, g.rec, g.records)
-		if errors.Is(err, fs.ErrInvalid) || errors.Is(err, ErrConflict) {
+		err := m.writer.Add(ctx, &datafs.History{Archive: g.rec, Versions: g.records, Contents: g.results})
+		if errors.Is(err, fs.ErrInvalid) || errors.Is(err, datafs.ErrConflict) {
 			g.failed = true
 			m.broken(g.source.Name, "", err.Error())
 			return nil
@@ -253,11 +265,11 @@ func (m *migration) registered(g *migrating) {
 			m.rep.Versions++
 		}
 	}
-	if g.item.Status = MigrateUnchanged; g.isNew || len(g.records) > 0 {
+	if g.item.Status = Unchanged; g.isNew || len(g.records) > 0 {
 		g.changed = true
 	}
 	if g.changed {
-		g.item.Status = MigrateTaken
+		g.item.Status = Taken
 	}
 	if g.isNew {
 		m.rep.Archives++

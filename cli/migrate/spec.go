@@ -1,10 +1,11 @@
-package datafs
+package migrate
 
 import (
 	"context"
 	"fmt"
 	"regexp"
 
+	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -23,35 +24,59 @@ func (m *migration) spec(ctx context.Context) error {
 		return err
 	}
 	seed := m.readSpec(docs)
-	have, err := m.api.refs.Spec(ctx)
+	have, err := m.api.Spec(ctx)
 	if err != nil {
 		return err
 	}
-	m.rep.Required = seed.fill(&have)
-	if !m.rep.Required || m.opts.DryRun {
+	seed = seed.lacking(have)
+	m.rep.Required = len(seed.UserConfig)+len(seed.Metadata)+len(seed.Patterns) > 0
+	if m.opts.DryRun {
 		return nil
 	}
-	return m.api.refs.EditSpec(ctx, func(s *Spec) error {
-		seed.fill(s)
-		return nil
-	})
+	return seed.require(ctx, m.api)
 }
 
 // seedSpec is what the original's team required.
-type seedSpec Spec
+type seedSpec datafs.Spec
 
-// fill sets what is not set, and says whether that was anything.
-func (s seedSpec) fill(to *Spec) (filled bool) {
-	if len(to.UserConfig) == 0 && len(s.UserConfig) > 0 {
-		to.UserConfig, filled = s.UserConfig, true
+// lacking leaves out each kind of which something is required already.
+func (s seedSpec) lacking(have datafs.Spec) seedSpec {
+	if len(have.UserConfig) > 0 {
+		s.UserConfig = nil
 	}
-	if len(to.Metadata) == 0 && len(s.Metadata) > 0 {
-		to.Metadata, filled = s.Metadata, true
+	if len(have.Metadata) > 0 {
+		s.Metadata = nil
 	}
-	if len(to.Patterns) == 0 && len(s.Patterns) > 0 {
-		to.Patterns, filled = s.Patterns, true
+	if len(have.Patterns) > 0 {
+		s.Patterns = nil
 	}
-	return filled
+	return s
+}
+
+// require requires it of all archives and users.
+func (s seedSpec) require(ctx context.Context, api *datafs.API) error {
+	if len(s.UserConfig) > 0 {
+		if err := api.RequireUserConfig(ctx, pointers(s.UserConfig)); err != nil {
+			return err
+		}
+	}
+	if len(s.Metadata) > 0 {
+		if err := api.RequireMetadata(ctx, pointers(s.Metadata)); err != nil {
+			return err
+		}
+	}
+	if len(s.Patterns) > 0 {
+		return api.RequirePatterns(ctx, s.Patterns, nil)
+	}
+	return nil
+}
+
+func pointers(texts map[string]string) map[string]*string {
+	m := map[string]*string{}
+	for k, v := range texts {
+		m[k] = &v
+	}
+	return m
 }
 
 func (m *migration) readSpec(docs map[string]any) seedSpec {

@@ -1,4 +1,4 @@
-package datafs
+package migrate
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -120,12 +121,12 @@ func (r *seedReader) lastTime() time.Time {
 	return last
 }
 
-func (r *seedReader) dependencies(label string, v any) Dependencies {
+func (r *seedReader) dependencies(label string, v any) datafs.Dependencies {
 	m, ok := seedMap(v)
 	if !ok && v != nil {
 		r.changed(label, "its dependencies are no dict, and left out")
 	}
-	deps := Dependencies{}
+	deps := datafs.Dependencies{}
 	for _, name := range sortedKeys(m) {
 		key, exact := seedText(name)
 		if _, normal, err := refs.ParseName(key); err == nil {
