@@ -99,25 +99,37 @@ func (c *checking) found(err error) {
 }
 
 func (c *checking) run(ctx context.Context) error {
-	if err := c.api.index.Check(ctx); err != nil {
-		if errors.Is(err, ErrCorrupt) {
-			c.found(err) // without an index there is nothing to compare with
-			return nil
-		}
+	damage, usable, err := c.api.checkRecords(ctx)
+	for _, d := range damage {
+		c.found(d)
+	}
+	if err != nil || !usable {
 		return err
 	}
-	for _, check := range []func(context.Context) error{c.api.bolt.Check, func(context.Context) error { return c.api.journalGone() }} {
-		if err := check(ctx); errors.Is(err, ErrCorrupt) {
-			c.found(err)
-		} else if err != nil {
-			return err
-		}
-	}
-	damage, err := c.packs(ctx)
+	chunks, err := c.packs(ctx)
 	if err != nil {
 		return err
 	}
-	return c.versions(ctx, damage)
+	return c.versions(ctx, chunks)
+}
+
+// checkRecords checks the index and the journal, and returns what is damaged. usable
+// reports whether there is an index with which the packs can be compared; without it
+// nothing else is looked at.
+func (a *API) checkRecords(ctx context.Context) (damage []error, usable bool, err error) {
+	for _, check := range []func(context.Context) error{a.index.Check, a.bolt.Check, func(context.Context) error { return a.journalGone() }} {
+		err := check(ctx)
+		switch {
+		case err != nil && !errors.Is(err, ErrCorrupt):
+			return damage, usable, err
+		case err != nil:
+			damage = append(damage, err)
+		}
+		if usable = usable || err == nil; !usable {
+			break
+		}
+	}
+	return damage, usable, nil
 }
 
 // packs checks the packs, and remembers those that were read.

@@ -102,13 +102,15 @@ func writeSynced(path string) (fi fs.FileInfo, err error) {
 // knows the packs.
 func (d *doctor) records(ctx context.Context) {
 	const what = "index and journal"
-	for _, check := range []func(context.Context) error{
-		func(context.Context) error { return d.journalGone() }, d.index.Check, d.bolt.Check,
-	} {
-		if err := check(ctx); err != nil {
-			d.problem(what, err, "")
-			return
+	damage, _, err := d.checkRecords(ctx)
+	for _, found := range damage {
+		if err == nil || errors.As(found, new(*HintError)) { // what has a hint says more
+			err = found
 		}
+	}
+	if err != nil {
+		d.problem(what, err, "")
+		return
 	}
 	p, err := d.packs(ctx)
 	counts := fmt.Sprintf("packs that the index knows: %d, that are there: %d", p.known, p.there)

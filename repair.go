@@ -96,15 +96,14 @@ func (a *API) RebuildIndex(ctx context.Context) (problems []string, err error) {
 
 // RepairReport says what Repair did, and what it could not.
 type RepairReport struct {
-	CheckReport               // of the repaired repository
-	Found       []string      // what was damaged
-	Rebuilt     bool          // the index was made anew
-	Salvaged    int64         // good chunks of damaged packs
-	Quarantined []string      // damaged packs, which lie in the repository's directory quarantine now
-	Fetched     int64         // chunks that came from authorities
-	Unasked     []error       // why authorities could not be asked
-	Unknown     int64         // chunks that are not here any more, and that these may have
-	Lost        []DamagedFile // what no copy was found of
+	CheckReport          // of the repaired repository; no copy was found of what is Damaged
+	Found       []string // what was damaged
+	Rebuilt     bool     // the index was made anew
+	Salvaged    int64    // good chunks of damaged packs
+	Quarantined []string // damaged packs, which lie in the repository's directory quarantine now
+	Fetched     int64    // chunks that came from authorities
+	Unasked     []error  // why authorities could not be asked
+	Unknown     int64    // chunks that are not here any more, and that these may have
 }
 
 // Repair makes good what is damaged, as far as there are copies: in other packs, in
@@ -147,7 +146,7 @@ func (a *API) settleLost(ctx context.Context, lost []objects.ID, rep *RepairRepo
 		c.lost, rep.Unknown = nil, int64(len(lost))
 	}
 	err := c.run(ctx)
-	rep.CheckReport, rep.Lost = c.rep, c.rep.Damaged
+	rep.CheckReport = c.rep
 	if rep.Whole == rep.Versions {
 		rep.Unknown = 0 // no version needs them
 	}
@@ -156,24 +155,13 @@ func (a *API) settleLost(ctx context.Context, lost []objects.ID, rep *RepairRepo
 
 // repairIndex makes index and journal whole.
 func (a *API) repairIndex(ctx context.Context, rep *RepairReport) error {
-	damaged := false
-	for _, check := range []func(context.Context) error{a.index.Check, a.bolt.Check, func(context.Context) error { return a.journalGone() }} {
-		err := check(ctx)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, ErrCorrupt) {
-			return err
-		}
-		damaged = true
-		rep.Found = append(rep.Found, plainDamage(err))
-		break // the others would say the same in other words
+	damage, _, err := a.checkRecords(ctx)
+	if err != nil || len(damage) == 0 {
+		return err
 	}
-	if !damaged {
-		return nil
-	}
+	rep.Found = append(rep.Found, plainDamage(damage[0])) // the others say the same in other words
 	rep.Rebuilt = true
-	_, err := a.RebuildIndex(ctx)
+	_, err = a.RebuildIndex(ctx)
 	if gone := a.journalGone(); err == nil && errors.Is(gone, ErrCorrupt) {
 		return a.bolt.BeginAnew(ctx)
 	}

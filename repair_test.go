@@ -126,7 +126,7 @@ func TestRepairSavesWhatIsGood(t *testing.T) {
 
 func lostNames(rep RepairReport) string {
 	var names []string
-	for _, d := range rep.Lost {
+	for _, d := range rep.Damaged {
 		names = append(names, d.String())
 	}
 	return strings.Join(names, " ")
@@ -290,7 +290,7 @@ func TestAPartOfThePacksIsVerified(t *testing.T) {
 	rep = must(api.Check(t.Context(), &CheckOptions{Full: true}))(t)
 	equal(t, "damaged", len(rep.Damaged), 10)
 	lost := repair(t, api)
-	equal(t, "lost", len(lost.Lost), 10)
+	equal(t, "lost", len(lost.Damaged), 10)
 }
 
 // TestEverySingleFlippedByteIsMadeGood damages packs and index of a small repository
@@ -350,7 +350,7 @@ func healFlip(t *testing.T, what string, api *API, shared string, repair bool, w
 	}
 	if repair || !readable {
 		rep, err := online.Repair(t.Context(), nil)
-		if err != nil || len(rep.Lost) > 0 || rep.Unknown > 0 || len(rep.Problems) > 0 {
+		if err != nil || len(rep.Damaged) > 0 || rep.Unknown > 0 || len(rep.Problems) > 0 {
 			t.Fatalf("%s: repair: %+v, %v", what, rep, err)
 		}
 	}
