@@ -2,7 +2,6 @@ package refs
 
 import (
 	"testing"
-
 )
 
 func TestParseKeyTellsWhatARecordIsAbout(t *testing.T) {

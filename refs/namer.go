@@ -66,4 +66,3 @@ func (d *DB) namedArchives(ctx context.Context, prefix string, skip SkipNames) (
 	}
 	return n.ArchiveNames(ctx, prefix, skip)
 }
-
