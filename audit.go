@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/lockfile"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // AuditOptions say what to look through.
@@ -64,7 +65,7 @@ func (a *API) Audit(ctx context.Context, opts *AuditOptions) ([]Finding, error) 
 	if err := a.askTeam(ctx); err != nil {
 		return nil, err
 	}
-	w := &auditor{u: a.emptyUniverse(true), seen: map[auditKey]bool{}, found: map[string]bool{}}
+	w := &auditor{api: a, seen: map[auditKey]bool{}, found: map[string]bool{}}
 	if err := w.begin(ctx, opts); err != nil {
 		return nil, err
 	}
@@ -91,7 +92,8 @@ type auditNode struct {
 
 // auditor walks the graph of dependencies, each version once.
 type auditor struct {
-	u     *universe
+	api   *API
+	u     *solve.Records
 	todo  []auditNode
 	seen  map[auditKey]bool
 	found map[string]bool
@@ -100,7 +102,7 @@ type auditor struct {
 
 // begin takes the uses that the walk begins with.
 func (w *auditor) begin(ctx context.Context, opts *AuditOptions) error {
-	a := w.u.a
+	a := w.api
 	if opts.Locked != "" && len(opts.Archives) == 0 {
 		l, err := readLock(joinPath(a.opts.Dir, opts.Locked), false)
 		if err == nil {
@@ -125,7 +127,7 @@ func (w *auditor) begin(ctx context.Context, opts *AuditOptions) error {
 	if err != nil {
 		return err
 	}
-	label, pins := a.requirementsLabel(opts.Requirements), lockedPins(l)
+	label, pins := a.requirementsLabel(opts.Requirements), l.Pins()
 	for _, r := range wish.list {
 		at := label
 		if r.Line > 0 {
@@ -144,7 +146,7 @@ func (w *auditor) named(ctx context.Context, opts *AuditOptions) error {
 		return err
 	}
 	for _, name := range opts.Archives {
-		wish, err := w.u.a.wished(&ChooseOptions{Requirements: opts.Requirements, Archives: []string{name}})
+		wish, err := w.api.wished(&ChooseOptions{Requirements: opts.Requirements, Archives: []string{name}})
 		if err != nil {
 			return err
 		}
@@ -159,11 +161,9 @@ func (w *auditor) named(ctx context.Context, opts *AuditOptions) error {
 
 // prepare reads all records at once where there is much to look through. Any may
 // be a dependency.
-func (w *auditor) prepare(ctx context.Context, n int) error {
-	if n < bulkFrom {
-		return nil
-	}
-	return w.u.readAll(ctx, nil)
+func (w *auditor) prepare(ctx context.Context, n int) (err error) {
+	w.u, err = solve.AllRecords(ctx, w.api.refs, n)
+	return err
 }
 
 // lockOrNone reads a lock, an empty one where there is none.
@@ -177,19 +177,19 @@ func (a *API) lockOrNone(file string) (*lockfile.Lock, error) {
 
 // requirement takes what a requirement stands for: the version in the lock, if
 // it satisfies, else the highest one here.
-func (w *auditor) requirement(ctx context.Context, r refs.Requirement, pins map[string]lockPin, chain []string) error {
+func (w *auditor) requirement(ctx context.Context, r solve.Requirement, pins map[string]solve.Pin, chain []string) error {
 	if r.Version != nil {
 		return w.use(ctx, r.Name, *r.Version, "", chain)
 	}
-	if p, ok := pins[r.Name]; ok && (!p.versioned || r.Allows(p.version)) {
+	if p, ok := pins[r.Name]; ok && (!p.Versioned || r.Allows(p.Version)) {
 		return nil // the lock is looked through anyway
 	}
 	return w.any(ctx, r, chain)
 }
 
 // any takes the highest version that a requirement allows.
-func (w *auditor) any(ctx context.Context, r refs.Requirement, chain []string) error {
-	k, err := w.u.lookup(ctx, r.Name)
+func (w *auditor) any(ctx context.Context, r solve.Requirement, chain []string) error {
+	k, err := w.u.Lookup(ctx, r.Name)
 	switch {
 	case err != nil:
 		return err
@@ -197,7 +197,7 @@ func (w *auditor) any(ctx context.Context, r refs.Requirement, chain []string) e
 		w.report(Finding{Archive: r.Name, Kind: FindingMissing, Chain: chain})
 		return nil
 	}
-	v, ok := k.best(r)
+	v, ok := k.Best(r)
 	if !ok {
 		w.report(Finding{Archive: r.Name, Kind: FindingRange, Chain: chain})
 		return nil
@@ -222,28 +222,28 @@ func (w *auditor) lock(ctx context.Context, l *lockfile.Lock) error {
 
 // use looks at the use of one version. tree is what the lock has, or "".
 func (w *auditor) use(ctx context.Context, name string, v refs.Version, tree string, chain []string) error {
-	k, err := w.u.lookup(ctx, name)
+	k, err := w.u.Lookup(ctx, name)
 	if err != nil {
 		return err
 	}
 	f := Finding{Archive: name, Kind: FindingMissing, Chain: chain}
-	if k == nil || k.rec.Versioned {
+	if k == nil || k.Record.Versioned {
 		f.Version = v.String()
 	}
-	if k != nil && !k.rec.Versioned {
+	if k != nil && !k.Record.Versioned {
 		v = refs.Version{}
 	}
-	if k == nil || !k.has(v) {
+	if k == nil || !k.Has(v) {
 		w.report(f)
 		return nil
 	}
-	i := slices.IndexFunc(k.recs, func(r refs.VersionRecord) bool {
-		return r.Version == v && (k.rec.Versioned || tree == "" || r.Tree.String() == tree)
+	i := slices.IndexFunc(k.Records, func(r refs.VersionRecord) bool {
+		return r.Version == v && (k.Record.Versioned || tree == "" || r.Tree.String() == tree)
 	})
-	if i < 0 || tree != "" && k.recs[i].Tree.String() != tree {
+	if i < 0 || tree != "" && k.Records[i].Tree.String() != tree {
 		f.Kind = FindingChanged
 		w.report(f)
-	} else if y := k.recs[i].Yanked(); y != nil {
+	} else if y := k.Records[i].Yanked(); y != nil {
 		f.Kind, f.Reason = FindingYanked, y.Reason
 		w.report(f)
 	}
@@ -266,17 +266,17 @@ func (w *auditor) report(f Finding) {
 // dependencies takes what a version depends on: the number that was recorded,
 // else the one that it stood for when it was written, else the highest.
 func (w *auditor) dependencies(ctx context.Context, n auditNode) error {
-	k, err := w.u.archive(ctx, n.name)
+	k, err := w.u.Archive(ctx, n.name)
 	if err != nil {
 		return err
 	}
 	from := n.name
-	if k.rec.Versioned {
+	if k.Record.Versioned {
 		from += " " + n.version.String()
 	}
-	last := k.deps[n.version]
+	last := k.Dependencies(n.version)
 	for _, name := range slices.Sorted(maps.Keys(last.Dependencies)) {
-		r := refs.Requirement{Name: name}
+		r := solve.Requirement{Name: name}
 		text, resolved := last.Dependencies[name], ""
 		if text == nil || *text == latest {
 			resolved = last.Resolved[name]

@@ -2,6 +2,7 @@ package datafs
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/lockfile"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // ChooseOptions say which versions are wanted.
@@ -18,7 +20,6 @@ type ChooseOptions struct {
 	Archives     []string // requirements instead of those; one without a version takes the pin
 	Deps         bool     // also what the chosen versions depend on
 	Lock         string   // path of a lock whose versions are kept as long as they satisfy; "", or not there: none
-	Upgrade      []string // archives whose version in the lock does not count
 }
 
 // Chosen is one version that was chosen.
@@ -27,10 +28,9 @@ type Chosen struct {
 	Record  refs.VersionRecord // without its history
 	Why     []string           // for people: what asked for it
 
-	store   *objects.Store    // where its content is read; nil: as Archive reads it
-	reasons []refs.Reason     // as Why, by whoever chose it
-	lock    *lockfile.Archive // the lock's entry, of what a lock was turned into
-	sites   *lockSites        // where its content is looked for then
+	store *objects.Store    // where its content is read; nil: as Archive reads it
+	lock  *lockfile.Archive // the lock's entry, of what a lock was turned into
+	sites *lockSites        // where its content is looked for then
 }
 
 // content is the store to read the version's content from.
@@ -58,39 +58,62 @@ func (a *API) Choose(ctx context.Context, opts *ChooseOptions) ([]Chosen, error)
 	if opts == nil {
 		opts = &ChooseOptions{}
 	}
-	w, err := a.wished(opts)
+	list, own, err := a.choose(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
+	return a.withOwn(ctx, a.chosen(list), own)
+}
+
+// choose is Choose, but for own versions whose numbers others have.
+func (a *API) choose(ctx context.Context, opts *ChooseOptions) (list []solve.Chosen, own map[string]string, err error) {
+	w, err := a.wished(opts)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := a.askTeam(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pins, err := a.lockPins(opts.Lock)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	upgrade, err := normalNames(opts.Upgrade)
+	u, err := a.records(ctx, w.list, opts.Deps)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, name := range upgrade {
-		delete(pins, name)
+	list, err = u.Choose(ctx, w.list, pins)
+	return list, w.own, err
+}
+
+// records prepares to resolve requirements, and checks that the authorities that they
+// name are those of their archives.
+func (a *API) records(ctx context.Context, list []solve.Requirement, deps bool) (*solve.Records, error) {
+	u, err := solve.NewRecords(ctx, a.refs, list, deps)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if r := list[i]; r.Authority != "" {
+			if err = a.knownAuthority(r.Authority); err == nil {
+				err = u.CheckAuthority(ctx, r)
+			}
+		}
 	}
-	u, err := a.universe(ctx, w.list, opts.Deps)
-	if err != nil {
-		return nil, err
+	return u, err
+}
+
+// chosen makes handles of what was chosen, and warns of what was yanked.
+func (a *API) chosen(lists ...[]solve.Chosen) (out []Chosen) {
+	for _, c := range slices.Concat(lists...) {
+		h := a.handle(c.Archive)
+		h.warnYanked(&c.Record)
+		out = append(out, Chosen{Archive: h, Record: c.Record, Why: solve.Texts(c.Reasons)})
 	}
-	list, err := u.choose(ctx, w.list, pins)
-	if err != nil {
-		return nil, err
-	}
-	return a.withOwn(ctx, list, w.own)
+	return out
 }
 
 // wish is what is asked for: requirements, and one's own versions whose
 // numbers the team has given to others.
 type wish struct {
-	list []refs.Requirement
+	list []solve.Requirement
 	own  map[string]string // version with its suffix, by name
 }
 
@@ -109,11 +132,11 @@ func (a *API) wished(opts *ChooseOptions) (w wish, err error) {
 		}
 		return w, err
 	}
-	pins := map[string]refs.Requirement{}
+	pins := map[string]solve.Requirement{}
 	for _, r := range all {
 		pins[r.Name] = r
 	}
-	seen := map[string]refs.Requirement{}
+	seen := map[string]solve.Requirement{}
 	for _, text := range opts.Archives {
 		if err := w.add(text, pins, seen); err != nil {
 			return w, err
@@ -123,9 +146,9 @@ func (a *API) wished(opts *ChooseOptions) (w wish, err error) {
 }
 
 // add adds one requirement as it was given by name.
-func (w *wish) add(text string, pins, seen map[string]refs.Requirement) error {
+func (w *wish) add(text string, pins, seen map[string]solve.Requirement) error {
 	plain, own := strings.CutSuffix(strings.TrimSpace(text), asideSuffix)
-	r, err := refs.ParseRequirement(plain)
+	r, err := solve.ParseRequirement(plain)
 	if err != nil {
 		return err
 	}
@@ -158,7 +181,7 @@ func (w *wish) add(text string, pins, seen map[string]refs.Requirement) error {
 
 // requirementsOr reads a file or a text of requirements; "" is those of the
 // API. there is false when it has none, not even an empty file.
-func (a *API) requirementsOr(fileOrText string) (list []refs.Requirement, there bool, err error) {
+func (a *API) requirementsOr(fileOrText string) (list []solve.Requirement, there bool, err error) {
 	if fileOrText != "" {
 		list, err = a.readRequirements(fileOrText)
 		return list, true, err
@@ -176,7 +199,7 @@ func (a *API) requirementsOr(fileOrText string) (list []refs.Requirement, there 
 
 // withDefaults replaces the versions in requirements by what SetDefaultVersions
 // set, which may name further archives.
-func withDefaults(list []refs.Requirement, set map[string]string) (out []refs.Requirement, there bool, err error) {
+func withDefaults(list []solve.Requirement, set map[string]string) (out []solve.Requirement, there bool, err error) {
 	names := map[string]bool{}
 	for name := range set {
 		names[name] = true
@@ -185,7 +208,7 @@ func withDefaults(list []refs.Requirement, set map[string]string) (out []refs.Re
 		names[r.Name] = true
 	}
 	for name := range names {
-		r := refs.Requirement{Name: name, Latest: set[name] == latest}
+		r := solve.Requirement{Name: name, Latest: set[name] == latest}
 		if text := set[name]; text != "" && !r.Latest {
 			v, err := refs.ParseVersion(text)
 			if err != nil {
@@ -195,30 +218,8 @@ func withDefaults(list []refs.Requirement, set map[string]string) (out []refs.Re
 		}
 		out = append(out, r)
 	}
-	slices.SortFunc(out, func(x, y refs.Requirement) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortFunc(out, func(x, y solve.Requirement) int { return strings.Compare(x.Name, y.Name) })
 	return out, true, nil
-}
-
-// choose resolves requirements. What pins has is kept while it satisfies.
-func (u *universe) choose(ctx context.Context, list []refs.Requirement, pins map[string]lockPin) ([]Chosen, error) {
-	prefer := map[string]refs.Version{}
-	for name, p := range pins {
-		if p.versioned {
-			prefer[name] = p.version
-		}
-	}
-	choices, err := refs.Resolve(ctx, u, list, &refs.ResolveOptions{Deps: u.deps, Prefer: prefer})
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := u.records(ctx, choices, pins)
-	if err != nil {
-		return nil, err
-	}
-	for i := range chosen {
-		chosen[i].Archive.warnYanked(&chosen[i].Record)
-	}
-	return chosen, nil
 }
 
 // withOwn adds one's own versions whose numbers others have.
@@ -239,24 +240,42 @@ func (a *API) withOwn(ctx context.Context, list []Chosen, own map[string]string)
 	return list, nil
 }
 
-// whyTexts are reasons as sentences. They name no lines, so that a lock does
-// not change when a comment is added to the requirements.
-func whyTexts(reasons []refs.Reason) []string {
-	var list []string
-	for _, r := range reasons {
-		text := "required as " + r.Requirement.String()
-		if r.From != "" {
-			text = reasonFrom(r) + " depends on " + r.Requirement.String()
-		}
-		list = append(list, text)
-	}
-	return list
+// OutdatedOptions say which versions to compare with what there is.
+type OutdatedOptions struct {
+	Requirements string // a file, or text with requirements; "": those of the API
 }
 
-// reasonFrom is the version that has the dependency.
-func reasonFrom(r refs.Reason) string {
-	if r.FromVersion.IsZero() {
-		return r.From
+// Outdated compares what is chosen with what could be: the lock beside the
+// requirements, if there is one, and the requirements. By name.
+func (a *API) Outdated(ctx context.Context, opts *OutdatedOptions) ([]solve.Outdated, error) {
+	if opts == nil {
+		opts = &OutdatedOptions{}
 	}
-	return r.From + " " + r.FromVersion.String()
+	lock, err := a.lockOrNone(a.LockFile(opts.Requirements))
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.wished(&ChooseOptions{Requirements: opts.Requirements})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.askTeam(ctx); err != nil {
+		return nil, err
+	}
+	u, err := a.records(ctx, w.list, lock.Deps)
+	if err != nil {
+		return nil, err
+	}
+	now, err := u.Choose(ctx, w.list, lock.Pins())
+	if err != nil {
+		return nil, err
+	}
+	wanted := now
+	if len(lock.Archives) > 0 {
+		if wanted, err = u.Newest(ctx, w.list, lock.Pins()); err != nil {
+			return nil, fmt.Errorf("without the lock: %w", err)
+		}
+	}
+	a.chosen(now, wanted) // warns
+	return u.Outdated(ctx, now, wanted)
 }

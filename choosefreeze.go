@@ -5,7 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // FreezeOptions say what to freeze.
@@ -19,7 +19,7 @@ type FreezeOptions struct {
 // Freeze returns requirements that pin exactly what is chosen now: of the
 // archives that are named, else of the requirements, else of all archives. What
 // the lock beside the requirements has is kept while it satisfies.
-func (a *API) Freeze(ctx context.Context, opts *FreezeOptions) ([]refs.Requirement, error) {
+func (a *API) Freeze(ctx context.Context, opts *FreezeOptions) ([]solve.Requirement, error) {
 	if opts == nil {
 		opts = &FreezeOptions{}
 	}
@@ -27,7 +27,7 @@ func (a *API) Freeze(ctx context.Context, opts *FreezeOptions) ([]refs.Requireme
 	if err != nil {
 		return nil, err
 	}
-	list := make([]refs.Requirement, len(chosen))
+	list := make([]solve.Requirement, len(chosen))
 	for i := range chosen {
 		if list[i], err = frozen(&chosen[i]); err != nil {
 			return nil, err
@@ -56,16 +56,17 @@ func (a *API) toFreeze(ctx context.Context, opts *FreezeOptions) ([]Chosen, erro
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.universe(ctx, list, opts.Deps)
+	u, err := a.records(ctx, list, opts.Deps)
 	if err != nil {
 		return nil, err
 	}
-	return u.choose(ctx, list, nil)
+	chosen, err := u.Choose(ctx, list, nil)
+	return a.chosen(chosen), err
 }
 
 // withContents requires any version of all archives that have one which is not
 // yanked.
-func (a *API) withContents(ctx context.Context) ([]refs.Requirement, error) {
+func (a *API) withContents(ctx context.Context) ([]solve.Requirement, error) {
 	good := map[string]bool{}
 	for v, err := range a.refs.AllVersions(ctx) {
 		if err != nil {
@@ -75,25 +76,25 @@ func (a *API) withContents(ctx context.Context) ([]refs.Requirement, error) {
 			good[v.Archive] = true
 		}
 	}
-	var list []refs.Requirement
+	var list []solve.Requirement
 	for name, err := range a.refs.Names(ctx, "") {
 		if err != nil {
 			return nil, err
 		}
 		if good[name] {
-			list = append(list, refs.Requirement{Name: name})
+			list = append(list, solve.Requirement{Name: name})
 		}
 	}
 	return list, nil
 }
 
 // frozen is the requirement that pins a version.
-func frozen(c *Chosen) (refs.Requirement, error) {
-	r := refs.Requirement{Name: c.Archive.name}
+func frozen(c *Chosen) (solve.Requirement, error) {
+	r := solve.Requirement{Name: c.Archive.name}
 	if c.Archive.versioned {
 		r.Version = &c.Record.Version
 	}
-	back, err := refs.ParseRequirements(r.String(), "x")
+	back, err := solve.ParseRequirements(r.String(), "x")
 	if err != nil || len(back) != 1 || back[0].Name != r.Name || back[0].String() != r.String() {
 		return r, leaf.Errorf(fs.ErrInvalid, "%q cannot be written as a line of requirements", r.String())
 	}

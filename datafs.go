@@ -35,6 +35,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/bolt"
+	"github.com/datafs/datafs/refs/solve"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -95,7 +96,7 @@ type API struct {
 	store *objects.Store
 	bolt  *bolt.Manager
 	refs  *refs.DB
-	pins  func() ([]refs.Requirement, error)
+	pins  func() ([]solve.Requirement, error)
 	sites sites
 	dbs   databases
 
@@ -152,7 +153,7 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	if len(a.authorities) == 0 {
 		a.authorities = []NamedService{{Name: localAuthority}}
 	}
-	a.pins = sync.OnceValues(func() ([]refs.Requirement, error) { return a.readRequirements(a.where.Requirements) })
+	a.pins = sync.OnceValues(func() ([]solve.Requirement, error) { return a.readRequirements(a.where.Requirements) })
 	return a, ctx.Err()
 }
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // Dependencies returns what a version depends on: "" is the default version.
@@ -41,15 +41,15 @@ func (h *Archive) setDependencies(ctx context.Context, deps Dependencies, strict
 	if len(versions) == 0 {
 		return leaf.Errorf(ErrEmpty, "Cannot set dependencies on an empty archive")
 	}
-	list, err := requirementsOf(deps)
+	list, err := solve.RequirementsOf(deps)
 	if err != nil {
 		return err
 	}
-	s, err := h.api.settleAll(ctx, h.name, list, false, strict)
+	s, err := h.api.settle(ctx, h.name, list, false, strict)
 	if err != nil {
 		return err
 	}
-	if err := h.api.refs.SetDependencies(ctx, h.name, s.deps, s.resolved, h.api.UserConfig()); err != nil {
+	if err := h.api.refs.SetDependencies(ctx, h.name, s.Dependencies, s.Resolved, h.api.UserConfig()); err != nil {
 		return err
 	}
 	return h.api.tellTeam(ctx, h.name)
@@ -61,11 +61,11 @@ func (h *Archive) setDependencies(ctx context.Context, deps Dependencies, strict
 func ParseDependencies(list []string) (Dependencies, error) {
 	deps := Dependencies{}
 	for _, s := range list {
-		r, err := refs.ParseRequirement(s)
+		r, err := solve.ParseRequirement(s)
 		if err != nil {
 			return nil, err
 		}
-		deps[r.Name] = askedFor(r)
+		deps[r.Name] = solve.AskedFor(r)
 	}
 	return deps, nil
 }
@@ -84,32 +84,53 @@ func DependenciesOn(list []Chosen) Dependencies {
 }
 
 // newDependencies returns what a new version depends on; nil inherits.
-func (h *Archive) newDependencies(ctx context.Context, opts *UpdateOptions) (settled, error) {
+func (h *Archive) newDependencies(ctx context.Context, opts *UpdateOptions) (solve.Settled, error) {
 	if opts.Dependencies != nil && opts.Unchecked {
-		return settled{deps: maps.Clone(opts.Dependencies)}, nil
+		return solve.Settled{Dependencies: maps.Clone(opts.Dependencies)}, nil
 	}
 	if opts.Dependencies != nil {
-		list, err := requirementsOf(opts.Dependencies)
+		list, err := solve.RequirementsOf(opts.Dependencies)
 		if err != nil {
-			return settled{}, err
+			return solve.Settled{}, err
 		}
-		return h.api.settleAll(ctx, h.name, list, false, opts.Strict)
+		return h.api.settle(ctx, h.name, list, false, opts.Strict)
 	}
 	list, err := h.api.required(opts.Requirements)
 	if err != nil {
-		return settled{}, err
+		return solve.Settled{}, err
 	}
-	list = slices.DeleteFunc(slices.Clone(list), func(r refs.Requirement) bool { return r.Name == h.name })
+	list = slices.DeleteFunc(slices.Clone(list), func(r solve.Requirement) bool { return r.Name == h.name })
 	if len(list) == 0 {
-		return settled{}, nil
+		return solve.Settled{}, nil
 	}
-	return h.api.settleAll(ctx, h.name, list, opts.Requirements == "", opts.Strict)
+	return h.api.settle(ctx, h.name, list, opts.Requirements == "", opts.Strict)
 }
 
 // required reads requirements; "" are the API's.
-func (a *API) required(fileOrText string) ([]refs.Requirement, error) {
+func (a *API) required(fileOrText string) ([]solve.Requirement, error) {
 	if fileOrText != "" {
 		return a.readRequirements(fileOrText)
 	}
 	return a.pins()
+}
+
+// settle finds what is recorded of the dependencies of an archive, and warns of what is
+// strange about them, or with strict refuses it. With locked a range stands for the
+// version in the lock beside the requirements, where it allows that.
+func (a *API) settle(ctx context.Context, archive string, list []solve.Requirement, locked, strict bool) (s solve.Settled, err error) {
+	var pins map[string]solve.Pin
+	if locked && slices.ContainsFunc(list, func(r solve.Requirement) bool { return len(r.Range) > 0 }) {
+		if pins, err = a.besideLock(); err != nil {
+			return s, err
+		}
+	}
+	u, err := solve.NewRecords(ctx, a.refs, list, false)
+	if err != nil {
+		return s, err
+	}
+	s, doubts, err := u.Settle(ctx, archive, list, pins, strict)
+	for _, doubt := range doubts {
+		a.opts.Warn(doubt)
+	}
+	return s, err
 }

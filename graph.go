@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // GraphOptions say what a graph begins with.
@@ -111,7 +112,7 @@ func (g *grapher) findUsers(ctx context.Context) error {
 
 // begin adds the roots that an argument names.
 func (g *grapher) begin(ctx context.Context, text string) error {
-	r, err := refs.ParseRequirement(text)
+	r, err := solve.ParseRequirement(text)
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (g *grapher) begin(ctx context.Context, text string) error {
 			return nil
 		}
 	}
-	h, err := g.api.Archive(ctx, refs.Requirement{Authority: r.Authority, Name: r.Name}.String(), nil)
+	h, err := g.api.Archive(ctx, solve.Requirement{Authority: r.Authority, Name: r.Name}.String(), nil)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/names"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // ImportOptions say how Import makes archives.
@@ -98,7 +99,7 @@ type importer struct {
 	prefix    string
 	authority string
 	user      map[string]string
-	deps      settled
+	deps      solve.Settled
 	floor     func(archive string) (*refs.Version, error)
 	repo      fs.FileInfo
 	batch     []ImportItem
@@ -136,9 +137,9 @@ func (im *importer) settle(ctx context.Context) (err error) {
 	if im.opts.Dependencies == nil {
 		return nil
 	}
-	list, err := requirementsOf(im.opts.Dependencies)
+	list, err := solve.RequirementsOf(im.opts.Dependencies)
 	if err == nil {
-		im.deps, err = im.api.settleAll(ctx, "", list, false, im.opts.Strict)
+		im.deps, err = im.api.settle(ctx, "", list, false, im.opts.Strict)
 	}
 	return err
 }
@@ -333,7 +334,7 @@ func (im *importer) record(item ImportItem, c *objects.Result) refs.NewArchive {
 		},
 		Version: refs.NewVersion{
 			Tree: c.Tree, Hash: c.Hash, Size: c.Size, Files: c.Files, Bump: "patch",
-			Message: im.opts.Message, Dependencies: im.deps.deps, Resolved: im.deps.resolved, UserConfig: im.user,
+			Message: im.opts.Message, Dependencies: im.deps.Dependencies, Resolved: im.deps.Resolved, UserConfig: im.user,
 		},
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
-	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/lockfile"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // lockName is what a lock is called where the requirements have no file.
@@ -42,7 +42,7 @@ func (a *API) requirementsFile(fileOrText string) string {
 		fileOrText = a.where.Requirements
 	}
 	file := joinPath(a.opts.Dir, fileOrText)
-	if fileOrText == "" || refs.LooksLikeRequirements(fileOrText) && !fileThere(file) {
+	if fileOrText == "" || solve.LooksLikeRequirements(fileOrText) && !fileThere(file) {
 		return ""
 	}
 	if _, ok := Descriptor(file); ok || file == os.DevNull {
@@ -121,29 +121,29 @@ func (a *API) lockAnew(ctx context.Context, opts *LockOptions, old *lockfile.Loc
 	if err := a.askTeam(ctx); err != nil {
 		return nil, nil, err
 	}
-	pins := lockedPins(old)
+	pins := old.Pins()
 	if opts.Upgrade {
 		if pins, err = without(pins, opts.Names, w.list); err != nil {
 			return nil, nil, err
 		}
 	}
-	u, err := a.universe(ctx, w.list, next.Deps)
+	u, err := a.records(ctx, w.list, next.Deps)
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen, err := u.choose(ctx, w.list, pins)
-	return next, chosen, err
+	chosen, err := u.Choose(ctx, w.list, pins)
+	return next, a.chosen(chosen), err
 }
 
 // without drops the archives that are upgraded.
-func without(pins map[string]lockPin, names []string, list []refs.Requirement) (map[string]lockPin, error) {
+func without(pins map[string]solve.Pin, names []string, list []solve.Requirement) (map[string]solve.Pin, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
 	names, err := normalNames(names)
 	for _, name := range names {
 		_, ok := pins[name]
-		if !ok && !slices.ContainsFunc(list, func(r refs.Requirement) bool { return r.Name == name }) {
+		if !ok && !slices.ContainsFunc(list, func(r solve.Requirement) bool { return r.Name == name }) {
 			return nil, leaf.Errorf(fs.ErrNotExist, `"%s" is neither in the lock nor required`, name)
 		}
 		delete(pins, name)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
-	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/lockfile"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // locked turns a lock into versions whose content is exactly what it says, by
@@ -36,21 +36,21 @@ func (a *API) locked(l *lockfile.Lock) []Chosen {
 // warnLocked warns of what a lock names and was yanked, as far as that is known
 // here.
 func (a *API) warnLocked(ctx context.Context, list []Chosen) error {
-	var pins []refs.Requirement
+	var pins []solve.Requirement
 	for i := range list {
-		pins = append(pins, refs.Requirement{Name: list[i].Archive.name, Version: &list[i].Record.Version})
+		pins = append(pins, solve.Requirement{Name: list[i].Archive.name, Version: &list[i].Record.Version})
 	}
-	u, err := a.universeOf(ctx, pins, false)
+	u, err := solve.NewRecords(ctx, a.refs, pins, false)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		c := &list[i]
-		k, err := u.lookup(ctx, c.Archive.name)
+		k, err := u.Lookup(ctx, c.Archive.name)
 		if err != nil {
 			return err
 		}
-		if k == nil || !slices.Contains(k.list, refs.Candidate{Version: c.Record.Version, Yanked: true}) {
+		if k == nil || !slices.Contains(k.Versions, solve.Candidate{Version: c.Record.Version, Yanked: true}) {
 			continue
 		}
 		rec, err := a.refs.Version(ctx, c.Archive.name, c.Record.Version)

@@ -162,7 +162,7 @@ func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVer
 		return nv, err
 	}
 	deps, err := h.newDependencies(ctx, opts)
-	nv.Dependencies, nv.Resolved = deps.deps, deps.resolved
+	nv.Dependencies, nv.Resolved = deps.Dependencies, deps.Resolved
 	return nv, err
 }
 

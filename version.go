@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 const latest = "latest"
@@ -82,16 +83,16 @@ func (a *API) SetDefaultVersions(versions map[string]string) error {
 
 // readRequirements reads a file of requirements or, where there is none and the
 // text holds a requirement such as "a==1.0", the text itself. "" is none.
-func (a *API) readRequirements(fileOrText string) ([]refs.Requirement, error) {
+func (a *API) readRequirements(fileOrText string) ([]solve.Requirement, error) {
 	if fileOrText == "" {
 		return nil, nil
 	}
 	data, err := a.requirementsText(joinPath(a.opts.Dir, fileOrText))
 	switch {
 	case err == nil:
-		return refs.ParseRequirements(data, fileOrText)
-	case refs.LooksLikeRequirements(fileOrText):
-		return refs.ParseRequirements(fileOrText, "")
+		return solve.ParseRequirements(data, fileOrText)
+	case solve.LooksLikeRequirements(fileOrText):
+		return solve.ParseRequirements(fileOrText, "")
 	}
 	return nil, fmt.Errorf("read requirements: %w", err)
 }
@@ -117,7 +118,7 @@ func (a *API) requirementsText(path string) (string, error) {
 }
 
 // Requirements returns the requirements in use, in the order of their file.
-func (a *API) Requirements() ([]refs.Requirement, error) { return a.pins() }
+func (a *API) Requirements() ([]solve.Requirement, error) { return a.pins() }
 
 // DefaultVersion returns the version that reads use when they name none: the
 // handle's own, else the pin, else "" for the latest.

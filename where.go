@@ -13,7 +13,7 @@ import (
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // Names of files and directories that are looked for.
@@ -278,7 +278,7 @@ func (o *whereOptions) requirements(c *Config) string {
 }
 
 func (o *whereOptions) requirementsPath(dir, r string) string {
-	if refs.LooksLikeRequirements(r) {
+	if solve.LooksLikeRequirements(r) {
 		return r
 	}
 	return joinPath(dir, o.expandHome(r))

@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // Unsatisfied says, in sentences, in what the lock does not satisfy requirements; it
 // returns nil if it does.
-func (l *Lock) Unsatisfied(list []refs.Requirement) (problems []string) {
+func (l *Lock) Unsatisfied(list []solve.Requirement) (problems []string) {
 	at := l.byName()
 	required := map[string]bool{}
 	for _, r := range list {
@@ -19,7 +20,7 @@ func (l *Lock) Unsatisfied(list []refs.Requirement) (problems []string) {
 		}
 	}
 	for _, text := range l.Requirements {
-		r, err := refs.ParseRequirement(text)
+		r, err := solve.ParseRequirement(text)
 		if err == nil && !required[r.Name] {
 			problems = append(problems, fmt.Sprintf("%s is not required any more", r.Name))
 		}
@@ -37,7 +38,7 @@ func (l *Lock) Unsatisfied(list []refs.Requirement) (problems []string) {
 }
 
 // lacks says in what an entry, or its absence, does not satisfy.
-func (l *Archive) lacks(r refs.Requirement) string {
+func (l *Archive) lacks(r solve.Requirement) string {
 	switch {
 	case l == nil:
 		return fmt.Sprintf("%s is not in the lock", r.Name)

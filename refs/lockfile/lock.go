@@ -16,6 +16,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // Lock is the contents of a lock file.
@@ -61,6 +62,16 @@ func (l *Archive) Record() refs.VersionRecord {
 	rec.Tree, _ = objects.ParseID(l.Tree)
 	rec.Hash, _ = objects.ParseID(l.Hash)
 	return rec
+}
+
+// Pins returns the versions in a lock that was decoded, by archive.
+func (l *Lock) Pins() map[string]solve.Pin {
+	pins := make(map[string]solve.Pin, len(l.Archives))
+	for i := range l.Archives {
+		e := l.Archives[i].Record()
+		pins[e.Archive] = solve.Pin{Versioned: e.Number == 0, Version: e.Version, Tree: e.Tree}
+	}
+	return pins
 }
 
 // Only returns the part of a lock that is about some archives. The error wraps

@@ -11,7 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // ErrNewer is wrapped by errors of Decode for a lock in a format of a newer program; it
@@ -158,7 +158,7 @@ func checkFormat(format int) error {
 
 func (d *decoder) checkRequirements() error {
 	for _, text := range d.l.Requirements {
-		if _, err := refs.ParseRequirement(text); err != nil {
+		if _, err := solve.ParseRequirement(text); err != nil {
 			return err
 		}
 	}

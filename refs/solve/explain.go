@@ -1,10 +1,12 @@
-package refs
+package solve
 
 import (
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/datafs/datafs/refs"
 )
 
 // maxCompared is how many reasons for one archive are compared to explain a failure.
@@ -41,7 +43,7 @@ func (s *solver) explainPair(n *node, l link, others []link) bool {
 		default:
 			continue
 		}
-		s.fail(n, ErrConflict, text+chain(o)+"; "+chain(l), o, l)
+		s.fail(n, refs.ErrConflict, text+chain(o)+"; "+chain(l), o, l)
 		return true
 	}
 	return false
@@ -69,7 +71,7 @@ func (s *solver) explainAlone(n *node, l link) bool {
 // version that is named and not there is not found.
 func kindOf(r Requirement) error {
 	if len(r.Range) > 0 {
-		return ErrConflict
+		return refs.ErrConflict
 	}
 	return fs.ErrNotExist
 }
@@ -92,7 +94,7 @@ func (s *solver) possible(n *node, links ...link) bool {
 }
 
 func (s *solver) fail(n *node, kind error, text string, links ...link) {
-	s.failure = &ResolveError{Name: n.name, text: text, kind: kind}
+	s.failure = &Error{Name: n.name, text: text, kind: kind}
 	for _, l := range links {
 		s.failure.Reasons = append(s.failure.Reasons, l.Reason)
 	}
@@ -130,7 +132,7 @@ func (n *node) available(r Requirement) string {
 		switch {
 		case c.Yanked:
 			yanked = append(yanked, c.Version.String())
-		case len(r.Range) > 0 && c.Version.Stage != Release && !r.Allows(c.Version):
+		case len(r.Range) > 0 && c.Version.Stage != refs.Release && !r.Allows(c.Version):
 			early = append(early, c.Version.String())
 		default:
 			there = append(there, c.Version.String())

@@ -1,6 +1,10 @@
-package refs
+package solve
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/datafs/datafs/refs"
+)
 
 var oddNames = []string{
 	"a==1", "a>1", " lead", "trail ", "#c", "a #b", "x@latest", `"`, `"quoted"`, `a"b`, `"a`, "a;b", " ", "=", "~=1.0", "a<2", "rate=0.5", "a^1", "a =1.0", "a@ latest", `x" #y`, "a!",
@@ -8,10 +12,14 @@ var oddNames = []string{
 
 func TestEveryNameReadsBackFromALineOfRequirements(t *testing.T) {
 	t.Parallel()
-	version, err := ParseVersion("1.2.3")
-	must(t, err)
+	version, err := refs.ParseVersion("1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ranges, err := ParseRange(">=1.0,<2")
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range oddNames {
 		for _, r := range []Requirement{{Name: name}, {Name: name, Version: &version}, {Name: name, Range: ranges}, {Name: name, Latest: true}, {Authority: "team", Name: name, Version: &version}} {
 			checkReadsBack(t, r)

@@ -1,9 +1,10 @@
-package refs_test
+package solve_test
 
 import (
 	"testing"
 
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 func TestRangeAllows(t *testing.T) {
@@ -26,7 +27,7 @@ func TestRangeAllows(t *testing.T) {
 		{">2,<1", "", "1.5"},
 	}
 	for _, c := range cases {
-		r, err := refs.ParseRange(c.text)
+		r, err := solve.ParseRange(c.text)
 		if err != nil {
 			t.Errorf("ParseRange(%q): %v", c.text, err)
 			continue
@@ -42,12 +43,12 @@ func TestRangeAllows(t *testing.T) {
 
 func TestLooksLikeRequirements(t *testing.T) {
 	for _, s := range []string{"a==1.0", "a>=1", "a<2", "a@latest", "a;b", "a\nb", "a~=1.0", "a!=1.0"} {
-		if !refs.LooksLikeRequirements(s) {
+		if !solve.LooksLikeRequirements(s) {
 			t.Errorf("%q is taken for a file", s)
 		}
 	}
 	for _, s := range []string{"requirements_data.txt", "/a/b=c/r.txt", "~/r.txt", "r@home.txt"} {
-		if refs.LooksLikeRequirements(s) {
+		if solve.LooksLikeRequirements(s) {
 			t.Errorf("%q is not taken for a file", s)
 		}
 	}
@@ -58,13 +59,22 @@ func FuzzParseRange(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		r, err := refs.ParseRange(s)
+		r, err := solve.ParseRange(s)
 		if err != nil {
 			return
 		}
-		again, err := refs.ParseRange(r.String())
+		again, err := solve.ParseRange(r.String())
 		if err != nil || again.String() != r.String() {
 			t.Errorf("%q is %q, and again %q, %v", s, r, again, err)
 		}
 	})
+}
+
+func parse(t *testing.T, s string) refs.Version {
+	t.Helper()
+	v, err := refs.ParseVersion(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -1,4 +1,4 @@
-package refs
+package solve
 
 import (
 	"cmp"
@@ -8,19 +8,21 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/datafs/datafs/refs"
 )
 
 // solver is the state of one search.
 type solver struct {
 	u       Universe
-	opts    ResolveOptions
+	opts    Options
 	nodes   map[string]*node
 	roots   []*node // by name
 	todo    queue   // at least all that are wanted and not decided
 	path    []*frame
 	graph   *graph // nil until it is asked for
 	begun   bool   // the requirements have been looked at by themselves
-	failure *ResolveError
+	failure *Error
 }
 
 // node is an archive.
@@ -28,13 +30,13 @@ type node struct {
 	name      string
 	missing   bool
 	versioned bool
-	list      []Candidate // in the order in which they are tried
-	top       *Version    // the highest that is not yanked
-	wants     [][]link    // of each candidate, nil until it is asked for
-	preferred bool        // the first candidate may be chosen even if it is yanked
-	reasons   []link      // those of the decisions that stand
-	choice    int         // index of the candidate that is decided, -1: not decided
-	depth     int         // where in the path it was decided
+	list      []Candidate   // in the order in which they are tried
+	top       *refs.Version // the highest that is not yanked
+	wants     [][]link      // of each candidate, nil until it is asked for
+	preferred bool          // the first candidate may be chosen even if it is yanked
+	reasons   []link        // those of the decisions that stand
+	choice    int           // index of the candidate that is decided, -1: not decided
+	depth     int           // where in the path it was decided
 }
 
 // link is a reason with the archives at its ends.
@@ -342,7 +344,7 @@ func (s *solver) conflict() error {
 	if s.failure != nil {
 		return s.failure
 	}
-	return &ResolveError{text: fmt.Sprintf("no versions satisfy the %d requirements and their dependencies", len(s.roots)), kind: ErrConflict}
+	return &Error{text: fmt.Sprintf("no versions satisfy the %d requirements and their dependencies", len(s.roots)), kind: refs.ErrConflict}
 }
 
 // queue is a heap of archives by name. One may be in it more than once.

@@ -1,4 +1,4 @@
-package refs_test
+package solve_test
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 // universe has versions and dependencies, "x 1.0" -> requirements. A version
@@ -21,7 +22,7 @@ type universe struct {
 	deps     map[string][]string
 }
 
-func (u universe) Candidates(_ context.Context, name string) (list []refs.Candidate, versioned bool, err error) {
+func (u universe) Candidates(_ context.Context, name string) (list []solve.Candidate, versioned bool, err error) {
 	texts, ok := u.versions[name]
 	if !ok {
 		return nil, false, fmt.Errorf("archive %q: %w", name, fs.ErrNotExist)
@@ -34,30 +35,30 @@ func (u universe) Candidates(_ context.Context, name string) (list []refs.Candid
 		if err != nil {
 			return nil, false, err
 		}
-		list = append(list, refs.Candidate{Version: v, Yanked: strings.HasSuffix(text, "!")})
+		list = append(list, solve.Candidate{Version: v, Yanked: strings.HasSuffix(text, "!")})
 	}
 	return list, true, nil
 }
 
-func (u universe) Dependencies(_ context.Context, name string, v refs.Version) ([]refs.Requirement, error) {
+func (u universe) Dependencies(_ context.Context, name string, v refs.Version) ([]solve.Requirement, error) {
 	key := name
 	if !v.IsZero() {
 		key += " " + v.String()
 	}
-	return refs.ParseRequirements(strings.Join(u.deps[key], ";"), "")
+	return solve.ParseRequirements(strings.Join(u.deps[key], ";"), "")
 }
 
 func choose(t *testing.T, u universe, text string, prefer map[string]refs.Version) (string, error) {
 	t.Helper()
-	list, err := refs.ParseRequirements(text, "")
+	list, err := solve.ParseRequirements(text, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	choices, err := refs.Resolve(t.Context(), u, list, &refs.ResolveOptions{Deps: true, Prefer: prefer})
+	choices, err := solve.Resolve(t.Context(), u, list, &solve.Options{Deps: true, Prefer: prefer})
 	return printed(choices), err
 }
 
-func printed(choices []refs.Choice) string {
+func printed(choices []solve.Choice) string {
 	var b strings.Builder
 	for _, c := range choices {
 		fmt.Fprintf(&b, "%s %s;", c.Name, c.Version)
@@ -104,7 +105,7 @@ func TestResolveExplains(t *testing.T) {
 	}
 	for _, c := range cases {
 		_, err := choose(t, small, c.text, nil)
-		var resolve *refs.ResolveError
+		var resolve *solve.Error
 		if err == nil || err.Error() != c.want || !errors.Is(err, c.kind) || !errors.As(err, &resolve) {
 			t.Errorf("%q: got %v, want %s", c.text, err, c.want)
 		}
@@ -165,7 +166,7 @@ func randomRequirements(r *rand.Rand, n int) []string {
 
 // bruteForce goes through all ways to take one version, or none, of each archive
 // and keeps those that are right; of these it takes the first.
-func bruteForce(t *testing.T, u universe, roots []refs.Requirement, prefer map[string]refs.Version) string {
+func bruteForce(t *testing.T, u universe, roots []solve.Requirement, prefer map[string]refs.Version) string {
 	names := slices.Sorted(func(yield func(string) bool) {
 		for n := range u.versions {
 			if !yield(n) {
@@ -173,12 +174,12 @@ func bruteForce(t *testing.T, u universe, roots []refs.Requirement, prefer map[s
 			}
 		}
 	})
-	solutions := []map[string]refs.Candidate{}
-	var fill func(int, map[string]refs.Candidate)
-	fill = func(i int, m map[string]refs.Candidate) {
+	solutions := []map[string]solve.Candidate{}
+	var fill func(int, map[string]solve.Candidate)
+	fill = func(i int, m map[string]solve.Candidate) {
 		if i == len(names) {
 			if right(t, u, roots, prefer, m) {
-				c := map[string]refs.Candidate{}
+				c := map[string]solve.Candidate{}
 				for k, v := range m {
 					c[k] = v
 				}
@@ -194,20 +195,20 @@ func bruteForce(t *testing.T, u universe, roots []refs.Requirement, prefer map[s
 		}
 		delete(m, names[i])
 	}
-	fill(0, map[string]refs.Candidate{})
+	fill(0, map[string]solve.Candidate{})
 	return first(u, roots, prefer, solutions)
 }
 
-func candidates(u universe, name string) []refs.Candidate {
+func candidates(u universe, name string) []solve.Candidate {
 	list, versioned, _ := u.Candidates(context.Background(), name)
 	if !versioned {
-		return []refs.Candidate{{}}
+		return []solve.Candidate{{}}
 	}
 	return list
 }
 
 // wanted are the requirements of a set of versions, starting from the first.
-func wanted(u universe, roots []refs.Requirement, m map[string]refs.Candidate) (list []refs.Requirement, names map[string]bool) {
+func wanted(u universe, roots []solve.Requirement, m map[string]solve.Candidate) (list []solve.Requirement, names map[string]bool) {
 	list, names = slices.Clone(roots), map[string]bool{}
 	for i := 0; i < len(list); i++ {
 		if c, ok := m[list[i].Name]; ok && !names[list[i].Name] {
@@ -219,7 +220,7 @@ func wanted(u universe, roots []refs.Requirement, m map[string]refs.Candidate) (
 	return list, names
 }
 
-func right(t *testing.T, u universe, roots []refs.Requirement, prefer map[string]refs.Version, m map[string]refs.Candidate) bool {
+func right(t *testing.T, u universe, roots []solve.Requirement, prefer map[string]refs.Version, m map[string]solve.Candidate) bool {
 	t.Helper()
 	list, names := wanted(u, roots, m)
 	if len(names) != len(m) {
@@ -256,8 +257,8 @@ func right(t *testing.T, u universe, roots []refs.Requirement, prefer map[string
 
 // first takes, name after name as they come to be wanted, the best version that
 // some solution has.
-func first(u universe, roots []refs.Requirement, prefer map[string]refs.Version, solutions []map[string]refs.Candidate) string {
-	taken := map[string]refs.Candidate{}
+func first(u universe, roots []solve.Requirement, prefer map[string]refs.Version, solutions []map[string]solve.Candidate) string {
+	taken := map[string]solve.Candidate{}
 	for len(solutions) > 0 {
 		_, names := wanted(u, roots, taken)
 		next := ""
@@ -269,7 +270,7 @@ func first(u universe, roots []refs.Requirement, prefer map[string]refs.Version,
 		if next == "" {
 			break
 		}
-		rank := func(m map[string]refs.Candidate) [2]int {
+		rank := func(m map[string]solve.Candidate) [2]int {
 			c := m[next]
 			above := 0
 			for _, o := range candidates(u, next) {
@@ -285,21 +286,21 @@ func first(u universe, roots []refs.Requirement, prefer map[string]refs.Version,
 			}
 			return [2]int{2, above}
 		}
-		best := slices.MinFunc(solutions, func(a, b map[string]refs.Candidate) int {
+		best := slices.MinFunc(solutions, func(a, b map[string]solve.Candidate) int {
 			x, y := rank(a), rank(b)
 			return slices.Compare(x[:], y[:])
 		})[next]
 		taken[next] = best
-		solutions = slices.DeleteFunc(solutions, func(m map[string]refs.Candidate) bool { return m[next] != best })
+		solutions = slices.DeleteFunc(solutions, func(m map[string]solve.Candidate) bool { return m[next] != best })
 	}
 	if len(solutions) == 0 {
 		return "none"
 	}
-	var choices []refs.Choice
+	var choices []solve.Choice
 	for n, c := range taken {
-		choices = append(choices, refs.Choice{Name: n, Version: c.Version})
+		choices = append(choices, solve.Choice{Name: n, Version: c.Version})
 	}
-	slices.SortFunc(choices, func(a, b refs.Choice) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(choices, func(a, b solve.Choice) int { return strings.Compare(a.Name, b.Name) })
 	return printed(choices)
 }
 
@@ -315,7 +316,7 @@ func TestResolveAgreesWithBruteForce(t *testing.T) {
 				prefer[n] = parse(t, []string{"1.0", "1.1", "2.0"}[r.IntN(3)])
 			}
 		}
-		roots, err := refs.ParseRequirements(strings.Join(lines, "\n"), "r")
+		roots, err := solve.ParseRequirements(strings.Join(lines, "\n"), "r")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package datafs
+package solve
 
 import (
 	"context"
@@ -12,20 +12,20 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// askedFor is what a requirement asks of an archive, as Dependencies hold it
+// AskedFor returns what a requirement asks of an archive, as Dependencies hold it
 // before they are recorded.
-func askedFor(r refs.Requirement) *string {
+func AskedFor(r Requirement) *string {
 	if len(r.Range) > 0 {
 		return new(r.Range.String())
 	}
 	return r.VersionText()
 }
 
-// requirementsOf is the opposite of askedFor, by name.
-func requirementsOf(deps Dependencies) ([]refs.Requirement, error) {
-	var list []refs.Requirement
+// RequirementsOf is the opposite of AskedFor, by name.
+func RequirementsOf(deps refs.Dependencies) ([]Requirement, error) {
+	var list []Requirement
 	for _, name := range slices.Sorted(maps.Keys(deps)) {
-		var r refs.Requirement
+		var r Requirement
 		var err error
 		if r.Authority, r.Name, err = refs.ParseName(name); err == nil && deps[name] != nil {
 			err = readVersion(&r, *deps[name])
@@ -39,8 +39,8 @@ func requirementsOf(deps Dependencies) ([]refs.Requirement, error) {
 }
 
 // readVersion reads a version number, "latest" or a range.
-func readVersion(r *refs.Requirement, text string) error {
-	if r.Latest = text == latest; r.Latest {
+func readVersion(r *Requirement, text string) error {
+	if r.Latest = text == latestText; r.Latest {
 		return nil
 	}
 	v, err := refs.ParseVersion(text)
@@ -49,41 +49,37 @@ func readVersion(r *refs.Requirement, text string) error {
 		return nil
 	}
 	if strings.ContainsAny(text, "<>=!~^") {
-		r.Range, err = refs.ParseRange(text)
+		r.Range, err = ParseRange(text)
 	}
 	return err
 }
 
-// settled is what is recorded of dependencies.
-type settled struct {
-	deps     Dependencies
-	resolved map[string]string // the versions that those without a number stood for
+// PinIn returns the version in pins, if the requirement allows it.
+func (r Requirement) PinIn(pins map[string]Pin) (v refs.Version, ok bool) {
+	p, ok := pins[r.Name]
+	return p.Version, ok && p.Versioned && r.Allows(p.Version)
 }
 
-// settleAll finds what is recorded of the dependencies of an archive. What is
-// strange about them is told, or with strict refused. With locked a range stands
-// for the version in the lock beside the requirements, where it allows that.
-func (a *API) settleAll(ctx context.Context, archive string, list []refs.Requirement, locked, strict bool) (settled, error) {
-	s := settled{deps: Dependencies{}}
-	known, err := a.universeOf(ctx, list, false)
-	if err != nil {
-		return settled{}, err
-	}
-	var doubts []string
+// Settled is what is recorded of dependencies.
+type Settled struct {
+	Dependencies refs.Dependencies
+	Resolved     map[string]string // the versions that those without a number stood for
+}
+
+// Settle finds what is recorded of the dependencies of an archive. A range stands for
+// the version in pins, if it allows that, else for the highest; one that nothing
+// satisfies is an error that wraps fs.ErrNotExist. doubts are sentences that say what is
+// strange; with strict they are errors of that kind as well.
+func (u *Records) Settle(ctx context.Context, archive string, list []Requirement, pins map[string]Pin, strict bool) (s Settled, doubts []string, err error) {
+	s.Dependencies = refs.Dependencies{}
 	for _, r := range list {
-		var pin *refs.Version
-		if locked && len(r.Range) > 0 {
-			if pin, err = a.lockedVersion(r); err != nil {
-				return settled{}, err
-			}
-		}
-		one, err := known.settle(ctx, r, pin)
+		one, err := u.settle(ctx, r, pins)
 		if err != nil {
-			return settled{}, err
+			return Settled{}, nil, err
 		}
 		doubt := fmt.Sprintf("dependency %q: %s", r, one.doubt)
 		if strict && one.doubt != "" {
-			return settled{}, leaf.Errorf(fs.ErrNotExist, "%s", doubt)
+			return Settled{}, nil, leaf.Errorf(fs.ErrNotExist, "%s", doubt)
 		}
 		if one.doubt != "" {
 			doubts = append(doubts, doubt)
@@ -93,21 +89,18 @@ func (a *API) settleAll(ctx context.Context, archive string, list []refs.Require
 		}
 		s.add(r.Name, one)
 	}
-	for _, doubt := range doubts {
-		a.opts.Warn(doubt)
-	}
-	return s, nil
+	return s, doubts, nil
 }
 
-func (s *settled) add(name string, one dependency) {
-	s.deps[name] = one.version
+func (s *Settled) add(name string, one dependency) {
+	s.Dependencies[name] = one.version
 	if one.resolved == "" {
 		return
 	}
-	if s.resolved == nil {
-		s.resolved = map[string]string{}
+	if s.Resolved == nil {
+		s.Resolved = map[string]string{}
 	}
-	s.resolved[name] = one.resolved
+	s.Resolved[name] = one.resolved
 }
 
 // dependency is what is recorded of one.
@@ -119,25 +112,25 @@ type dependency struct {
 
 // settle finds what is recorded of a dependency. A range cannot be, so one that
 // nothing satisfies is an error that wraps fs.ErrNotExist.
-func (u *universe) settle(ctx context.Context, r refs.Requirement, pin *refs.Version) (d dependency, err error) {
-	d.version = askedFor(r)
-	k, err := u.lookup(ctx, r.Name)
+func (u *Records) settle(ctx context.Context, r Requirement, pins map[string]Pin) (d dependency, err error) {
+	d.version = AskedFor(r)
+	k, err := u.Lookup(ctx, r.Name)
 	switch {
 	case err != nil:
 		return d, err
 	case k == nil:
 		d.doubt = fmt.Sprintf("there is no archive %q here", r.Name)
-	case r.Authority != "" && r.Authority != k.rec.Authority:
-		d.doubt = fmt.Sprintf("archive %q belongs to the authority %q", r.Name, k.rec.Authority)
-	case !k.rec.Versioned && d.version != nil:
+	case r.Authority != "" && r.Authority != k.Record.Authority:
+		d.doubt = fmt.Sprintf("archive %q belongs to the authority %q", r.Name, k.Record.Authority)
+	case !k.Record.Versioned && d.version != nil:
 		d.doubt = fmt.Sprintf("archive %q is not versioned", r.Name)
-	case !k.rec.Versioned:
-	case r.Version != nil && !k.has(*r.Version):
+	case !k.Record.Versioned:
+	case r.Version != nil && !k.Has(*r.Version):
 		d.doubt = fmt.Sprintf("archive %q has no version %s here", r.Name, *r.Version)
 	case r.Version != nil:
 		d.doubt, err = u.doubtYanked(ctx, k, *r.Version)
 	default:
-		err = u.settleOpen(ctx, k, r, pin, &d)
+		err = u.settleOpen(ctx, k, r, pins, &d)
 	}
 	if err == nil && d.doubt != "" && d.version != nil && len(r.Range) > 0 && *d.version == r.Range.String() {
 		err = leaf.Errorf(fs.ErrNotExist, "dependency %q: %s", r, d.doubt)
@@ -146,11 +139,11 @@ func (u *universe) settle(ctx context.Context, r refs.Requirement, pin *refs.Ver
 }
 
 // doubtYanked says why a version was yanked, if it was.
-func (u *universe) doubtYanked(ctx context.Context, k *knownArchive, v refs.Version) (string, error) {
-	if !slices.Contains(k.list, refs.Candidate{Version: v, Yanked: true}) {
+func (u *Records) doubtYanked(ctx context.Context, k *Archive, v refs.Version) (string, error) {
+	if !slices.Contains(k.Versions, Candidate{Version: v, Yanked: true}) {
 		return "", nil
 	}
-	rec, err := u.a.refs.Version(ctx, k.rec.Name, v)
+	rec, err := u.db.Version(ctx, k.Record.Name, v)
 	if y := rec.Yanked(); err == nil && y != nil {
 		return fmt.Sprintf("version %s was yanked: %s", v, y.Reason), nil
 	}
@@ -158,11 +151,11 @@ func (u *universe) doubtYanked(ctx context.Context, k *knownArchive, v refs.Vers
 }
 
 // settleOpen finds the version that a requirement without a number stands for:
-// the pin, or else the highest that is allowed and was not yanked.
-func (u *universe) settleOpen(ctx context.Context, k *knownArchive, r refs.Requirement, pin *refs.Version, d *dependency) (err error) {
-	v, ok := k.best(r)
-	if pin != nil && k.has(*pin) {
-		v, ok = *pin, true
+// the one in pins, or else the highest that is allowed and was not yanked.
+func (u *Records) settleOpen(ctx context.Context, k *Archive, r Requirement, pins map[string]Pin, d *dependency) (err error) {
+	v, ok := k.Best(r)
+	if p, pinned := r.PinIn(pins); pinned && len(r.Range) > 0 && k.Has(p) {
+		v, ok = p, true
 	}
 	switch {
 	case ok && d.version == nil:
@@ -172,7 +165,7 @@ func (u *universe) settleOpen(ctx context.Context, k *knownArchive, r refs.Requi
 		d.doubt, err = u.doubtYanked(ctx, k, v)
 	case len(r.Range) > 0:
 		d.doubt = fmt.Sprintf("archive %q has no such version here", r.Name)
-	case len(k.list) > 0:
+	case len(k.Versions) > 0:
 		d.doubt = fmt.Sprintf("all versions of archive %q are yanked", r.Name)
 	case r.Latest:
 		d.doubt = fmt.Sprintf("archive %q has no versions here", r.Name)

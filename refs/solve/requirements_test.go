@@ -1,4 +1,4 @@
-package refs_test
+package solve_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/solve"
 )
 
 func TestParseRequirement(t *testing.T) {
@@ -21,23 +21,23 @@ func TestParseRequirement(t *testing.T) {
 		{"year=2020", "year=2020"}, {"rate=0.5==latest", "rate=0.5==latest"}, {"a@1.0", "a@1.0"}, {"x==1.0,<2", "x==1.0,<2.0"},
 	}
 	for _, c := range cases {
-		r, err := refs.ParseRequirement(c.in)
+		r, err := solve.ParseRequirement(c.in)
 		if err != nil || r.String() != c.want {
 			t.Errorf("ParseRequirement(%q) = %q, %v, want %q", c.in, r, err, c.want)
 			continue
 		}
-		if again, err := refs.ParseRequirement(r.String()); err != nil || again.String() != r.String() {
+		if again, err := solve.ParseRequirement(r.String()); err != nil || again.String() != r.String() {
 			t.Errorf("%q parsed again is %q, %v", r, again, err)
 		}
 	}
-	r, err := refs.ParseRequirement("auth://a==1.2")
+	r, err := solve.ParseRequirement("auth://a==1.2")
 	if err != nil || r.Authority != "auth" || r.Name != "a" || *r.Version != parse(t, "1.2") || r.Latest {
 		t.Errorf("parts are %+v, %v", r, err)
 	}
-	if r, err := refs.ParseRequirement("a"); err != nil || r.Version != nil || r.VersionText() != nil {
+	if r, err := solve.ParseRequirement("a"); err != nil || r.Version != nil || r.VersionText() != nil {
 		t.Errorf("unpinned is %+v, %v", r, err)
 	}
-	if r, err := refs.ParseRequirement("a == latest"); err != nil || r.Version != nil || !r.Latest || *r.VersionText() != "latest" {
+	if r, err := solve.ParseRequirement("a == latest"); err != nil || r.Version != nil || !r.Latest || *r.VersionText() != "latest" {
 		t.Errorf("latest is %+v, %v", r, err)
 	}
 }
@@ -71,7 +71,7 @@ func TestParseRequirementRefuses(t *testing.T) {
 		{"a==latest,>=1.0", `"latest" goes with no other comparison`},
 	}
 	for _, c := range cases {
-		r, err := refs.ParseRequirement(c.in)
+		r, err := solve.ParseRequirement(c.in)
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) || !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("ParseRequirement(%q) = %q, error %v, want %s", c.in, r, err, c.want)
 		}
@@ -96,7 +96,7 @@ func TestParseRequirements(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			list, err := refs.ParseRequirements(c.text, c.file)
+			list, err := solve.ParseRequirements(c.text, c.file)
 			var got []string
 			for _, r := range list {
 				got = append(got, fmt.Sprint(r.Line, " ", r))
@@ -121,7 +121,7 @@ func TestParseRequirementsRefuses(t *testing.T) {
 		{"a==1.0;b==", "", "requirements:1: invalid version number ''"},
 	}
 	for _, c := range cases {
-		list, err := refs.ParseRequirements(c.text, c.file)
+		list, err := solve.ParseRequirements(c.text, c.file)
 		if err == nil || err.Error() != c.want || !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("ParseRequirements(%q) = %v, error %v, want %s", c.text, list, err, c.want)
 		}
@@ -129,12 +129,12 @@ func TestParseRequirementsRefuses(t *testing.T) {
 }
 
 func TestDependenciesOf(t *testing.T) {
-	list, err := refs.ParseRequirements("a==1.0\nb\nme==2.0\nc==latest", "r.txt")
+	list, err := solve.ParseRequirements("a==1.0\nb\nme==2.0\nc==latest", "r.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for name, v := range refs.DependenciesOf(list, "me") {
+	for name, v := range solve.DependenciesOf(list, "me") {
 		got[name] = "None"
 		if v != nil {
 			got[name] = *v
@@ -151,7 +151,7 @@ func FuzzParseRequirements(f *testing.F) {
 		f.Add(s, "f")
 	}
 	f.Fuzz(func(t *testing.T, text, file string) {
-		list, err := refs.ParseRequirements(text, file)
+		list, err := solve.ParseRequirements(text, file)
 		if err != nil {
 			return
 		}
@@ -167,7 +167,7 @@ func FuzzParseRequirements(f *testing.F) {
 		if len(lines) == 0 {
 			return
 		}
-		again, err := refs.ParseRequirements(strings.Join(lines, "\n"), "f")
+		again, err := solve.ParseRequirements(strings.Join(lines, "\n"), "f")
 		if err != nil || len(again) != len(list) {
 			t.Fatalf("%q gave %q, and again %v, %v", text, lines, again, err)
 		}

@@ -1,4 +1,12 @@
-package refs
+// Package solve chooses versions: it reads requirements, resolves them against the
+// records of a repository and the pins of a lock, says why an archive is among what was
+// chosen and what is newer, and finds what is recorded of dependencies.
+//
+// It is not for contents, nor for asking the team: it reads records, and writes nothing.
+//
+// The invariant: the same requirements, pins and records give the same choice, and one
+// is found if there is any.
+package solve
 
 import (
 	"cmp"
@@ -8,11 +16,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/datafs/datafs/refs"
 )
 
 // Candidate is a version that Resolve may choose.
 type Candidate struct {
-	Version Version
+	Version refs.Version
 	Yanked  bool
 }
 
@@ -23,20 +33,20 @@ type Universe interface {
 	// unversioned archive the list is not looked at.
 	Candidates(ctx context.Context, name string) (list []Candidate, versioned bool, err error)
 	// Dependencies gives what a version wants; v is zero for an unversioned archive.
-	Dependencies(ctx context.Context, name string, v Version) ([]Requirement, error)
+	Dependencies(ctx context.Context, name string, v refs.Version) ([]Requirement, error)
 }
 
-// ResolveOptions change what Resolve chooses. Nil is the zero value.
-type ResolveOptions struct {
-	Deps   bool               // also the dependencies of what is chosen, and theirs
-	Prefer map[string]Version // by archive: what is kept while it satisfies, even if yanked
+// Options change what Resolve chooses. Nil is the zero value.
+type Options struct {
+	Deps   bool                    // also the dependencies of what is chosen, and theirs
+	Prefer map[string]refs.Version // by archive: what is kept while it satisfies, even if yanked
 }
 
 // Choice is what was chosen of one archive.
 type Choice struct {
 	Name        string
 	Authority   string // the one that was asked for, or ""
-	Version     Version
+	Version     refs.Version
 	Unversioned bool     // then Version is zero
 	Why         []Reason // all that asked for it, at least one
 }
@@ -44,8 +54,8 @@ type Choice struct {
 // Reason is one requirement, and who has it.
 type Reason struct {
 	Requirement Requirement
-	From        string  // the archive whose dependency it is; "" when it was given to Resolve
-	FromVersion Version // zero when From is unversioned
+	From        string       // the archive whose dependency it is; "" when it was given to Resolve
+	FromVersion refs.Version // zero when From is unversioned
 }
 
 // String is "line 3 of the requirements wants x>=2.0" or "y 1.2 wants x==1.0".
@@ -63,10 +73,10 @@ func (r Reason) who() string {
 	return "the request"
 }
 
-// ResolveError says why there is no solution. It wraps ErrConflict, or
+// Error says why there is no solution. It wraps ErrConflict, or
 // fs.ErrNotExist when an archive or a version that is pinned is not there, or
 // fs.ErrInvalid for a version of an unversioned archive.
-type ResolveError struct {
+type Error struct {
 	Name    string   // the archive for which there is no version
 	Reasons []Reason // what cannot be had together, or at all
 	text    string
@@ -74,10 +84,10 @@ type ResolveError struct {
 }
 
 // Error names the archive and both chains of reasons, on one line.
-func (e *ResolveError) Error() string { return e.text }
+func (e *Error) Error() string { return e.text }
 
 // Unwrap is the kind of error.
-func (e *ResolveError) Unwrap() error { return e.kind }
+func (e *Error) Unwrap() error { return e.kind }
 
 // Resolve chooses one version of each archive that the requirements, and with
 // Deps the dependencies of what is chosen, want. The choices come by name.
@@ -95,8 +105,8 @@ func (e *ResolveError) Unwrap() error { return e.kind }
 // time is linear but for the sorting of names.
 //
 // An archive that is not there makes the versions that depend on it unfit. The
-// error of a failed search is a *ResolveError; others are the universe's.
-func Resolve(ctx context.Context, u Universe, list []Requirement, opts *ResolveOptions) ([]Choice, error) {
+// error of a failed search is a *Error; others are the universe's.
+func Resolve(ctx context.Context, u Universe, list []Requirement, opts *Options) ([]Choice, error) {
 	s := &solver{u: u, nodes: map[string]*node{}}
 	if opts != nil {
 		s.opts = *opts
@@ -158,7 +168,7 @@ func compareReasons(a, b Reason) int {
 // pin is one version of an archive, wanted by number.
 type pin struct {
 	name    string
-	version Version
+	version refs.Version
 }
 
 // graph is who could ever want whom, whatever is chosen.

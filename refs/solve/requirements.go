@@ -1,20 +1,24 @@
-package refs
+package solve
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/refs"
 )
 
 // Requirement is one line of a requirements file, or one dependency.
 type Requirement struct {
-	Authority string   // as written in front of the name, or ""
-	Name      string   // normalised
-	Version   *Version // the pin; nil when there is none
-	Range     Range    // "NAME>=1.0,<2"; nil when there is none
-	Latest    bool     // "NAME==latest" or "NAME@latest"
-	Line      int      // the line it stood on, from 1; 0 when it was parsed alone
+	Authority string        // as written in front of the name, or ""
+	Name      string        // normalised
+	Version   *refs.Version // the pin; nil when there is none
+	Range     Range         // "NAME>=1.0,<2"; nil when there is none
+	Latest    bool          // "NAME==latest" or "NAME@latest"
+	Line      int           // the line it stood on, from 1; 0 when it was parsed alone
 }
 
 // String is the requirement as a line that ParseRequirements reads back.
@@ -46,7 +50,7 @@ func (r Requirement) VersionText() *string {
 
 // Allows reports whether the requirement accepts v by itself. Without a version,
 // and with "latest", it accepts any: which is the latest is not known here.
-func (r Requirement) Allows(v Version) bool {
+func (r Requirement) Allows(v refs.Version) bool {
 	if r.Version != nil {
 		return *r.Version == v
 	}
@@ -57,7 +61,7 @@ func (r Requirement) Allows(v Version) bool {
 func (r Requirement) Bare() bool { return r.Version == nil && !r.Latest && len(r.Range) == 0 }
 
 // pins reports whether the requirement names exactly v.
-func (r Requirement) pins(v Version) bool {
+func (r Requirement) pins(v refs.Version) bool {
 	return r.Version != nil && *r.Version == v || r.Range.pins(v)
 }
 
@@ -88,7 +92,7 @@ func ParseRequirement(s string) (r Requirement, err error) {
 	if err != nil {
 		return Requirement{}, err
 	}
-	if r.Authority, r.Name, err = ParseName(name); err != nil {
+	if r.Authority, r.Name, err = refs.ParseName(name); err != nil {
 		return Requirement{}, err
 	}
 	if err = r.readClauses(rest); err != nil {
@@ -115,7 +119,7 @@ func splitName(s string) (name, rest string) {
 
 func checkAtLatest(s, name, rest string) error {
 	if atLatest.MatchString(name) && rest != "" || rest != "" && atLatest.MatchString(rest) {
-		return invalid(`"@latest" goes with no other comparison in "%s"`, Printable(s))
+		return leaf.Errorf(fs.ErrInvalid, `"@latest" goes with no other comparison in "%s"`, refs.Printable(s))
 	}
 	return nil
 }
@@ -188,7 +192,7 @@ func repeats(seen map[string]Requirement, r Requirement) (bool, error) {
 		return false, nil
 	}
 	if first.Authority != "" && r.Authority != "" && first.Authority != r.Authority || !sameVersion(first, r) {
-		return false, invalid(`"%s" is already required as "%s" on line %d`, r, first, first.Line)
+		return false, leaf.Errorf(fs.ErrInvalid, `"%s" is already required as "%s" on line %d`, r, first, first.Line)
 	}
 	return true, nil
 }
@@ -202,8 +206,8 @@ func sameVersion(a, b Requirement) bool {
 
 // DependenciesOf turns requirements into dependencies, leaving out the archive
 // itself: a requirements file usually names every archive of a project.
-func DependenciesOf(list []Requirement, archive string) Dependencies {
-	deps := Dependencies{}
+func DependenciesOf(list []Requirement, archive string) refs.Dependencies {
+	deps := refs.Dependencies{}
 	for _, r := range list {
 		if r.Name != archive {
 			deps[r.Name] = r.VersionText()

@@ -1,15 +1,19 @@
-package refs
+package solve
 
 import (
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/refs"
 )
 
 // Clause is one comparison of a Range.
 type Clause struct {
 	Op      string // ">=", ">", "<=", "<", "!=", "~=" or "=="
-	Version Version
+	Version refs.Version
 	Patch   bool // of "~=": a patch number was written, even if it was 0
 }
 
@@ -43,15 +47,15 @@ func ParseRange(s string) (Range, error) {
 
 func parseClause(text, whole string) (c Clause, err error) {
 	if text == "" {
-		return c, invalid(`a comparison is missing in "%s": %s`, Printable(whole), possible)
+		return c, leaf.Errorf(fs.ErrInvalid, `a comparison is missing in "%s": %s`, refs.Printable(whole), possible)
 	}
 	m := clauseForm.FindStringSubmatch(text)
 	if m == nil {
-		return c, invalid(`"%s" does not begin with a comparison: %s`, Printable(text), possible)
+		return c, leaf.Errorf(fs.ErrInvalid, `"%s" does not begin with a comparison: %s`, refs.Printable(text), possible)
 	}
 	c.Op = m[1]
 	if !slices.Contains([]string{">=", ">", "<=", "<", "!=", "~=", "=="}, c.Op) {
-		return c, invalid(`"%s" is no comparison: %s`, c.Op, possible)
+		return c, leaf.Errorf(fs.ErrInvalid, `"%s" is no comparison: %s`, c.Op, possible)
 	}
 	if err = checkOperand(c.Op, m[2], whole); err != nil {
 		return c, err
@@ -60,7 +64,7 @@ func parseClause(text, whole string) (c Clause, err error) {
 	if number.MatchString(operand) && c.Op != "==" && c.Op != "~=" {
 		operand += ".0"
 	}
-	c.Version, err = ParseVersion(operand)
+	c.Version, err = refs.ParseVersion(operand)
 	c.Patch = c.Op == "~=" && strings.Count(operand, ".") == 2
 	return c, err
 }
@@ -69,17 +73,17 @@ func parseClause(text, whole string) (c Clause, err error) {
 func checkOperand(op, operand, whole string) error {
 	switch {
 	case operand == "" && op != "==":
-		return invalid(`a version is missing behind "%s": %s`, op, possible)
+		return leaf.Errorf(fs.ErrInvalid, `a version is missing behind "%s": %s`, op, possible)
 	case operand == latestText:
-		return invalid(`"latest" goes with no other comparison than a single "==" in "%s"`, Printable(whole))
+		return leaf.Errorf(fs.ErrInvalid, `"latest" goes with no other comparison than a single "==" in "%s"`, refs.Printable(whole))
 	case op == "==" && strings.Contains(operand, "=="):
-		return invalid(`more than one "==" in "%s"`, Printable(whole))
+		return leaf.Errorf(fs.ErrInvalid, `more than one "==" in "%s"`, refs.Printable(whole))
 	case strings.ContainsAny(operand, "<>=~!^"):
-		return invalid(`a comma is missing between the comparisons "%s%s": %s`, op, Printable(operand), possible)
+		return leaf.Errorf(fs.ErrInvalid, `a comma is missing between the comparisons "%s%s": %s`, op, refs.Printable(operand), possible)
 	case strings.Contains(operand, "*"):
-		return invalid(`"%s%s" is not understood: write ~=1.0 for all of 1.x, ~=1.0.0 for all of 1.0.x`, op, Printable(operand))
+		return leaf.Errorf(fs.ErrInvalid, `"%s%s" is not understood: write ~=1.0 for all of 1.x, ~=1.0.0 for all of 1.0.x`, op, refs.Printable(operand))
 	case op == "~=" && number.MatchString(operand):
-		return invalid(`"~=%s" says too little: write ~=%s.0 for all of %s.x`, operand, operand, operand)
+		return leaf.Errorf(fs.ErrInvalid, `"~=%s" says too little: write ~=%s.0 for all of %s.x`, operand, operand, operand)
 	}
 	return nil
 }
@@ -99,24 +103,24 @@ func (c Clause) String() string {
 	if !c.Patch || v.Patch != 0 {
 		return c.Op + v.String()
 	}
-	short := Version{Major: v.Major, Minor: v.Minor}.String()
+	short := refs.Version{Major: v.Major, Minor: v.Minor}.String()
 	return c.Op + short + ".0" + strings.TrimPrefix(v.String(), short)
 }
 
 // Allows reports whether v is in the range. A pre-release is only if one of the
 // clauses names a pre-release; to exclude one by != does not count as that.
-func (r Range) Allows(v Version) bool {
-	asked := v.Stage == Release
+func (r Range) Allows(v refs.Version) bool {
+	asked := v.Stage == refs.Release
 	for _, c := range r {
 		if !c.allows(v) {
 			return false
 		}
-		asked = asked || c.Version.Stage != Release && c.Op != "!="
+		asked = asked || c.Version.Stage != refs.Release && c.Op != "!="
 	}
 	return asked
 }
 
-func (c Clause) allows(v Version) bool {
+func (c Clause) allows(v refs.Version) bool {
 	order := v.Compare(c.Version)
 	switch c.Op {
 	case ">=":
@@ -126,7 +130,7 @@ func (c Clause) allows(v Version) bool {
 	case "<=":
 		return order <= 0
 	case "<":
-		return order < 0 && !(c.Version.Stage == Release && v.Stage != Release && v.final() == c.Version)
+		return order < 0 && !(c.Version.Stage == refs.Release && v.Stage != refs.Release && final(v) == c.Version)
 	case "!=":
 		return order != 0
 	case "~=":
@@ -136,9 +140,11 @@ func (c Clause) allows(v Version) bool {
 }
 
 // final is the release that v is a pre-release of.
-func (v Version) final() Version { return Version{Major: v.Major, Minor: v.Minor, Patch: v.Patch} }
+func final(v refs.Version) refs.Version {
+	return refs.Version{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
+}
 
 // pins reports whether the range has v as its only version.
-func (r Range) pins(v Version) bool {
+func (r Range) pins(v refs.Version) bool {
 	return slices.Contains(r, Clause{Op: "==", Version: v}) && r.Allows(v)
 }
