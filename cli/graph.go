@@ -10,6 +10,7 @@ import (
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/refs/graph"
 )
 
 func graphCommands(s *session) []*cli.Command {
@@ -76,7 +77,7 @@ func (s *session) graph(c *cli.Context) error {
 	return errors.Join(err, written)
 }
 
-func writeGraph(w io.Writer, g *datafs.Graph, format string, depth int) error {
+func writeGraph(w io.Writer, g *graph.Graph, format string, depth int) error {
 	switch format {
 	case "dot":
 		return g.WriteDot(w)
@@ -86,7 +87,7 @@ func writeGraph(w io.Writer, g *datafs.Graph, format string, depth int) error {
 	return g.WriteText(w, depth)
 }
 
-func graphReport(g *datafs.Graph) graphJSON {
+func graphReport(g *graph.Graph) graphJSON {
 	v := graphJSON{Reverse: g.Reverse, Roots: append([]int{}, g.Roots...), Nodes: []graphNodeJSON{}, Edges: []graphEdgeJSON{}}
 	for _, n := range g.Nodes {
 		node := graphNodeJSON{Archive: n.Archive, Versioned: !n.Unversioned, Here: !n.Missing, Cut: n.Cut}
@@ -143,7 +144,7 @@ func (s *session) stale(c *cli.Context) error {
 	return err
 }
 
-func staleReport(d datafs.StaleDependency) staleJSON {
+func staleReport(d graph.Stale) staleJSON {
 	v := staleJSON{d.Archive, nil, d.Dependency, d.Used, d.Newest, d.Change, d.Unpinned}
 	if d.Version != "" {
 		v.Version = &d.Version

@@ -1,4 +1,4 @@
-package datafs
+package graph
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// StaleDependency says that an archive was made with a version of another one
+// Stale says that an archive was made with a version of another one
 // that is no longer the newest.
-type StaleDependency struct {
+type Stale struct {
 	Archive    string
 	Version    string // its latest that was not yanked; "" of an archive without versions
 	Dependency string
@@ -22,16 +22,19 @@ type StaleDependency struct {
 	Unpinned   bool   // the dependency names no version: Used is what it stood for when it was recorded
 }
 
-// Stale lists what archives depend on and is newer now, by name; without names,
-// of all archives. Yanked versions are never newer. It reads all versions once,
-// or only those of the archives that are named and of what they depend on.
-func (a *API) Stale(ctx context.Context, archives ...string) ([]StaleDependency, error) {
-	list := []StaleDependency{}
-	all, names, err := a.lookedAt(ctx, archives)
+// FindStale lists what archives depend on and is newer now, by name; with a nil list, of
+// all archives. Yanked versions are never newer. It reads all versions once, or only
+// those of the archives that are named and of what they depend on.
+func FindStale(ctx context.Context, db *refs.DB, archives []string) ([]Stale, error) {
+	list := []Stale{}
+	all, err := lookedAt(ctx, db, archives)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
+	if archives == nil {
+		archives = slices.Collect(maps.Keys(all))
+	}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(archives))) {
 		if all[name] == nil {
 			continue // without contents
 		}
@@ -45,43 +48,33 @@ func (a *API) Stale(ctx context.Context, archives ...string) ([]StaleDependency,
 	return list, nil
 }
 
-// lookedAt reads what Stale must know, and gives the names to go through.
-func (a *API) lookedAt(ctx context.Context, archives []string) (all map[string]*overview, names []string, err error) {
-	if len(archives) == 0 {
-		if err := a.askTeam(ctx); err != nil {
-			return nil, nil, err
-		}
-		all, err = a.overviews(ctx)
-		return all, slices.Sorted(maps.Keys(all)), err
+// lookedAt reads what FindStale must know.
+func lookedAt(ctx context.Context, db *refs.DB, archives []string) (map[string]*overview, error) {
+	if archives == nil {
+		return overviews(ctx, db)
 	}
-	all = map[string]*overview{}
+	all := map[string]*overview{}
 	for _, name := range archives {
-		h, err := a.Archive(ctx, name, nil)
-		if err == nil {
-			err = a.overviewOf(ctx, h.name, all)
+		if err := overviewOf(ctx, db, name, all); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		names = append(names, h.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for _, d := range all[name].deps {
-			if err := a.overviewOf(ctx, d.name, all); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, nil, err
+			if err := overviewOf(ctx, db, d.name, all); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
 			}
 		}
 	}
-	slices.Sort(names)
-	return all, slices.Compact(names), nil
+	return all, nil
 }
 
 // overviewOf reads the versions of one archive, once.
-func (a *API) overviewOf(ctx context.Context, name string, all map[string]*overview) error {
+func overviewOf(ctx context.Context, db *refs.DB, name string, all map[string]*overview) error {
 	if all[name] != nil {
 		return nil
 	}
-	list, err := a.refs.Versions(ctx, name)
+	list, err := db.Versions(ctx, name)
 	for i := range list {
 		addTo(all, &list[i])
 	}
@@ -89,7 +82,7 @@ func (a *API) overviewOf(ctx context.Context, name string, all map[string]*overv
 }
 
 // newerThan finds out whether there is something newer than what was used.
-func newerThan(d madeWith, o *overview) (s StaleDependency, ok bool) {
+func newerThan(d madeWith, o *overview) (s Stale, ok bool) {
 	used, err := refs.ParseVersion(d.version)
 	if err != nil || o == nil || o.number > 0 {
 		return s, false
@@ -101,7 +94,7 @@ func newerThan(d madeWith, o *overview) (s StaleDependency, ok bool) {
 	if newest.Compare(used) <= 0 {
 		return s, false
 	}
-	return StaleDependency{
+	return Stale{
 		Dependency: d.name, Used: used.String(), Newest: newest.String(), Change: change(used, newest), Unpinned: d.unpinned,
 	}, true
 }

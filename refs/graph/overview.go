@@ -1,4 +1,4 @@
-package datafs
+package graph
 
 import (
 	"cmp"
@@ -22,7 +22,7 @@ func recordedDependencies(rec *refs.VersionRecord) []madeWith {
 	list := make([]madeWith, 0, len(last.Dependencies))
 	for _, name := range slices.Sorted(maps.Keys(last.Dependencies)) {
 		d := madeWith{name: name}
-		if v := last.Dependencies[name]; v != nil && *v != latest {
+		if v := last.Dependencies[name]; v != nil && *v != "latest" {
 			d.version = canonical(*v)
 		} else {
 			d.version, d.unpinned = last.Resolved[name], true
@@ -72,9 +72,9 @@ func (o *overview) add(rec *refs.VersionRecord) {
 
 // overviews reads all versions once. Yanked ones do not count; an archive with
 // no others is left out.
-func (a *API) overviews(ctx context.Context) (map[string]*overview, error) {
+func overviews(ctx context.Context, db *refs.DB) (map[string]*overview, error) {
 	all := map[string]*overview{}
-	for rec, err := range a.refs.AllVersions(ctx) {
+	for rec, err := range db.AllVersions(ctx) {
 		if err != nil {
 			return nil, err
 		}

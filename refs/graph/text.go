@@ -1,4 +1,4 @@
-package datafs
+package graph
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 
 // Label is the node for people: the name, the version, and what is special
 // about it.
-func (n GraphNode) Label() string {
+func (n Node) Label() string {
 	text := n.Archive
 	if n.Version != "" {
 		text += " " + n.Version
@@ -32,9 +32,9 @@ const deepest = 200
 
 // WriteText draws the graph as a tree. What hangs below a node is drawn once;
 // further down it is only named, as is the node that closes a cycle. Depth is
-// that of GraphOptions, or 0. Control characters of names are not replaced.
+// that of Options, or 0. Control characters of names are not replaced.
 func (g *Graph) WriteText(w io.Writer, depth int) error {
-	t := &graphTree{g: g, out: bufio.NewWriter(w), below: g.below(), drawn: map[int]int{}, open: map[int]bool{}}
+	t := &tree{g: g, out: bufio.NewWriter(w), below: g.below(), drawn: map[int]int{}, open: map[int]bool{}}
 	if depth <= 0 {
 		depth = math.MaxInt
 	}
@@ -64,7 +64,7 @@ func (g *Graph) below() [][]branch {
 	return list
 }
 
-type graphTree struct {
+type tree struct {
 	g     *Graph
 	out   *bufio.Writer
 	below [][]branch
@@ -73,7 +73,7 @@ type graphTree struct {
 }
 
 // subtree ends the line of a node and draws what is below it, at most left steps.
-func (t *graphTree) subtree(i int, indent string, left int) {
+func (t *tree) subtree(i int, indent string, left int) {
 	list := t.below[i]
 	done, drawn := t.drawn[i]
 	switch {
@@ -106,7 +106,7 @@ func (t *graphTree) subtree(i int, indent string, left int) {
 	delete(t.open, i)
 }
 
-func (t *graphTree) end(mark string) { t.out.WriteString(mark + "\n") }
+func (t *tree) end(mark string) { t.out.WriteString(mark + "\n") }
 
 // WriteDot writes the graph in the DOT language of Graphviz. The arrows go from
 // what depends to what it depends on; dashed ones pin no version.
