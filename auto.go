@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 )
@@ -72,19 +73,24 @@ func (a *API) tellTeam(ctx context.Context, name string) error {
 	return nil
 }
 
-// floors gives the function that tells the highest number of an archive that the
-// team has ever had, so that the number of a deleted version is not given again.
-func (a *API) floors(ctx context.Context) (func(archive string) (*refs.Version, error), error) {
-	none := func(string) (*refs.Version, error) { return nil, nil }
+// known opens what is known here of the team, nil if there is none or not enough is
+// configured: push will tell.
+func (a *API) known(ctx context.Context) (*members, error) {
 	if a.alone() {
-		return none, nil
+		return nil, nil
 	}
 	t, err := a.team(ctx, withoutNetwork)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return none, nil // there is no team, or not enough is configured: push will tell
+		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	return t, err
+}
+
+// floor returns the highest number of an archive that the team has ever had, so that
+// the number of a deleted version is not given again.
+func (t *members) floor(tx *index.Tx, archive string) (*refs.Version, error) {
+	if t == nil {
+		return nil, nil
 	}
-	return func(archive string) (*refs.Version, error) { return t.Floor(ctx, archive) }, nil
+	return t.Floor(tx, archive)
 }

@@ -33,7 +33,7 @@ func (m *ManagerConfig) isDatabase() bool {
 	return m != nil && (m.URL != "" || m.Class == "MongoDBManager" || m.Class == "DynamoDBManager")
 }
 
-// sharesTables says that what is here of a table is only what is known of the
+// sharesTables reports whether what is here of a table is only what is known of the
 // team's, and made when it is missing.
 func (a *API) sharesTables() bool {
 	m := a.Manager()

@@ -144,11 +144,6 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	if err := a.open(); err != nil {
 		return nil, err
 	}
-	if a.sharesTables() && a.Table() != refs.DefaultTable {
-		if _, err := a.tables(ctx); err != nil {
-			return nil, err
-		}
-	}
 	a.authorities, a.defaultAuthority = p.Authorities, p.DefaultAuthority
 	if len(a.authorities) == 0 {
 		a.authorities = []NamedService{{Name: localAuthority}}
@@ -214,8 +209,7 @@ func (a *API) open() (err error) {
 	if a.store, err = objects.Open(dir, &objects.Options{Index: a.index, LockTimeout: a.opts.storeTimeout()}); err != nil {
 		return fmt.Errorf("open repository: %w", err)
 	}
-	a.bolt, err = bolt.Open(a.index, a.journalDir(), &bolt.Options{Table: a.Table(), Now: a.opts.Now, First: a.journalGone})
-	if err != nil {
+	if a.bolt, err = a.tableOf(a.Table()); err != nil {
 		return err
 	}
 	a.refs = refs.New(a.bolt, &refs.Options{Now: a.opts.Now})

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/names"
@@ -100,7 +101,7 @@ type importer struct {
 	authority string
 	user      map[string]string
 	deps      solve.Settled
-	floor     func(archive string) (*refs.Version, error)
+	team      *members
 	repo      fs.FileInfo
 	batch     []ImportItem
 	sum       ImportSummary
@@ -123,7 +124,7 @@ func (im *importer) prepare(ctx context.Context) (err error) {
 	if im.authority, err = im.api.chooseAuthority(im.opts.Prefix, named, im.opts.Authority); err != nil {
 		return err
 	}
-	if im.floor, err = im.api.floors(ctx); err != nil {
+	if im.team, err = im.api.known(ctx); err != nil {
 		return err
 	}
 	if err = im.settle(ctx); err != nil {
@@ -236,9 +237,23 @@ func (im *importer) flush(ctx context.Context) error {
 		return err
 	}
 	defer w.Close() // it keeps gc away until the versions are registered
-	contents := make([]*objects.Result, len(items))
+	last, floors, err := im.load(ctx, items)
+	if err != nil {
+		return err
+	}
+	contents, err := im.unchanged(w, items, last)
+	if err != nil {
+		return err
+	}
 	for i, item := range items {
-		if contents[i], err = im.take(ctx, w, item); err != nil {
+		if contents[i] != nil {
+			continue
+		}
+		before, err := im.api.contentOf(ctx, last[i])
+		if err == nil {
+			contents[i], err = w.Path(item.Path, before)
+		}
+		if err != nil {
 			return fmt.Errorf("import %s: %w", item.Path, err)
 		}
 	}
@@ -248,27 +263,58 @@ func (im *importer) flush(ctx context.Context) error {
 	raw, stored := w.Added()
 	im.sum.New += raw
 	im.sum.Stored += stored
-	return im.register(ctx, items, contents)
+	return im.register(ctx, items, last, floors, contents)
+}
+
+// load finds, for each item, the version that the next one comes after, nil if there
+// is none, and the highest number that the team has ever had.
+func (im *importer) load(ctx context.Context, items []ImportItem) (last []*refs.VersionRecord, floors []*refs.Version, err error) {
+	last, floors = make([]*refs.VersionRecord, len(items)), make([]*refs.Version, len(items))
+	err = im.api.read(ctx, func(db *refs.DB, tx *index.Tx) error {
+		for i, item := range items {
+			rec, err := db.Highest(ctx, item.Archive)
+			if err == nil {
+				last[i] = &rec
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if floors[i], err = im.team.floor(tx, item.Archive); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return last, floors, err
+}
+
+// unchanged returns the contents of the files that are those of the last version, and
+// nil for the others.
+func (im *importer) unchanged(w *objects.Writer, items []ImportItem, last []*refs.VersionRecord) ([]*objects.Result, error) {
+	contents := make([]*objects.Result, len(items))
+	var files []objects.Earlier
+	var slots []int
+	for i, rec := range last {
+		if rec != nil && !rec.Dir {
+			files = append(files, objects.Earlier{Path: items[i].Path, Tree: rec.Tree, Hash: rec.Hash})
+			slots = append(slots, i)
+		}
+	}
+	if len(files) == 0 {
+		return contents, nil
+	}
+	same, err := w.Unchanged(files)
+	if err != nil {
+		return nil, err
+	}
+	for n, slot := range slots {
+		contents[slot] = same[n]
+	}
+	return contents, nil
 }
 
 // handle is one for an archive that may not be there yet.
 func (im *importer) handle(item ImportItem) *Archive {
 	return &Archive{api: im.api, name: item.Archive}
-}
-
-func (im *importer) take(ctx context.Context, w *objects.Writer, item ImportItem) (*objects.Result, error) {
-	rec, err := im.api.refs.Highest(ctx, item.Archive)
-	if errors.Is(err, fs.ErrNotExist) {
-		return w.Path(item.Path, nil) // a new archive, or one without a version
-	}
-	if err != nil {
-		return nil, err
-	}
-	before, err := im.api.contentOf(ctx, &rec)
-	if err != nil {
-		return nil, err
-	}
-	return w.Path(item.Path, before)
 }
 
 func (im *importer) predict(ctx context.Context, items []ImportItem) error {
@@ -290,7 +336,7 @@ func (im *importer) predict(ctx context.Context, items []ImportItem) error {
 	return nil
 }
 
-func (im *importer) register(ctx context.Context, items []ImportItem, contents []*objects.Result) error {
+func (im *importer) register(ctx context.Context, items []ImportItem, last []*refs.VersionRecord, floors []*refs.Version, contents []*objects.Result) error {
 	var list []refs.NewArchive
 	var taken []ImportItem
 	for i, c := range contents {
@@ -300,11 +346,9 @@ func (im *importer) register(ctx context.Context, items []ImportItem, contents [
 		}
 		im.sum.Size += c.Size
 		rec := im.record(items[i], c)
+		rec.Version.Min = floors[i]
 		var err error
-		if rec.Version.Min, err = im.floor(items[i].Archive); err != nil {
-			return err
-		}
-		if rec.Version.Checksums, err = im.handle(items[i]).checksums(ctx, c); err != nil {
+		if rec.Version.Checksums, err = im.api.checksums(ctx, last[i], c); err != nil {
 			return fmt.Errorf("import %s: %w", items[i].Path, err)
 		}
 		list = append(list, rec)

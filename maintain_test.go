@@ -153,8 +153,9 @@ func TestGCKeepsAChunkThatLiesInTwoPacks(t *testing.T) {
 		put(t, must(api.Archive(ctx, "two", nil))(t), texts["two"])
 		noError(t, inside.Finish())
 		h := must(api.Archive(ctx, "one", nil))(t)
-		nv := must(h.prepare(ctx, &UpdateOptions{}))(t)
-		must(h.register(ctx, nv, first))(t)
+		nv, last, err := h.prepare(ctx, &UpdateOptions{})
+		noError(t, err)
+		must(h.register(ctx, nv, last, first, nil))(t)
 		noError(t, inside.Close())
 
 		must(api.GC(ctx, noGrace(false)))(t)

@@ -1,6 +1,7 @@
 package datafs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (a *API) Push(ctx context.Context, opts *PushOptions) (rep PushReport, err 
 	if err != nil {
 		return rep, err
 	}
-	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names, hurt: map[string]error{}}
+	p := &pushing{api: a, t: t, opts: opts, rep: &rep, names: names, hurt: map[string]error{}, places: map[string]string{}}
 	rep.DryRun = opts.DryRun
 	defer func() {
 		if rep.Requests, _ = a.traffic(); opts.DryRun && rep.String() != nothingToPush {
@@ -102,6 +103,8 @@ type pushing struct {
 	rep   *PushReport
 	names []string
 	hurt  map[string]error // archives whose content here is damaged, by name
+
+	places map[string]string // where at the authority the trees of versions lie, by key
 }
 
 func (p *pushing) run(ctx context.Context) error {
@@ -115,86 +118,76 @@ func (p *pushing) run(ctx context.Context) error {
 	if p.opts.DryRun {
 		return p.dry(ctx)
 	}
-	if err := p.begin(ctx); err != nil {
-		return err
-	}
-	if p.opts.Renumber {
-		if err := p.renumber(ctx); err != nil {
-			return err
-		}
-	}
-	pending, err := p.t.Status(ctx, p.names)
+	out, err := p.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if pending, err = p.admitted(ctx, pending); err != nil {
-		return err
-	}
+	pending := p.admitted(out)
 	if err := p.contents(ctx, pending); err != nil {
 		return err
 	}
-	for i := range pending {
-		pending[i].Held = p.hurt[pending[i].Archive]
+	for i, x := range pending {
+		pending[i].Held = p.hurt[x.Archive]
+		for j, v := range x.Versions {
+			x.Versions[j].Place = cmp.Or(p.places[v.Key()], v.Place)
+		}
 	}
 	return p.register(ctx, pending) // what was made since has no contents there yet, and waits
 }
 
-// begin merges the team's news, and with a whole push gives the team what an
-// administrator requires.
-func (p *pushing) begin(ctx context.Context) (err error) {
+// begin merges the team's news, gives the team with a whole push what an
+// administrator requires, and finds out what is to be sent.
+func (p *pushing) begin(ctx context.Context) (out team.Outgoing, err error) {
 	if p.t.site != nil && p.t.site.readOnly {
-		return leaf.Errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
+		return out, leaf.Errorf(ErrReadOnly, "authority %q is read-only", p.t.site.Name())
 	}
-	if len(p.names) > 0 {
-		_, err = p.t.Pull(ctx, nil)
-		return err
+	out, err = p.t.Outgoing(ctx, p.names)
+	p.rep.Required = out.Required
+	if err != nil || !p.opts.Renumber {
+		return out, err
 	}
-	p.rep.Required, err = p.t.RegisterSpec(ctx) // which merges first
-	return err
+	moved, err := p.renumber(ctx, out.Pending)
+	if err != nil || !moved {
+		return out, err
+	}
+	now, err := p.t.Status(ctx, p.names)
+	out.Pending = now.Pending
+	return out, err
 }
 
 // admitted leaves out archives without what the team requires by now of new
 // archives and versions: they were made before this was known here.
-func (p *pushing) admitted(ctx context.Context, pending []team.Pending) ([]team.Pending, error) {
-	var list []team.Pending
-	for _, x := range pending {
-		var err error
+func (p *pushing) admitted(out team.Outgoing) (list []team.Pending) {
+	for _, x := range out.Pending {
 		if x.Record != nil {
-			err = p.api.refs.CheckArchive(ctx, *x.Record, x.New, x.Versions)
+			if err := out.Spec.CheckArchive(*x.Record, x.New, x.Versions); err != nil {
+				p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, fmt.Errorf("push %s: %w", x.Archive, err)})
+				continue
+			}
 		}
-		switch {
-		case err == nil:
-			list = append(list, x)
-		case errors.Is(err, fs.ErrInvalid):
-			p.rep.Refused = append(p.rep.Refused, Refusal{x.Archive, fmt.Errorf("push %s: %w", x.Archive, err)})
-		default:
-			return nil, err
-		}
+		list = append(list, x)
 	}
-	return list, nil
+	return list
 }
 
-// renumber settles the version conflicts of the archives to push.
-func (p *pushing) renumber(ctx context.Context) error {
-	pending, err := p.t.Status(ctx, p.names)
-	if err != nil {
-		return err
-	}
+// renumber settles the version conflicts of the archives to push, and reports whether
+// there were any.
+func (p *pushing) renumber(ctx context.Context, pending []team.Pending) (some bool, err error) {
 	for _, x := range pending {
 		if !slices.ContainsFunc(x.Conflicts, func(c team.Conflict) bool { return c.Kind == "version" }) {
 			continue
 		}
+		some = true
 		moved, err := p.t.Renumber(ctx, x.Archive)
 		p.rep.Renumbered = append(p.rep.Renumbered, moved...)
 		if err != nil {
-			return err
+			return some, err
 		}
 	}
-	return nil
+	return some, nil
 }
 
-// contents sends the trees of versions to their authorities, and notes in the
-// versions' records where they lie.
+// contents sends the trees of versions to their authorities.
 func (p *pushing) contents(ctx context.Context, pending []team.Pending) error {
 	byAuthority, order, err := p.sort(ctx, pending)
 	if err != nil {

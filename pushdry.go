@@ -8,10 +8,11 @@ import (
 
 // dry finds out what a push would send.
 func (p *pushing) dry(ctx context.Context) error {
-	pending, err := p.t.Status(ctx, p.names)
+	now, err := p.t.Status(ctx, p.names)
 	if err != nil {
 		return err
 	}
+	pending := now.Pending
 	if err := p.foresee(ctx, pending); err != nil {
 		return err
 	}
@@ -37,10 +38,8 @@ func (p *pushing) dry(ctx context.Context) error {
 			p.rep.Changed = append(p.rep.Changed, x.Archive)
 		}
 	}
-	if len(p.names) == 0 {
-		p.rep.Required, err = p.t.SpecChanged(ctx)
-	}
-	return err
+	p.rep.Required = now.Required && len(p.names) == 0
+	return nil
 }
 
 // foresee adds the conflicts that the team's news would bring.

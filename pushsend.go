@@ -92,8 +92,8 @@ func (p *pushing) sendAll(ctx context.Context, site *openSite, versions []refs.V
 	if err != nil || p.opts.DryRun {
 		return err
 	}
-	for i := range versions {
-		versions[i].Place = sent.Roots[versions[i].Tree]
+	for _, v := range versions {
+		p.places[v.Key()] = sent.Roots[v.Tree]
 	}
-	return p.api.refs.SetPlaces(ctx, versions)
+	return nil
 }

@@ -84,7 +84,7 @@ func (m scale) make(t *testing.T) {
 	noError(t, errors.Join(os.RemoveAll(m.dir), os.MkdirAll(filepath.Join(m.dir, "team"), 0o755)))
 	begin := time.Now()
 	api := openOnly(t, m.options())
-	aside := must(api.tables(t.Context()))(t)
+	aside := must(api.tableOf(api.Table() + asideSuffix))(t)
 	s := team.New(&team.Options{
 		Local: api.bolt, Aside: aside, Team: madeUpTeam{many: m}, Space: "team/" + api.Table(), Now: api.opts.Now,
 	})

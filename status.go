@@ -27,17 +27,10 @@ func (a *API) Status(ctx context.Context, names ...string) (st Status, err error
 	if err != nil {
 		return st, err
 	}
-	if st.Pending, err = t.Status(ctx, normal); err != nil {
-		return st, err
-	}
-	if len(names) == 0 {
-		if st.Required, err = t.SpecChanged(ctx); err != nil {
-			return st, err
-		}
-	}
-	at, err := t.LastPull(ctx)
-	if !at.IsZero() {
-		st.LastPull = at.UTC().Format("2006-01-02T15:04:05Z")
+	now, err := t.Status(ctx, normal)
+	st.Pending, st.Required = now.Pending, now.Required && len(names) == 0
+	if !now.Asked.IsZero() {
+		st.LastPull = now.Asked.UTC().Format("2006-01-02T15:04:05Z")
 	}
 	return st, err
 }

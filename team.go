@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
@@ -95,7 +94,7 @@ func (a *API) team(ctx context.Context, how access) (*members, error) {
 	if err != nil {
 		return nil, err
 	}
-	aside, err := a.tables(ctx)
+	aside, err := a.tableOf(a.Table() + asideSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -146,28 +145,12 @@ func (t *members) meet(ctx context.Context, how access) (id string, err error) {
 	return id, err
 }
 
-// tableOf opens one of the embedded tables.
+// tableOf opens one of the embedded tables. What is here of a team's table is only
+// what is known of it, and the table is made when it is missing.
 func (a *API) tableOf(name string) (*bolt.Manager, error) {
-	return bolt.Open(a.index, filepath.Join(a.where.Repo, journalName), &bolt.Options{Table: name, Now: a.opts.Now, First: a.journalGone})
-}
-
-// tables makes the table of what the team has, and the one of one's own versions
-// whose numbers are taken, where they are missing. It returns the latter.
-func (a *API) tables(ctx context.Context) (aside *bolt.Manager, err error) {
-	have, err := a.bolt.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	name := a.Table() + asideSuffix
-	for _, t := range []string{a.Table(), name} {
-		if slices.Contains(have, t) {
-			continue
-		}
-		if err := a.bolt.CreateTable(ctx, t); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-	}
-	return a.tableOf(name)
+	return bolt.Open(a.index, a.journalDir(), &bolt.Options{
+		Table: name, Make: a.sharesTables() || strings.HasSuffix(name, asideSuffix), Now: a.opts.Now, First: a.journalGone,
+	})
 }
 
 func (a *API) openCatalog(ctx context.Context, site *openSite) (*catalog.Catalog, error) {

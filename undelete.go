@@ -89,7 +89,11 @@ func (a *API) lastDeleted(ctx context.Context, name, as string) (bolt.Deleted, e
 	case as != name:
 		renamed := d.Archive
 		renamed.Name = as
-		return d, a.refs.CheckArchive(ctx, renamed, true, nil)
+		spec, err := a.refs.Spec(ctx)
+		if err != nil {
+			return d, err
+		}
+		return d, spec.CheckArchive(renamed, true, nil)
 	}
 	return d, nil
 }

@@ -13,9 +13,11 @@ import (
 	"os"
 	"slices"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/bolt"
 )
 
 // Dependencies map archive names to version numbers, or to nil where any
@@ -64,8 +66,7 @@ type Result struct {
 
 // Update makes a new version of the file or directory at a path, unless its
 // contents are those of the latest version. Metadata is set in either case.
-// After an error nothing has changed, except that metadata may not have been
-// set while the version is there.
+// After an error nothing has changed.
 func (h *Archive) Update(ctx context.Context, path string, opts *UpdateOptions) (Result, error) {
 	res, err := h.update(ctx, opts, path, func(w *objects.Writer, before *objects.Tree) (*objects.Result, error) {
 		return w.Path(path, before)
@@ -93,9 +94,6 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 		opts = &UpdateOptions{}
 	}
 	res, err := h.store(ctx, opts, label, take)
-	if err == nil && len(opts.Metadata) > 0 {
-		err = h.api.refs.UpdateMetadata(ctx, h.name, opts.Metadata)
-	}
 	if err != nil {
 		return res, err
 	}
@@ -104,7 +102,7 @@ func (h *Archive) update(ctx context.Context, opts *UpdateOptions, label string,
 
 // store is the part of an update that gc must wait for.
 func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, take takeIn) (Result, error) {
-	nv, err := h.prepare(ctx, opts)
+	nv, last, err := h.prepare(ctx, opts)
 	if err != nil {
 		return Result{}, err
 	}
@@ -113,7 +111,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 		return Result{}, err
 	}
 	defer w.Close() // it keeps gc away until the version is registered
-	before, err := h.before(ctx)
+	before, err := h.api.contentOf(ctx, last)
 	if err != nil {
 		return Result{}, err
 	}
@@ -125,7 +123,7 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 		return Result{}, fmt.Errorf("update %s: %w", h, err)
 	}
 	h.warnLeft(w.Left())
-	res, err := h.register(ctx, nv, content)
+	res, err := h.register(ctx, nv, last, content, opts.Metadata)
 	if err != nil {
 		return Result{}, err
 	}
@@ -136,43 +134,56 @@ func (h *Archive) store(ctx context.Context, opts *UpdateOptions, label string, 
 	return res, nil
 }
 
-// prepare checks all arguments before anything is stored.
-func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (refs.NewVersion, error) {
-	nv := refs.NewVersion{
+// prepare checks all arguments before anything is stored. last is the version that
+// the new one comes after, nil if there is none.
+func (h *Archive) prepare(ctx context.Context, opts *UpdateOptions) (nv refs.NewVersion, last *refs.VersionRecord, err error) {
+	nv = refs.NewVersion{
 		Archive: h.name, Bump: opts.Bump, Prerelease: opts.Prerelease,
 		Message: opts.Message, UserConfig: h.api.UserConfig(), AllowEmpty: opts.AllowEmpty,
 	}
 	if nv.Bump == "" && nv.Prerelease == "" {
 		nv.Bump = "patch"
 	}
-	floor, err := h.api.floors(ctx)
-	if err == nil {
-		nv.Min, err = floor(h.name)
-	}
+	t, err := h.api.known(ctx)
 	if err != nil {
-		return nv, err
+		return nv, nil, err
 	}
-	if err := h.api.refs.CheckBump(ctx, h.name, nv.Bump, nv.Prerelease); err != nil {
-		return nv, err
-	}
-	if err := h.api.refs.CheckUserConfig(ctx, nv.UserConfig); err != nil {
-		return nv, err
-	}
-	if err := h.checkMetadata(ctx, opts.Metadata); err != nil {
-		return nv, err
+	err = h.api.read(ctx, func(db *refs.DB, tx *index.Tx) (err error) {
+		if last, err = highestOrNil(ctx, db, h.name); err != nil {
+			return err
+		}
+		if nv.Min, err = t.floor(tx, h.name); err != nil {
+			return err
+		}
+		if err := db.CheckBump(ctx, h.name, nv.Bump, nv.Prerelease); err != nil {
+			return err
+		}
+		if err := db.CheckUserConfig(ctx, nv.UserConfig); err != nil {
+			return err
+		}
+		return checkMetadata(ctx, db, opts.Metadata)
+	})
+	if err != nil {
+		return nv, nil, err
 	}
 	deps, err := h.newDependencies(ctx, opts)
 	nv.Dependencies, nv.Resolved = deps.Dependencies, deps.Resolved
-	return nv, err
+	return nv, last, err
+}
+
+// read calls fn with the records, and the index, as they are at one moment. Both are
+// for fn only, which must not write.
+func (a *API) read(ctx context.Context, fn func(db *refs.DB, tx *index.Tx) error) error {
+	return a.bolt.Look(ctx, a.bolt, func(j *bolt.Joint) error { return fn(refs.New(j.Own, &refs.Options{Now: a.opts.Now}), j.Index) })
 }
 
 // checkMetadata refuses, before there is a version, what UpdateMetadata would
 // refuse afterwards.
-func (h *Archive) checkMetadata(ctx context.Context, set map[string]*string) error {
+func checkMetadata(ctx context.Context, db *refs.DB, set map[string]*string) error {
 	if len(set) == 0 {
 		return nil
 	}
-	spec, err := h.api.refs.Spec(ctx)
+	spec, err := db.Spec(ctx)
 	if err != nil {
 		return err
 	}
@@ -190,21 +201,15 @@ func (h *Archive) CheckUpdate(ctx context.Context, opts *UpdateOptions) error {
 	if opts == nil {
 		opts = &UpdateOptions{}
 	}
-	_, err := h.prepare(ctx, opts)
+	_, _, err := h.prepare(ctx, opts)
 	return err
 }
 
-// before opens the content of the latest version, nil if there is none.
-func (h *Archive) before(ctx context.Context) (*objects.Tree, error) {
-	rec, err := h.highestOrNil(ctx)
-	if err != nil || rec == nil {
-		return nil, err
-	}
-	return h.api.contentOf(ctx, rec)
-}
-
-// contentOf opens the content of a version, nil if it is not here.
+// contentOf opens the content of a version, nil if it is not here, or if there is none.
 func (a *API) contentOf(ctx context.Context, rec *refs.VersionRecord) (*objects.Tree, error) {
+	if rec == nil {
+		return nil, nil
+	}
 	t, err := a.store.Tree(ctx, rec.Tree)
 	if err == nil && rec.Dir && rec.Place != "" {
 		// The new version takes over what the old one has of unchanged files.
@@ -229,8 +234,8 @@ func (a *API) writer(ctx context.Context, label string) (*objects.Writer, error)
 	return a.store.Writer(ctx, opts)
 }
 
-// register makes content that is in the store the next version.
-func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.Result) (Result, error) {
+// register makes content that is in the store the next version, and sets metadata.
+func (h *Archive) register(ctx context.Context, nv refs.NewVersion, last *refs.VersionRecord, c *objects.Result, set map[string]*string) (Result, error) {
 	if c.Size == 0 && c.Files == 0 || c.Size == 0 && !c.Dir {
 		if !nv.AllowEmpty {
 			return Result{}, leaf.Errorf(ErrEmptyUpdate, "update %s: the contents are empty, no version is made", h)
@@ -238,10 +243,19 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 	}
 	nv.Tree, nv.Hash, nv.Size, nv.Files, nv.Dir = c.Tree, c.Hash, c.Size, c.Files, c.Dir
 	var err error
-	if nv.Checksums, err = h.checksums(ctx, c); err != nil {
+	if nv.Checksums, err = h.api.checksums(ctx, last, c); err != nil {
 		return Result{}, err
 	}
-	rec, prev, created, err := h.api.refs.AddVersion(ctx, nv)
+	var rec refs.VersionRecord
+	var prev *refs.VersionRecord
+	var created bool
+	err = h.api.refs.Write(ctx, func(db *refs.DB) (err error) {
+		rec, prev, created, err = db.AddVersion(ctx, nv)
+		if err == nil && len(set) > 0 {
+			err = db.UpdateMetadata(ctx, h.name, set)
+		}
+		return err
+	})
 	if err != nil {
 		return Result{}, err
 	}
@@ -259,15 +273,11 @@ func (h *Archive) register(ctx context.Context, nv refs.NewVersion, c *objects.R
 }
 
 // checksums are what the profile wants recorded besides BLAKE3, of single files.
-// Those of the same contents are known.
-func (h *Archive) checksums(ctx context.Context, c *objects.Result) (map[string]string, error) {
-	want := h.api.where.Profile.Checksums
+// Those of the same contents, in the version rec, are known.
+func (a *API) checksums(ctx context.Context, rec *refs.VersionRecord, c *objects.Result) (map[string]string, error) {
+	want := a.where.Profile.Checksums
 	if len(want) == 0 || c.Dir {
 		return nil, nil
-	}
-	rec, err := h.highestOrNil(ctx)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // Import has not made it yet
-		return nil, err
 	}
 	if rec != nil && rec.Hash == c.Hash && !rec.Dir {
 		unknown := func(name string) bool { return rec.Checksums[name] == "" }
@@ -275,7 +285,7 @@ func (h *Archive) checksums(ctx context.Context, c *objects.Result) (map[string]
 			return rec.Checksums, nil
 		}
 	}
-	return h.api.sum(ctx, c.Tree, want)
+	return a.sum(ctx, c.Tree, want)
 }
 
 // sum reads a file in the repository.

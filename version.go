@@ -265,12 +265,12 @@ func (h *Archive) latestOrNil(ctx context.Context) (*refs.VersionRecord, error) 
 
 // highestOrNil is the version that the next one comes after: yanked ones count.
 // It is nil for an archive without contents.
-func (h *Archive) highestOrNil(ctx context.Context) (*refs.VersionRecord, error) {
-	rec, err := h.api.refs.Highest(ctx, h.name)
+func highestOrNil(ctx context.Context, db *refs.DB, name string) (*refs.VersionRecord, error) {
+	rec, err := db.Highest(ctx, name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &rec, err
 	}
-	_, err = h.api.refs.Archive(ctx, h.name)
+	_, err = db.Archive(ctx, name)
 	return nil, err
 }
 

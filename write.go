@@ -116,7 +116,7 @@ func (h *Archive) local(ctx context.Context, opts *WriteOptions, fill bool) (*Lo
 }
 
 func (l *LocalFile) fill(ctx context.Context, version string) error {
-	rec, err := l.h.highestOrNil(ctx)
+	rec, err := highestOrNil(ctx, l.h.api.refs, l.h.name)
 	if err != nil || (rec == nil && version == "") {
 		return err
 	}

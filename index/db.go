@@ -36,12 +36,16 @@ type Options struct {
 // DB is a database file that several processes use at once. It remembers only
 // the path: the file is opened for each transaction. Safe for concurrent use.
 type DB struct {
-	path   string
-	opts   Options
-	turn   chan struct{} // holds a token while an Update of this DB runs or waits for the lock
-	closed atomic.Bool
-	limits limits // of its transactions
+	path           string
+	opts           Options
+	turn           chan struct{} // holds a token while an Update of this DB runs or waits for the lock
+	closed         atomic.Bool
+	limits         limits // of its transactions
+	views, updates atomic.Int64
 }
+
+// Transactions returns how many Views and Updates have begun.
+func (db *DB) Transactions() (views, updates int64) { return db.views.Load(), db.updates.Load() }
 
 // Open returns the database at path. The file need not exist: that is an empty
 // database, and the first Update makes it, in a directory that must exist then.
@@ -66,6 +70,7 @@ func (db *DB) Close() error {
 // returns what fn returns. Updates wait until it is done, other Views do not;
 // an Update inside of fn would wait for itself.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	db.views.Add(1)
 	unlock, err := db.lock(ctx, false)
 	if err != nil {
 		return err
@@ -83,6 +88,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 // changes are on disk, all of them, when Update returns nil; otherwise nothing
 // is changed. No other transaction runs meanwhile, in this process or another.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	db.updates.Add(1)
 	unlock, err := db.lock(ctx, true)
 	if err != nil {
 		return err

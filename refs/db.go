@@ -64,6 +64,23 @@ func lostRace(err error) bool {
 	return errors.Is(err, ErrConflict) && !errors.Is(err, errRefused)
 }
 
+// Read calls fn with a DB that shows all records as they are at one moment, where
+// the manager can. It is for fn only, not concurrently, and reads only.
+func (d *DB) Read(ctx context.Context, fn func(*DB) error) error {
+	s, ok := d.m.(Snapshotter)
+	if !ok {
+		return fn(d)
+	}
+	return s.Snapshot(ctx, func(m Manager) error { return fn(&DB{m: m, now: d.now}) })
+}
+
+// Write calls fn with a DB that is for fn only, not concurrently. Where the manager
+// can, its changes become visible together when fn returns nil, and none of them when
+// it returns an error.
+func (d *DB) Write(ctx context.Context, fn func(*DB) error) error {
+	return d.change(ctx, func(m Manager) error { return fn(&DB{m: m, now: d.now}) })
+}
+
 // CreateOptions say what Create does beyond the usual.
 type CreateOptions struct {
 	ExistOK bool // give the archive that is there instead of an error

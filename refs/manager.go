@@ -101,3 +101,10 @@ type Atomic interface {
 	// else writes meanwhile. fn must not use the manager that it belongs to.
 	Atomic(ctx context.Context, fn func(Manager) error) error
 }
+
+// Snapshotter is a Manager that can show several records as they are at one moment.
+type Snapshotter interface {
+	// Snapshot calls fn with a manager that only fn may use, not concurrently, to
+	// read only. Others may have to wait with their changes until it returns.
+	Snapshot(ctx context.Context, fn func(Manager) error) error
+}

@@ -216,11 +216,7 @@ func (d *DB) Missing(ctx context.Context, kind SpecKind, given map[string]string
 
 // CheckArchive refuses versions that could not be added now and, with create, an
 // archive that could not be created.
-func (d *DB) CheckArchive(ctx context.Context, a Archive, create bool, versions []VersionRecord) error {
-	s, err := d.Spec(ctx)
-	if err != nil {
-		return err
-	}
+func (s Spec) CheckArchive(a Archive, create bool, versions []VersionRecord) error {
 	if create {
 		if err := s.checkArchive(a); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 // Options say what a Manager works on.
 type Options struct {
 	Table string           // "" is refs.DefaultTable
+	Make  bool             // a table that is not there is an empty one, and is made when something is put into it
 	Now   func() time.Time // says when a record was deleted; nil is time.Now
 	First func() error     // asked before the first journal is made, which its error prevents; may be nil
 }
@@ -34,6 +35,7 @@ type Manager struct {
 	db    *index.DB
 	dir   string
 	table string
+	make  bool
 	now   func() time.Time
 
 	// compactAt is the size in bytes above which a journal that is twice its
@@ -54,7 +56,7 @@ func Open(db *index.DB, journalDir string, opts *Options) (*Manager, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	b := &Manager{db: db, dir: journalDir, table: opts.Table, first: opts.First, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
+	b := &Manager{db: db, dir: journalDir, table: opts.Table, make: opts.Make, first: opts.First, now: opts.Now, compactAt: 8 << 20, termsStep: 20_000}
 	if b.now == nil {
 		b.now = time.Now
 	}
@@ -69,7 +71,7 @@ func (b *Manager) Close() error { return nil }
 
 // Get implements refs.Manager.
 func (b *Manager) Get(ctx context.Context, key string) (r refs.Record, err error) {
-	err = b.View(ctx, func(tx *index.Tx) error {
+	err = b.viewTable(ctx, func(tx *index.Tx) error {
 		r, err = get(tx, b.table, key)
 		return err
 	})
@@ -79,7 +81,7 @@ func (b *Manager) Get(ctx context.Context, key string) (r refs.Record, err error
 // Put implements refs.Manager.
 func (b *Manager) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (rev refs.Rev, err error) {
 	err = b.update(ctx, func(t *transaction) error {
-		rev, err = t.put(b.table, key, value, prev)
+		rev, err = b.in(t).Put(ctx, key, value, prev)
 		return err
 	})
 	if err != nil {
@@ -90,7 +92,7 @@ func (b *Manager) Put(ctx context.Context, key string, value []byte, prev refs.R
 
 // Delete implements refs.Manager.
 func (b *Manager) Delete(ctx context.Context, key string, prev refs.Rev) error {
-	return b.update(ctx, func(t *transaction) error { return t.delete(b.table, key, prev) })
+	return b.update(ctx, func(t *transaction) error { return b.in(t).Delete(ctx, key, prev) })
 }
 
 // PutAll implements refs.Batcher; the changes become visible together.
@@ -99,9 +101,9 @@ func (b *Manager) PutAll(ctx context.Context, changes []refs.Change) ([]error, e
 	err := b.update(ctx, func(t *transaction) error {
 		for i, c := range changes {
 			if c.Value == nil {
-				errs[i] = t.delete(b.table, c.Key, c.Prev)
+				errs[i] = b.in(t).Delete(ctx, c.Key, c.Prev)
 			} else {
-				_, errs[i] = t.put(b.table, c.Key, c.Value, c.Prev)
+				_, errs[i] = b.in(t).Put(ctx, c.Key, c.Value, c.Prev)
 			}
 			if errs[i] != nil && !refs.Refused(errs[i]) {
 				return errs[i]
@@ -114,13 +116,18 @@ func (b *Manager) PutAll(ctx context.Context, changes []refs.Change) ([]error, e
 
 // Atomic implements refs.Atomic.
 func (b *Manager) Atomic(ctx context.Context, fn func(refs.Manager) error) error {
-	return b.update(ctx, func(t *transaction) error { return fn(txView{t, b.table}) })
+	return b.update(ctx, func(t *transaction) error { return fn(b.in(t)) })
+}
+
+// Snapshot implements refs.Snapshotter.
+func (b *Manager) Snapshot(ctx context.Context, fn func(refs.Manager) error) error {
+	return b.View(ctx, func(tx *index.Tx) error { return fn(snapshot{tx, b.table, b.make}) })
 }
 
 // List implements refs.Manager.
 func (b *Manager) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
 	return pages(func(_ []refs.Record, after refs.Record) (list []refs.Record, more bool, err error) {
-		err = b.View(ctx, func(tx *index.Tx) error {
+		err = b.viewTable(ctx, func(tx *index.Tx) error {
 			list, more, err = page(tx, b.table, prefix, after.Key)
 			return err
 		})
@@ -131,7 +138,7 @@ func (b *Manager) List(ctx context.Context, prefix string) iter.Seq2[refs.Record
 // Changes implements refs.Manager.
 func (b *Manager) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
 	return changePages(since, func(after uint64) (list []refs.Record, more bool, err error) {
-		err = b.View(ctx, func(tx *index.Tx) error {
+		err = b.viewTable(ctx, func(tx *index.Tx) error {
 			list, more, err = changePage(tx, b.table, after)
 			return err
 		})
@@ -162,6 +169,16 @@ func (b *Manager) View(ctx context.Context, fn func(*index.Tx) error) error {
 			return err
 		}
 	}
+}
+
+// viewTable is View of the table, which must be there or is to be made.
+func (b *Manager) viewTable(ctx context.Context, fn func(*index.Tx) error) error {
+	return b.View(ctx, func(tx *index.Tx) error {
+		if err := (snapshot{tx, b.table, b.make}).check(ctx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // behind reports whether the index is not in step with the journal, and then

@@ -41,9 +41,6 @@ func getStored(tx *index.Tx, table, key string) (stored, error) {
 
 // get reads a record on the terms of Manager.Get.
 func get(tx *index.Tx, table, key string) (refs.Record, error) {
-	if err := checkTable(tx, table); err != nil {
-		return refs.Record{}, err
-	}
 	if key == "" || len(key) > refs.MaxKey {
 		return refs.Record{}, refs.NoRecord(key)
 	}
@@ -60,9 +57,6 @@ func get(tx *index.Tx, table, key string) (refs.Record, error) {
 // page reads the records of one page of List: those with prefix whose keys are
 // greater than after.
 func page(tx *index.Tx, table, prefix, after string) (list []refs.Record, more bool, err error) {
-	if err := checkTable(tx, table); err != nil {
-		return nil, false, err
-	}
 	size := 0
 	for r, err := range tx.Scan(recPrefix+table, prefix, after) {
 		if err != nil {
@@ -83,9 +77,6 @@ func page(tx *index.Tx, table, prefix, after string) (list []refs.Record, more b
 
 // changePage reads one page of Changes: those with a sequence number above after.
 func changePage(tx *index.Tx, table string, after uint64) (list []refs.Record, more bool, err error) {
-	if err := checkTable(tx, table); err != nil {
-		return nil, false, err
-	}
 	start, err := changeStart(tx, table, after)
 	if err != nil {
 		return nil, false, err

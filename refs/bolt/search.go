@@ -17,7 +17,7 @@ const namesPage = 10_000
 // ArchiveNames implements refs.Namer.
 func (b *Manager) ArchiveNames(ctx context.Context, prefix string, skip refs.SkipNames) (iter.Seq2[refs.NamedArchive, error], bool) {
 	complete := false
-	err := b.View(ctx, func(tx *index.Tx) (err error) {
+	err := b.viewTable(ctx, func(tx *index.Tx) (err error) {
 		complete, err = hasNames(tx, b.table)
 		return err
 	})
@@ -25,7 +25,7 @@ func (b *Manager) ArchiveNames(ctx context.Context, prefix string, skip refs.Ski
 		return nil, false // List says why, or does without
 	}
 	return pages(func(room []refs.NamedArchive, after refs.NamedArchive) (list []refs.NamedArchive, more bool, err error) {
-		err = b.View(ctx, func(tx *index.Tx) error {
+		err = b.viewTable(ctx, func(tx *index.Tx) error {
 			list, more, err = namesAfter(room, tx, b.table, prefix, after.Name, skip)
 			return err
 		})
@@ -35,9 +35,6 @@ func (b *Manager) ArchiveNames(ctx context.Context, prefix string, skip refs.Ski
 
 // namesAfter appends the next names to an empty page.
 func namesAfter(page []refs.NamedArchive, tx *index.Tx, table, prefix, after string, skip refs.SkipNames) (_ []refs.NamedArchive, more bool, err error) {
-	if err := checkTable(tx, table); err != nil {
-		return nil, false, err
-	}
 	for again := true; again; {
 		again = false
 		for r, err := range tx.Scan(namesPrefix+table, prefix, after) {
@@ -73,7 +70,7 @@ func (b *Manager) TaggedNames(ctx context.Context, prefix string, tags []string)
 		}
 		terms = append(terms, tagTerm(tag))
 	}
-	err := b.View(ctx, func(tx *index.Tx) (err error) {
+	err := b.viewTable(ctx, func(tx *index.Tx) (err error) {
 		ok, err = allTermsOf(tx, b.table)
 		return err
 	})
@@ -81,7 +78,7 @@ func (b *Manager) TaggedNames(ctx context.Context, prefix string, tags []string)
 		return nil, false
 	}
 	return pages(func(_ []string, after string) (list []string, more bool, err error) {
-		err = b.View(ctx, func(tx *index.Tx) error {
+		err = b.viewTable(ctx, func(tx *index.Tx) error {
 			list, more, err = withTerms(tx, b.table, prefix, after, terms, namesPage)
 			return err
 		})
@@ -96,7 +93,7 @@ func allTermsOf(tx *index.Tx, table string) (bool, error) {
 
 // SimilarNames implements refs.Namer.
 func (b *Manager) SimilarNames(ctx context.Context, form string) (names []string, ok bool, err error) {
-	err = b.View(ctx, func(tx *index.Tx) (err error) {
+	err = b.viewTable(ctx, func(tx *index.Tx) (err error) {
 		if ok, err = allTermsOf(tx, b.table); err != nil || !ok {
 			return err
 		}
@@ -118,9 +115,6 @@ func (b *Manager) SimilarNames(ctx context.Context, form string) (names []string
 // withTerms lists the names behind after that have a prefix and all of some
 // terms. It goes through the lists of the terms side by side.
 func withTerms(tx *index.Tx, table, prefix, after string, terms []term, most int) (names []string, more bool, err error) {
-	if err := checkTable(tx, table); err != nil {
-		return nil, false, err
-	}
 	lists := make([]*termList, len(terms))
 	for i, x := range terms {
 		lists[i] = &termList{tx: tx, bucket: termsPrefix + table, head: string(x[:]), prefix: prefix}

@@ -18,7 +18,7 @@ func TestTogetherChangesTwoTablesAndTheIndexOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := func(table string) *Manager {
-		b, err := Open(db, filepath.Join(dir, "journal"), &Options{Table: table})
+		b, err := Open(db, filepath.Join(dir, "journal"), &Options{Table: table, Make: true})
 		if err != nil {
 			t.Fatal(err)
 		}

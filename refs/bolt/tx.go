@@ -320,9 +320,6 @@ func (t *transaction) record(o op, old stored, there bool) error {
 }
 
 func (t *transaction) current(table, key string) (old stored, there bool, err error) {
-	if err := checkTable(t.tx, table); err != nil {
-		return old, false, err
-	}
 	old, err = getStored(t.tx, table, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return old, false, nil

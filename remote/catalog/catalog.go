@@ -99,7 +99,7 @@ func Open(a remote.Authority, opts *Options) (*Catalog, error) {
 	c.dir = catalogDir + component + "/"
 	c.replica = &memReplica{}
 	if opts.Index != nil {
-		c.replica = &indexReplica{opts.Index, "remote/catalog/" + opts.Space + "/" + component}
+		c.replica = &indexReplica{db: opts.Index, bucket: "remote/catalog/" + opts.Space + "/" + component}
 	}
 	c.probed.Store(opts.Probed)
 	return c, nil

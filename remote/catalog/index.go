@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
@@ -21,6 +22,25 @@ import (
 type indexReplica struct {
 	db     *index.DB
 	bucket string
+
+	mu sync.Mutex // guards at
+	at *catPlace  // where it stood last; nil: not known. Other processes may have moved it.
+}
+
+// stands remembers where the replica stands.
+func (r *indexReplica) stands(at catPlace, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at = nil; err == nil {
+		r.at = &at
+	}
+}
+
+// remembered returns where the replica stood last, nil if that is not known.
+func (r *indexReplica) remembered() *catPlace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at
 }
 
 const (
@@ -51,6 +71,10 @@ func decodeEntry(key string, b []byte) (catEntry, error) {
 
 func (r *indexReplica) look(ctx context.Context, keys []string) (at catPlace, list []catEntry, err error) {
 	list = make([]catEntry, len(keys))
+	if p := r.remembered(); p != nil && len(keys) == 0 {
+		return *p, list, ctx.Err()
+	}
+	defer func() { r.stands(at, err) }()
 	err = r.db.View(ctx, func(tx *index.Tx) (err error) {
 		usable := false
 		if at, usable, err = r.place(tx); err != nil || !usable || at.number == 0 {
@@ -103,6 +127,7 @@ func (r *indexReplica) apply(ctx context.Context, from, to catPlace, changed []c
 	if errors.Is(err, errElsewhere) {
 		err = nil
 	}
+	r.stands(now, err)
 	return now, err
 }
 
@@ -120,18 +145,17 @@ func (r *indexReplica) write(tx *index.Tx, to catPlace, changed []catKey) error 
 }
 
 func (r *indexReplica) reset(ctx context.Context, at catPlace) error {
-	elsewhere := false
 	err := r.db.Update(ctx, func(tx *index.Tx) error {
 		now, _, err := r.place(tx)
 		if err != nil {
 			return err
 		}
-		if elsewhere = now != at; elsewhere {
+		if now != at {
 			return errElsewhere
 		}
 		return tx.Drop(r.bucket)
 	})
-	if elsewhere {
+	if r.stands(catPlace{}, errElsewhere); errors.Is(err, errElsewhere) {
 		return nil
 	}
 	return err

@@ -215,13 +215,16 @@ func (g *catGiver) file(ctx context.Context, f *catFile, err error) (bool, error
 
 // lasting leaves out the changes that a later one up to the head stands for.
 func (g *catGiver) lasting(ctx context.Context, changes []catChange) ([]catChange, error) {
-	keys := make([]string, len(changes))
-	for i, change := range changes {
-		keys[i] = change.key
-	}
-	_, entries, err := g.c.replica.look(ctx, keys)
-	if err != nil {
-		return nil, err
+	entries := make([]catEntry, len(changes))
+	if slices.ContainsFunc(changes, func(c catChange) bool { return c.rev < g.head }) { // else nothing is behind them
+		keys := make([]string, len(changes))
+		for i, change := range changes {
+			keys[i] = change.key
+		}
+		var err error
+		if _, entries, err = g.c.replica.look(ctx, keys); err != nil {
+			return nil, err
+		}
 	}
 	var last []catChange
 	for i, change := range changes {

@@ -43,7 +43,7 @@ func entryOf(c catChange) catKey {
 // concurrent use.
 type catReplica interface {
 	// look gives the entries of keys, zero ones for those that are not known,
-	// and the place that they belong to.
+	// and the place that they belong to. Without keys the place may be an older one.
 	look(ctx context.Context, keys []string) (catPlace, []catEntry, error)
 	// apply takes over what changed between two places, if the replica stands
 	// at the first, and gives the place where it stands now.

@@ -14,7 +14,7 @@ func TestReplicas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range map[string]catReplica{"memory": &memReplica{}, "index": &indexReplica{db, "b"}} {
+	for name, r := range map[string]catReplica{"memory": &memReplica{}, "index": &indexReplica{db: db, bucket: "b"}} {
 		t.Run(name, func(t *testing.T) { testReplica(t, r) })
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/zeebo/blake3"
 
@@ -90,20 +92,45 @@ type syncTx struct {
 	wrote        bool
 	changed      map[string]bool // keys of the repository that this step has changed
 
+	marks map[string]bool // of a look: keys that have changed since the last step, and whether they differ
+
 	edited map[string]bool // archives: whether something of them was changed here, when the step began to look
 }
 
 // errUnwritten ends a step that has nothing to keep.
 var errUnwritten = errors.New("nothing written")
 
+func (s *Sync) on(j *bolt.Joint) *syncTx {
+	return &syncTx{s: s, tx: j.Index, joint: j, local: j.Own, aside: j.Other, changed: map[string]bool{}, edited: map[string]bool{}}
+}
+
+// look calls fn in a transaction that only reads. What has changed in the repository
+// since the last step is marked in memory, as long as one step of scan takes it in.
+func (s *Sync) look(ctx context.Context, fn func(*syncTx) error) error {
+	for {
+		more := false
+		err := s.opts.Local.Look(ctx, s.opts.Aside, func(j *bolt.Joint) (err error) {
+			t := s.on(j)
+			t.marks = map[string]bool{}
+			if more, err = t.scan(ctx); err != nil || more {
+				return err
+			}
+			return fn(t)
+		})
+		if err != nil || !more {
+			return err
+		}
+		if err := s.scan(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 // step calls fn in a transaction.
 func (s *Sync) step(ctx context.Context, fn func(*syncTx) error) error {
 	err := s.opts.Local.Together(ctx, s.opts.Aside, func(j *bolt.Joint) error {
-		t := &syncTx{s: s, tx: j.Index, joint: j, local: j.Own, aside: j.Other, changed: map[string]bool{}, edited: map[string]bool{}}
-		err := t.takeOver()
-		if err == nil {
-			err = fn(t)
-		}
+		t := s.on(j)
+		err := fn(t)
 		if err == nil && !t.wrote {
 			return errUnwritten
 		}
@@ -204,13 +231,10 @@ func countsOf(v refs.VersionRecord) []byte {
 }
 
 // differs says what was changed here of a version that the team has and that is
-// not the same here. An entry of an older program has no counts, nor yanks.
+// not the same here.
 func (b baseEntry) differs(v refs.VersionRecord) (edited, yanked bool) {
 	updates, width := binary.Uvarint(b.value)
-	if width <= 0 {
-		return len(v.Yanks) == 0, len(v.Yanks) > 0
-	}
-	yanks, _ := binary.Uvarint(b.value[width:])
+	yanks, _ := binary.Uvarint(b.value[max(width, 0):])
 	edited, yanked = updates != uint64(len(v.Updates)), yanks != uint64(len(v.Yanks))
 	return edited || !yanked, yanked
 }
@@ -225,6 +249,10 @@ func (t *syncTx) mark(ctx context.Context, key string) error {
 }
 
 func (t *syncTx) setDirty(key string, dirty bool) error {
+	if t.marks != nil {
+		t.marks[key] = dirty
+		return nil
+	}
 	was, err := t.isDirty(key)
 	if err != nil || was == dirty {
 		return err
@@ -237,6 +265,9 @@ func (t *syncTx) setDirty(key string, dirty bool) error {
 }
 
 func (t *syncTx) isDirty(key string) (bool, error) {
+	if dirty, ok := t.marks[key]; ok {
+		return dirty, nil
+	}
 	_, err := t.tx.Get(t.s.dirty(), dirtyKey+key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -251,9 +282,18 @@ func (t *syncTx) dirtyKeys(prefix string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, r.Key[len(dirtyKey):])
+		key := r.Key[len(dirtyKey):]
+		if dirty, ok := t.marks[key]; dirty || !ok {
+			keys = append(keys, key)
+		}
 	}
-	return keys, nil
+	for key, dirty := range t.marks {
+		if dirty && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
 }
 
 const scanStep = 5000 // changes that are marked in one step
@@ -291,7 +331,7 @@ func (t *syncTx) scan(ctx context.Context) (more bool, err error) {
 			break
 		}
 	}
-	if last != since {
+	if last != since && t.marks == nil {
 		t.wrote = true
 		err = t.tx.Put(t.s.dirty(), localCursor, []byte(last))
 	}

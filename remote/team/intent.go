@@ -25,28 +25,31 @@ import (
 
 const intentTime = time.Hour
 
-// write makes changes at the team.
-func (s *Sync) write(ctx context.Context, team refs.Manager, changes []refs.Change) ([]error, error) {
-	s.noteEnded(changes, false)
-	err := s.step(ctx, func(t *syncTx) error {
-		now, err := s.opts.Now().UTC().MarshalText()
+// intend notes what is about to be written to the team.
+func (t *syncTx) intend(changes []refs.Change) error {
+	t.s.noteEnded(changes, false)
+	now, err := t.s.opts.Now().UTC().MarshalText()
+	if err == nil {
+		err = t.setMeta(intended, string(now))
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		i, err := baseOf(refs.Record{Key: c.Key, Value: c.Value, Deleted: c.Value == nil})
 		if err == nil {
-			err = t.setMeta(intended, string(now))
+			err = t.keep("intent", c.Key, i.encode())
 		}
 		if err != nil {
 			return err
 		}
-		for _, c := range changes {
-			i, err := baseOf(refs.Record{Key: c.Key, Value: c.Value, Deleted: c.Value == nil})
-			if err == nil {
-				err = t.keep("intent", c.Key, i.encode())
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// write makes intended changes at the team.
+func (s *Sync) write(ctx context.Context, changes []refs.Change) ([]error, error) {
+	team, err := s.team()
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/refs/bolt"
 )
 
 func asJSON(t testing.TB, v any) string {
@@ -93,13 +92,9 @@ func playSync(t *testing.T, seed uint64, lose func(*syncRepo, *rand.Rand)) (said
 			if lose != nil {
 				lose(r, other)
 			}
-			at, err := r.LastPull(t.Context())
-			r.must(err)
-			floor, err := r.Floor(t.Context(), "x")
-			r.must(err)
 			known, err := r.Known(t.Context(), "y")
 			r.must(err)
-			text += "\n" + asJSON(t, r.status()) + fmt.Sprint(at, floor, known, records(t, r.bolt))
+			text += "\n" + asJSON(t, r.state()) + fmt.Sprint(r.floor("x"), known, records(t, r.bolt))
 		}
 		said = append(said, text)
 		m.log = nil
@@ -107,68 +102,6 @@ func playSync(t *testing.T, seed uint64, lose func(*syncRepo, *rand.Rand)) (said
 	m.converge()
 	m.check(team)
 	return append(said, fmt.Sprint(records(t, team)))
-}
-
-// TestWhatAnOlderProgramKeptIsTakenOver, into the journal.
-func TestWhatAnOlderProgramKeptIsTakenOver(t *testing.T) {
-	a, b, _ := twoWithX(t)
-	b.set("x", "k", "theirs")
-	b.push()
-	a.set("x", "k", "mine")
-	a.pull() // a conflict
-	a.create("y")
-	a.push()
-	a.must(a.db.Delete(t.Context(), "y"))
-	want := asJSON(t, a.status())
-	at, err := a.LastPull(t.Context())
-	a.must(err)
-	floor, err := a.Floor(t.Context(), "x")
-	a.must(err)
-	var list []index.Record
-	a.must(a.bolt.Together(t.Context(), a.opts.Aside, func(j *bolt.Joint) error {
-		for _, what := range keptBuckets {
-			for r, err := range j.Index.Scan(a.bucket(what), "", "") {
-				list = append(list, r)
-				err = errors.Join(err, j.Index.Put(a.space(what), r.Key, r.Value), j.Forget(a.space(what), r.Key))
-				if err != nil {
-					return err
-				}
-			}
-			if err := j.Index.Drop(a.bucket(what)); err != nil {
-				return err
-			}
-		}
-		return errors.Join(j.Index.Drop(a.dirty()), j.Index.Put(a.space("meta"), "local", []byte("9")), j.Index.Put(a.space("dirty"), "archive/none", []byte{1}))
-	}))
-	if len(list) < 5 {
-		t.Fatalf("only %d records to take over", len(list))
-	}
-	old, err := os.ReadFile(a.path)
-	a.must(err)
-	for range 2 {
-		if got, err := a.LastPull(t.Context()); err != nil || !got.Equal(at) {
-			t.Errorf("got last pull %v, %v, want %v", got, err, at)
-		}
-		if got, err := a.Floor(t.Context(), "x"); err != nil || *got != *floor {
-			t.Errorf("got floor %v, %v, want %v", got, err, floor)
-		}
-		if got := asJSON(t, a.status()); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-		a.removeIndex()
-	}
-	a.must(os.WriteFile(a.path, old, 0o600)) // a backup of the index from before
-	a.must(a.Resolve(t.Context(), "x", false, nil))
-	a.push()
-	if got := a.status(); len(got) > 0 {
-		t.Errorf("got %+v, want none", got)
-	}
-	a.must(a.opts.Local.View(t.Context(), func(tx *index.Tx) error {
-		if left, err := tx.Buckets("sync/"); err != nil || len(left) > 0 {
-			t.Errorf("got %q, %v, want nothing left of an older program", left, err)
-		}
-		return nil
-	}))
 }
 
 // broken registers what is pending, and the connection breaks once all is written
@@ -245,8 +178,8 @@ func TestNobodyIsInConflictWithHimself(t *testing.T) {
 			if got := describeX(t, a); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			a.must(a.view(t.Context(), func(tx *index.Tx, bucket naming) error {
-				for r, err := range tx.Scan(bucket("intent"), "", "") {
+			a.must(a.bolt.View(t.Context(), func(tx *index.Tx) error {
+				for r, err := range tx.Scan(a.bucket("intent"), "", "") {
 					t.Errorf("still intended: %q, %v", r.Key, err)
 				}
 				return nil

@@ -10,38 +10,46 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// takeBack is for versions that were registered while somebody deleted their
-// archive: they are deleted at the team, and kept here with their archive, which
-// is a conflict then.
-func (r *registering) takeBack(ctx context.Context) error {
-	orphans, err := r.orphans(ctx)
-	if err != nil || len(orphans) == 0 {
-		return err
-	}
-	for _, c := range orphans {
-		err := r.team.Delete(ctx, c.Key, c.Prev)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, refs.ErrConflict) {
-			return fmt.Errorf("taking back %q, whose archive was deleted meanwhile: %w", c.Key, err)
+// catchUp merges what the team has now, and finds out what of the wanted is left.
+// Versions that were registered while somebody deleted their archive are deleted at
+// the team, and kept here with their archive, which is a conflict then.
+func (r *registering) catchUp(ctx context.Context) error {
+	var orphans []refs.Change
+	for range 2 {
+		taken := len(orphans) > 0
+		_, err := r.s.pull(ctx, &pulling{then: func(t *syncTx) (err error) {
+			if orphans = nil; !taken {
+				orphans, err = r.orphans(ctx, t)
+			}
+			if err != nil || len(orphans) > 0 {
+				return err
+			}
+			return errors.Join(r.look(ctx, t), r.report(ctx, t))
+		}})
+		if err != nil || len(orphans) == 0 {
+			return err
+		}
+		for _, c := range orphans {
+			err := r.team.Delete(ctx, c.Key, c.Prev)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, refs.ErrConflict) {
+				return fmt.Errorf("taking back %q, whose archive was deleted meanwhile: %w", c.Key, err)
+			}
 		}
 	}
-	_, err = r.s.Pull(ctx, nil)
-	return err
+	return nil
 }
 
 // orphans finds the wanted versions that the team has without their archive, and
-// makes the archive anew here.
-func (r *registering) orphans(ctx context.Context) (orphans []refs.Change, err error) {
-	err = r.s.step(ctx, func(t *syncTx) error {
-		for _, name := range slices.Sorted(slices.Values(r.names)) {
-			list, err := t.orphansOf(ctx, r.wanted[name])
-			if err != nil {
-				return err
-			}
-			orphans = append(orphans, list...)
+// makes the archive again here.
+func (r *registering) orphans(ctx context.Context, t *syncTx) (orphans []refs.Change, err error) {
+	for _, name := range slices.Sorted(slices.Values(r.names)) {
+		list, err := t.orphansOf(ctx, r.wanted[name])
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	return orphans, err
+		orphans = append(orphans, list...)
+	}
+	return orphans, nil
 }
 
 func (t *syncTx) orphansOf(ctx context.Context, p Pending) ([]refs.Change, error) {

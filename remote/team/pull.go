@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 )
 
@@ -46,16 +45,17 @@ var (
 // Options.Warn. At any other invalid record of the team it stops, and returns an
 // ErrCorrupt that names the record.
 func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) {
+	return s.pull(ctx, &pulling{dry: opts != nil && opts.Dry})
+}
+
+func (s *Sync) pull(ctx context.Context, p *pulling) (PullReport, error) {
 	team, err := s.team()
 	if err != nil {
 		return PullReport{}, err
 	}
 	s.pulls.Lock()
 	defer s.pulls.Unlock()
-	if err := s.scan(ctx); err != nil {
-		return PullReport{}, err
-	}
-	p := &pulling{s: s, team: team, dry: opts != nil && opts.Dry, skipped: map[string]error{}, ended: s.endedWrites()}
+	p.s, p.team, p.skipped, p.ended = s, team, map[string]error{}, s.endedWrites()
 	defer p.warnSkipped()
 	for {
 		err := p.run(ctx)
@@ -63,9 +63,9 @@ func (s *Sync) Pull(ctx context.Context, opts *PullOptions) (PullReport, error) 
 			continue // from where the other one is
 		}
 		if err != nil {
-			return p.rep, fmt.Errorf("merging the team's changes: %w", err)
+			err = fmt.Errorf("merging the team's changes: %w", err)
 		}
-		return p.rep, p.done(ctx)
+		return p.rep, err
 	}
 }
 
@@ -77,20 +77,30 @@ type pulling struct {
 	rep  PullReport
 	page []refs.Record
 
+	// then is called when all is merged, in the same transaction; it may be called
+	// several times, and only the last one counts. nil: nothing is to be done.
+	then func(*syncTx) error
+
+	// quiet leaves the index as it is when there is no news: the caller notes when
+	// the team was asked.
+	quiet bool
+
 	skipped map[string]error // archives that are not taken in, by name, and why
 	ended   map[string]bool  // keys of one's own writes that had ended before
 }
 
 func (p *pulling) run(ctx context.Context) error {
 	var cursor string
-	err := p.s.view(ctx, func(tx *index.Tx, bucket naming) (err error) {
-		cursor, err = textIn(tx, bucket("meta"), teamCursor)
+	err := p.s.look(ctx, func(t *syncTx) (err error) {
+		if cursor, err = t.meta(teamCursor); err == nil && p.quiet {
+			err = p.finish(t)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	size := 0
+	size, news := 0, false
 	p.page = p.page[:0]
 	for r, err := range p.team.Changes(ctx, refs.Cursor(cursor)) {
 		if err != nil {
@@ -101,17 +111,28 @@ func (p *pulling) run(ctx context.Context) error {
 				return err
 			}
 		}
+		news = true
 		p.page = append(p.page, r)
 		if size += len(r.Value); len(p.page) < pullPage && size < pullBytes {
 			continue
 		}
-		if cursor, err = p.apply(ctx, cursor); err != nil {
+		if cursor, err = p.apply(ctx, cursor, false); err != nil {
 			return err
 		}
 		size = 0
 	}
-	_, err = p.apply(ctx, cursor)
+	if p.quiet && !news {
+		return nil
+	}
+	_, err = p.apply(ctx, cursor, true)
 	return err
+}
+
+func (p *pulling) finish(t *syncTx) error {
+	if p.then == nil {
+		return nil
+	}
+	return p.then(t)
 }
 
 func checkTeamRecord(r refs.Record) error {
@@ -129,43 +150,75 @@ func checkTeamRecord(r refs.Record) error {
 }
 
 // apply merges the gathered page in one step, if nobody else has come further
-// than cursor meanwhile, and returns the new cursor.
-func (p *pulling) apply(ctx context.Context, cursor string) (string, error) {
-	if len(p.page) == 0 {
-		return cursor, nil
+// than cursor meanwhile, and returns the new cursor. The last one ends the pull.
+func (p *pulling) apply(ctx context.Context, cursor string, last bool) (string, error) {
+	next := cursor
+	if len(p.page) > 0 {
+		next = string(p.page[len(p.page)-1].Cursor)
 	}
-	next := string(p.page[len(p.page)-1].Cursor)
 	page := inWriteOrder(p.page)
 	p.page = p.page[:0]
 	rep := PullReport{}
 	err := p.s.step(ctx, func(t *syncTx) error {
-		if now, err := t.meta(teamCursor); err != nil || !p.dry && now != cursor {
+		if now, err := t.meta(teamCursor); err != nil || !p.dry && len(page) > 0 && now != cursor {
 			return cmp.Or(err, errPulled)
 		}
-		if err := t.scanAll(ctx); err != nil {
-			return err
+		err := p.merge(ctx, t, page, &rep)
+		if err == nil && next != cursor {
+			err = t.setMeta(teamCursor, next)
 		}
-		m := &merging{syncTx: t, rep: &rep}
-		for _, r := range page {
-			if skip, err := p.skips(ctx, m, r); err != nil {
-				return err
-			} else if skip {
-				continue
-			}
-			if err := m.record(ctx, r); err != nil {
-				return fmt.Errorf("record %q: %w", r.Key, err)
-			}
+		if err == nil && last {
+			err = p.end(t)
 		}
-		if p.dry {
+		if err == nil && p.dry {
 			return errDry
 		}
-		return t.setMeta(teamCursor, next)
+		return err
 	})
 	if err != nil && !errors.Is(err, errDry) {
 		return cursor, err
 	}
-	p.rep.add(rep)
+	if p.rep.add(rep); last && !p.dry {
+		p.s.forgetEnded(p.ended)
+	}
 	return next, nil
+}
+
+func (p *pulling) merge(ctx context.Context, t *syncTx, page []refs.Record, rep *PullReport) error {
+	if err := t.scanAll(ctx); err != nil {
+		return err
+	}
+	m := &merging{syncTx: t, rep: rep}
+	for _, r := range page {
+		if skip, err := p.skips(ctx, m, r); err != nil {
+			return err
+		} else if skip {
+			continue
+		}
+		if err := m.record(ctx, r); err != nil {
+			return fmt.Errorf("record %q: %w", r.Key, err)
+		}
+	}
+	return nil
+}
+
+// end notes when the team was asked, and does what is to be done then.
+func (p *pulling) end(t *syncTx) error {
+	if !p.dry {
+		if err := errors.Join(t.dropIntents(p.ended), t.noteAsked()); err != nil {
+			return err
+		}
+	}
+	return p.finish(t)
+}
+
+// noteAsked notes that the team was asked now.
+func (t *syncTx) noteAsked() error {
+	now, err := t.s.opts.Now().UTC().MarshalText()
+	if err != nil {
+		return err
+	}
+	return t.setMeta(lastPull, string(now))
 }
 
 // scanAll marks what has changed here since the scan that Pull began with.
@@ -205,24 +258,6 @@ func writeRank(r refs.Record) int {
 		return 2
 	}
 	return 3
-}
-
-// done notes when the team was asked.
-func (p *pulling) done(ctx context.Context) error {
-	if p.dry {
-		return nil
-	}
-	now, err := p.s.opts.Now().UTC().MarshalText()
-	if err != nil {
-		return err
-	}
-	err = p.s.step(ctx, func(t *syncTx) error {
-		return cmp.Or(t.dropIntents(p.ended), t.setMeta(lastPull, string(now)))
-	})
-	if err == nil {
-		p.s.forgetEnded(p.ended)
-	}
-	return err
 }
 
 func (r *PullReport) add(o PullReport) {

@@ -456,11 +456,11 @@ func (r *syncRepo) publish(tree uint64, others int) error {
 		return err
 	}
 	for range others + 1 {
-		pending, err := r.Status(ctx, nil)
+		out, err := r.Status(ctx, nil)
 		if err != nil {
 			return err
 		}
-		rep, err := r.Register(ctx, pending)
+		rep, err := r.Register(ctx, out.Pending)
 		if err != nil || len(rep.Refused) == 0 {
 			return err
 		}

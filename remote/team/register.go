@@ -57,49 +57,44 @@ func (s *Sync) Register(ctx context.Context, pending []Pending) (RegisterReport,
 			r.refused[p.Archive] = p.Held
 		}
 	}
-	if len(r.names) == 0 {
-		return RegisterReport{}, nil
-	}
 	runErr := r.run(ctx)
-	rep, err := r.report(ctx)
-	return rep, errors.Join(runErr, err)
+	if !r.reported {
+		ctx := context.WithoutCancel(ctx)
+		err = s.look(ctx, func(t *syncTx) error { return r.report(ctx, t) })
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
+		r.rep.Refused = append(r.rep.Refused, RefusedArchive{name, r.refused[name]})
+	}
+	return r.rep, errors.Join(runErr, err)
 }
 
 // registering is one Register under way.
 type registering struct {
-	s       *Sync
-	team    refs.Manager
-	names   []string
-	wanted  map[string]Pending
-	refused map[string]error
+	s        *Sync
+	team     refs.Manager
+	names    []string
+	wanted   map[string]Pending
+	refused  map[string]error
+	left     []Pending // still to be written
+	rep      RegisterReport
+	reported bool // rep is true
 }
 
 func (r *registering) run(ctx context.Context) error {
 	for try := range registerTries {
-		left, err := r.left(ctx)
-		if err != nil || len(left) == 0 {
-			return err
-		}
 		if try > 0 {
 			if err := r.s.pause(ctx, try); err != nil {
 				return err
 			}
 		}
-		if err := r.round(ctx, left); err != nil {
+		if some, err := r.round(ctx, try == 0); err != nil || !some {
 			return err
 		}
-		if _, err := r.s.Pull(ctx, nil); err != nil {
-			return err
-		}
-		if err := r.takeBack(ctx); err != nil {
+		if err := r.catchUp(ctx); err != nil || len(r.left) == 0 {
 			return err
 		}
 	}
-	left, err := r.left(ctx)
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("registering archive %q: others were faster %d times: %w", left[0].Archive, registerTries, refs.ErrConflict)
-	}
-	return err
+	return fmt.Errorf("registering archive %q: others were faster %d times: %w", r.left[0].Archive, registerTries, refs.ErrConflict)
 }
 
 // pause waits for up to 5 ms for each try, at most 100 ms, so that those who lost
@@ -113,27 +108,33 @@ func (s *Sync) pause(ctx context.Context, try int) error {
 	return leaf.Sleep(ctx, most*time.Duration(binary.BigEndian.Uint16(b[:]))/(1<<16))
 }
 
-// left finds what is still to be written, and refuses what cannot be.
-func (r *registering) left(ctx context.Context) (left []Pending, err error) {
-	now, err := r.s.Status(ctx, r.names)
+// look finds what is still to be written, and refuses what cannot be.
+func (r *registering) look(ctx context.Context, t *syncTx) error {
+	r.left = nil
+	if len(r.names) == 0 {
+		return nil
+	}
+	now, err := t.status(ctx, r.names)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range now {
 		if len(p.Conflicts) > 0 {
 			r.refused[p.Archive] = p.Conflicts[0]
 		}
 	}
-	if err := r.refuseDependents(ctx, now); err != nil {
-		return nil, err
+	asides, err := t.asides(ctx, "")
+	if err != nil {
+		return err
 	}
+	r.refuseDependents(now, asides)
 	for _, p := range now {
 		p.restrict(r.wanted[p.Archive])
 		if r.refused[p.Archive] == nil && len(p.keys) > 0 {
-			left = append(left, p)
+			r.left = append(r.left, p)
 		}
 	}
-	return left, nil
+	return nil
 }
 
 // restrict leaves only what was wanted.
@@ -151,17 +152,10 @@ func (p *Pending) restrict(wanted Pending) {
 
 // refuseDependents refuses archives with a version that depends on one's own
 // version that was refused, until there is none left.
-func (r *registering) refuseDependents(ctx context.Context, now []Pending) error {
+func (r *registering) refuseDependents(now []Pending, asides []refs.VersionRecord) {
 	own := map[string]bool{} // unpublished versions that the team does not get this time
-	err := r.s.step(ctx, func(t *syncTx) error {
-		asides, err := t.asides(ctx, "")
-		for _, v := range asides {
-			own[v.Archive+`\`+v.Label()] = true
-		}
-		return err
-	})
-	if err != nil {
-		return err
+	for _, v := range asides {
+		own[v.Archive+`\`+v.Label()] = true
 	}
 	for again := true; again; {
 		again = false
@@ -181,7 +175,6 @@ func (r *registering) refuseDependents(ctx context.Context, now []Pending) error
 			}
 		}
 	}
-	return nil
 }
 
 // waitsFor says on which of the versions a version of p depends.
@@ -202,48 +195,94 @@ func waitsFor(p Pending, own map[string]bool) error {
 
 const registerStep = 500 // archives that are read together
 
-// round writes what is left once. Who was faster is found out by the next Pull.
-func (r *registering) round(ctx context.Context, left []Pending) error {
-	for some := range slices.Chunk(left, registerStep) {
-		first, second, err := r.changes(ctx, some)
-		if err != nil {
+// round writes what is left once, and reports whether that was anything. Who was
+// faster is found out by catchUp.
+func (r *registering) round(ctx context.Context, first bool) (some bool, err error) {
+	r.reported = false
+	for first || len(r.left) > 0 {
+		var heads, rest [][]refs.Change
+		err := r.s.step(ctx, func(t *syncTx) (err error) {
+			if first {
+				if err := errors.Join(t.noteAsked(), t.scanAll(ctx)); err != nil {
+					return err
+				}
+				if err := r.look(ctx, t); err != nil {
+					return err
+				}
+			}
+			heads, rest, err = r.changes(ctx, t)
 			return err
-		}
-		lost, err := r.write(ctx, first)
-		if err != nil {
-			return err
-		}
-		second = slices.DeleteFunc(second, func(list []refs.Change) bool {
-			_, archive := refs.ParseKey(list[0].Key)
-			return lost[archive]
 		})
-		if _, err = r.write(ctx, second); err != nil {
+		if first = false; err != nil {
+			return some, err
+		}
+		if len(heads)+len(rest) == 0 {
+			continue
+		}
+		some = true
+		if err := r.writeBoth(ctx, heads, rest); err != nil {
+			return some, err
+		}
+	}
+	return some, nil
+}
+
+// changes takes some archives off the list of what is left, and returns their
+// changes, by archive, which it notes as intended. First come the records of
+// archives that the team has, changed or deleted: only when that is done may the
+// rest be. A new archive is in one go with its versions.
+func (r *registering) changes(ctx context.Context, t *syncTx) (heads, rest [][]refs.Change, err error) {
+	n := min(len(r.left), registerStep)
+	for _, p := range r.left[:n] {
+		if err := t.setPlaces(ctx, r.wanted[p.Archive].Versions); err != nil {
+			return nil, nil, err
+		}
+		head, others, err := t.changesOf(ctx, p.keys)
+		if err == nil {
+			err = t.intend(slices.Concat(head, others))
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(head) > 0 {
+			heads = append(heads, head)
+		}
+		if len(others) > 0 {
+			rest = append(rest, others)
+		}
+	}
+	r.left = r.left[n:]
+	return heads, rest, nil
+}
+
+// setPlaces notes where at the authority the trees of versions lie. Versions that
+// are gone, or have other contents by now, are left as they are.
+func (t *syncTx) setPlaces(ctx context.Context, versions []refs.VersionRecord) error {
+	for _, v := range versions {
+		l, err := t.get(ctx, v.Key())
+		if err != nil {
+			return err
+		}
+		if !l.there || v.Place == "" {
+			continue
+		}
+		now, err := refs.DecodeVersion(l.rec)
+		if err != nil {
+			return err
+		}
+		if now.Tree != v.Tree || now.Place == v.Place {
+			continue
+		}
+		now.Place = v.Place
+		value, err := refs.EncodeVersion(now)
+		if err == nil {
+			err = t.put(ctx, v.Key(), value)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// changes gives the writes of some archives, by archive. First are the records
-// of archives that the team has, changed or deleted: only when that is done may
-// the rest be. A new archive is in one go with its versions.
-func (r *registering) changes(ctx context.Context, some []Pending) (first, second [][]refs.Change, err error) {
-	err = r.s.step(ctx, func(t *syncTx) error {
-		for _, p := range some {
-			head, rest, err := t.changesOf(ctx, p.keys)
-			if err != nil {
-				return err
-			}
-			if len(head) > 0 {
-				first = append(first, head)
-			}
-			if len(rest) > 0 {
-				second = append(second, rest)
-			}
-		}
-		return nil
-	})
-	return first, second, err
 }
 
 func (t *syncTx) changesOf(ctx context.Context, keys map[string]pendingKey) (head, rest []refs.Change, err error) {

@@ -5,39 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/datafs/datafs/refs"
 )
 
+// writeBoth gives the changes of archives to the team, the rest of an archive only
+// when its head was not refused.
+func (r *registering) writeBoth(ctx context.Context, heads, rest [][]refs.Change) error {
+	lost := map[string]bool{}
+	if err := r.write(ctx, heads, lost); err != nil {
+		return err
+	}
+	rest = slices.DeleteFunc(rest, func(list []refs.Change) bool {
+		_, archive := refs.ParseKey(list[0].Key)
+		return lost[archive]
+	})
+	return r.write(ctx, rest, lost)
+}
+
 // write gives changes to the team, those of an archive together as far as they
-// fit, and returns the archives of which something was refused for now.
-func (r *registering) write(ctx context.Context, byArchive [][]refs.Change) (lost map[string]bool, err error) {
-	lost = map[string]bool{}
+// fit, and adds to lost the archives of which something was refused for now.
+func (r *registering) write(ctx context.Context, byArchive [][]refs.Change, lost map[string]bool) error {
 	var batch []refs.Change
 	for _, list := range byArchive {
 		if len(batch) > 0 && len(batch)+len(list) > registerBatch {
 			if err := r.writeBatch(ctx, batch, lost); err != nil {
-				return lost, err
+				return err
 			}
 			batch = nil
 		}
 		for batch = append(batch, list...); len(batch) > registerBatch; batch = batch[registerBatch:] {
 			if err := r.writeBatch(ctx, batch[:registerBatch], lost); err != nil {
-				return lost, err
+				return err
 			}
 		}
 	}
-	return lost, r.writeBatch(ctx, batch, lost)
+	return r.writeBatch(ctx, batch, lost)
 }
 
 func (r *registering) writeBatch(ctx context.Context, batch []refs.Change, lost map[string]bool) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	errs, err := r.s.write(ctx, r.team, batch)
+	errs, err := r.s.write(ctx, batch)
 	if err != nil {
 		return fmt.Errorf("registering %d records: %w", len(batch), err)
 	}
@@ -56,20 +68,14 @@ func (r *registering) writeBatch(ctx context.Context, batch []refs.Change, lost 
 }
 
 // report finds out what of the wanted is in step by now.
-func (r *registering) report(ctx context.Context) (rep RegisterReport, err error) {
-	ctx = context.WithoutCancel(ctx)
-	err = r.s.step(ctx, func(t *syncTx) error {
-		for _, name := range slices.Sorted(slices.Values(r.names)) {
-			if err := r.reportArchive(ctx, t, r.wanted[name], &rep); err != nil {
-				return err
-			}
+func (r *registering) report(ctx context.Context, t *syncTx) error {
+	r.rep, r.reported = RegisterReport{}, true
+	for _, name := range slices.Sorted(slices.Values(r.names)) {
+		if err := r.reportArchive(ctx, t, r.wanted[name], &r.rep); err != nil {
+			return err
 		}
-		return nil
-	})
-	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
-		rep.Refused = append(rep.Refused, RefusedArchive{name, r.refused[name]})
 	}
-	return rep, err
+	return nil
 }
 
 func (r *registering) reportArchive(ctx context.Context, t *syncTx, p Pending, rep *RegisterReport) error {

@@ -9,55 +9,63 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// RegisterSpec writes to the team what was changed here of what it requires of
-// archives. Where the team has changed the same meanwhile, the team's is taken,
-// with a warning. It says whether anything was written.
-func (s *Sync) RegisterSpec(ctx context.Context) (written bool, err error) {
-	team, err := s.team()
-	if err != nil {
-		return false, err
-	}
-	for range registerTries {
-		if _, err := s.Pull(ctx, nil); err != nil {
-			return written, err
-		}
-		var changes []refs.Change
-		err := s.step(ctx, func(t *syncTx) (err error) {
-			changes, err = t.specChanges(ctx)
-			return err
-		})
-		if err != nil || len(changes) == 0 {
-			return written, err
-		}
-		errs, err := s.write(ctx, team, changes)
-		if err != nil {
-			return written, fmt.Errorf("registering what is required: %w", err)
-		}
-		for _, err := range errs {
-			if err == nil {
-				written = true
-			} else if !errors.Is(err, refs.ErrConflict) && !errors.Is(err, fs.ErrNotExist) {
-				return written, fmt.Errorf("registering what is required: %w", err)
-			}
-		}
-	}
-	return written, fmt.Errorf("registering what is required: others were faster %d times: %w", registerTries, refs.ErrConflict)
+// Outgoing is what a push has to send.
+type Outgoing struct {
+	Pending  []Pending // as Status lists it
+	Spec     refs.Spec // what the team requires
+	Required bool      // what an administrator requires was registered
 }
 
-// SpecChanged says whether RegisterSpec would write anything.
-func (s *Sync) SpecChanged(ctx context.Context) (changed bool, err error) {
-	if err := s.scan(ctx); err != nil {
+// Outgoing merges the team's news, as Pull does, and returns what is to be registered
+// of the archives named, or with nil of all. With nil it also writes to the team what
+// was changed here of what it requires of archives. Where the team has changed the
+// same meanwhile, Outgoing takes the team's, with a warning. Register, called next,
+// notes when the team was asked.
+func (s *Sync) Outgoing(ctx context.Context, names []string) (out Outgoing, err error) {
+	for range registerTries {
+		var changes []refs.Change
+		_, err := s.pull(ctx, &pulling{quiet: true, then: func(t *syncTx) (err error) {
+			if names == nil {
+				changes, err = t.specChanges(ctx)
+			}
+			if err == nil && len(changes) == 0 {
+				err = t.outgoing(ctx, names, &out)
+			}
+			return err
+		}})
+		if err != nil || len(changes) == 0 {
+			return out, err
+		}
+		written, err := s.registerSpec(ctx, changes)
+		if out.Required = out.Required || written; err != nil {
+			return out, fmt.Errorf("registering what is required: %w", err)
+		}
+	}
+	return out, fmt.Errorf("registering what is required: others were faster %d times: %w", registerTries, refs.ErrConflict)
+}
+
+func (t *syncTx) outgoing(ctx context.Context, names []string, out *Outgoing) (err error) {
+	if out.Spec, err = refs.New(t.local, nil).Spec(ctx); err == nil {
+		out.Pending, err = t.status(ctx, names)
+	}
+	return err
+}
+
+// registerSpec writes what is required to the team, and reports whether anything was
+// written.
+func (s *Sync) registerSpec(ctx context.Context, changes []refs.Change) (written bool, err error) {
+	if err := s.step(ctx, func(t *syncTx) error { return t.intend(changes) }); err != nil {
 		return false, err
 	}
-	err = s.step(ctx, func(t *syncTx) error {
-		if err := t.scanAll(ctx); err != nil {
-			return err
+	errs, err := s.write(ctx, changes)
+	for _, err := range errs {
+		if err == nil {
+			written = true
+		} else if !errors.Is(err, refs.ErrConflict) && !errors.Is(err, fs.ErrNotExist) {
+			return written, err
 		}
-		changes, err := t.specChanges(ctx)
-		changed = len(changes) > 0
-		return err
-	})
-	return changed, err
+	}
+	return written, err
 }
 
 func (t *syncTx) specChanges(ctx context.Context) ([]refs.Change, error) {

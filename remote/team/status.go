@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
@@ -31,20 +32,31 @@ type pendingKey struct {
 	tree  index.ID // of a version
 }
 
-// Status says what is not in step with what the team had at the last Pull, by
-// name, of the archives named, or with nil of all. It asks nobody.
-func (s *Sync) Status(ctx context.Context, names []string) (list []Pending, err error) {
-	if err := s.scan(ctx); err != nil {
-		return nil, err
-	}
-	err = s.step(ctx, func(t *syncTx) error {
-		if err := t.scanAll(ctx); err != nil {
+// Status is what is not in step with what the team had at the last Pull.
+type Status struct {
+	Pending  []Pending // by name
+	Required bool      // what an administrator requires has changed here
+	Asked    time.Time // when the team was asked last; zero: never
+}
+
+// Status compares the archives named, or with nil all, with what the team had at the
+// last Pull. It asks nobody.
+func (s *Sync) Status(ctx context.Context, names []string) (st Status, err error) {
+	err = s.look(ctx, func(t *syncTx) error {
+		if st.Pending, err = t.status(ctx, names); err != nil {
 			return err
 		}
-		list, err = t.status(ctx, names)
-		return err
+		changes, err := t.specChanges(ctx)
+		if st.Required = len(changes) > 0; err != nil {
+			return err
+		}
+		text, err := t.meta(lastPull)
+		if text == "" || err != nil {
+			return err
+		}
+		return st.Asked.UnmarshalText([]byte(text))
 	})
-	return list, err
+	return st, err
 }
 
 func (t *syncTx) status(ctx context.Context, names []string) ([]Pending, error) {

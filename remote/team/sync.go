@@ -86,32 +86,15 @@ const (
 	intended   = "intended" // when an intent was noted last
 )
 
-// LastPull says when the team was asked last; zero: never.
-func (s *Sync) LastPull(ctx context.Context) (at time.Time, err error) {
-	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
-		text, err := tx.Get(bucket("meta"), lastPull)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return at.UnmarshalText(text)
-	})
-	return at, err
-}
-
-// Floor gives the highest number of an archive that the team is known to ever
-// have had, deleted versions included; nil: none.
-func (s *Sync) Floor(ctx context.Context, archive string) (floor *refs.Version, err error) {
-	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
-		v, _, any, err := floorIn(tx, bucket("base"), archive)
-		if any && !v.IsZero() {
-			floor = &v
-		}
-		return err
-	})
-	return floor, err
+// Floor returns the highest number of an archive that the team is known to ever
+// have had, deleted versions included; nil: none. tx is a transaction of the index
+// that is in step with the journal, as Bolt.View gives it.
+func (s *Sync) Floor(tx *index.Tx, archive string) (*refs.Version, error) {
+	v, _, any, err := floorIn(tx, s.bucket("base"), archive)
+	if err != nil || !any || v.IsZero() {
+		return nil, err
+	}
+	return &v, nil
 }
 
 // floorIn gives the highest version and the highest number in a base.
@@ -138,8 +121,8 @@ func (s *Sync) Published(ctx context.Context, v refs.VersionRecord) (published b
 	if err != nil {
 		return false, err
 	}
-	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
-		b, err := baseIn(tx, bucket("base"), v.Key())
+	err = s.opts.Local.View(ctx, func(tx *index.Tx) error {
+		b, err := baseIn(tx, s.bucket("base"), v.Key())
 		published = b.there && b.sum == blake3.Sum256(value)
 		return err
 	})
@@ -149,12 +132,9 @@ func (s *Sync) Published(ctx context.Context, v refs.VersionRecord) (published b
 // Known says whether the team is known to have an archive of that name, also
 // when it is deleted here.
 func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error) {
-	err = s.step(ctx, func(t *syncTx) error {
+	err = s.look(ctx, func(t *syncTx) error {
 		b, err := t.base(refs.ArchiveKey(archive))
 		if known = b.there; known || err != nil {
-			return err
-		}
-		if err := t.scanAll(ctx); err != nil {
 			return err
 		}
 		keys, err := t.dirtyKeys(refs.VersionsPrefix(archive))
@@ -170,8 +150,8 @@ func (s *Sync) Known(ctx context.Context, archive string) (known bool, err error
 // that of a place without records; then nothing is forgotten.
 func (s *Sync) Meet(ctx context.Context, id string) (other bool, err error) {
 	before := ""
-	err = s.view(ctx, func(tx *index.Tx, bucket naming) error {
-		v, err := tx.Get(bucket("meta"), teamID)
+	err = s.opts.Local.View(ctx, func(tx *index.Tx) error {
+		v, err := tx.Get(s.bucket("meta"), teamID)
 		if before = string(v); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -47,7 +47,7 @@ func newSyncRepo(t testing.TB, team refs.Manager, clock *syncClock) *syncRepo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside, err := bolt.Open(db, journal, &bolt.Options{Table: "datafs~local"})
+	aside, err := bolt.Open(db, journal, &bolt.Options{Table: "datafs~local", Make: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +101,8 @@ func (r *syncRepo) add(name string, tree uint64, deps refs.Dependencies) string 
 }
 
 func (r *syncRepo) tryAdd(name string, tree uint64, deps refs.Dependencies) (string, error) {
-	floor, err := r.Floor(r.t.Context(), name)
-	if err != nil {
-		return "", err
-	}
 	v, _, _, err := r.db.AddVersion(r.t.Context(), refs.NewVersion{
-		Archive: name, Tree: treeOf(tree), Hash: treeOf(tree), Size: 1, Files: 1, Min: floor, Dependencies: deps,
+		Archive: name, Tree: treeOf(tree), Hash: treeOf(tree), Size: 1, Files: 1, Min: r.floor(name), Dependencies: deps,
 	})
 	return v.Label(), err
 }
@@ -130,19 +126,32 @@ func (r *syncRepo) pull() PullReport {
 // push pulls, and registers all that is pending.
 func (r *syncRepo) push() RegisterReport {
 	r.t.Helper()
-	r.pull()
-	pending, err := r.Status(r.t.Context(), nil)
+	out, err := r.Outgoing(r.t.Context(), nil)
 	r.must(err)
-	rep, err := r.Register(r.t.Context(), pending)
+	rep, err := r.Register(r.t.Context(), out.Pending)
 	r.must(err)
 	return rep
 }
 
 func (r *syncRepo) status() []Pending {
 	r.t.Helper()
-	list, err := r.Status(r.t.Context(), nil)
+	return r.state().Pending
+}
+
+func (r *syncRepo) state() Status {
+	r.t.Helper()
+	st, err := r.Status(r.t.Context(), nil)
 	r.must(err)
-	return list
+	return st
+}
+
+func (r *syncRepo) floor(archive string) (floor *refs.Version) {
+	r.t.Helper()
+	r.must(r.bolt.View(r.t.Context(), func(tx *index.Tx) (err error) {
+		floor, err = r.Floor(tx, archive)
+		return err
+	}))
+	return floor
 }
 
 // records lists the keys and values of a manager.
@@ -202,8 +211,8 @@ func TestAPushedArchiveComesToTheOthersAndGoesWhenItIsDeleted(t *testing.T) {
 	wantSame(t, a.bolt, team)
 	a.settled()
 	b.settled()
-	if floor, err := a.Floor(t.Context(), "x"); err != nil || floor == nil || floor.String() != "0.0.1" {
-		t.Errorf("got floor %v, %v, want 0.0.1 for ever", floor, err)
+	if floor := a.floor("x"); floor == nil || floor.String() != "0.0.1" {
+		t.Errorf("got floor %v, want 0.0.1 for ever", floor)
 	}
 }
 
@@ -368,8 +377,8 @@ func TestADryPullWritesNothing(t *testing.T) {
 	if err != nil || rep.NewArchives != 1 || len(records(t, b.bolt)) != 0 {
 		t.Errorf("got %+v, %v and %v, want a report only", rep, err, records(t, b.bolt))
 	}
-	if at, err := b.LastPull(t.Context()); err != nil || !at.IsZero() {
-		t.Errorf("got %v, %v, want never", at, err)
+	if at := b.state().Asked; !at.IsZero() {
+		t.Errorf("got %v, want never", at)
 	}
 	if rep := b.pull(); rep.NewArchives != 1 {
 		t.Errorf("got %+v, want the archive", rep)
@@ -409,13 +418,13 @@ func TestWhatIsRequiredIsRegisteredAndTheTeamsWins(t *testing.T) {
 		r.must(r.db.SetSpec(ctx, refs.Spec{Metadata: map[string]string{key: "?"}}))
 	}
 	require(a, "one")
-	if n, err := a.RegisterSpec(ctx); err != nil || !n {
+	if n, err := a.Outgoing(ctx, nil); err != nil || !n.Required {
 		t.Fatalf("got %v, %v, want records written", n, err)
 	}
 	var warned []string
 	b.opts.Warn = func(text string) { warned = append(warned, text) }
 	require(b, "two")
-	if n, err := b.RegisterSpec(ctx); err != nil || n || len(warned) != 1 {
+	if n, err := b.Outgoing(ctx, nil); err != nil || n.Required || len(warned) != 1 {
 		t.Errorf("got %v, %v and %q, want the team's and a warning", n, err, warned)
 	}
 	wantSame(t, b.bolt, team)

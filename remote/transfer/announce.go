@@ -3,6 +3,8 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
@@ -15,10 +17,7 @@ const (
 	compactSize = 256 << 10 // bytes up to which one counts as small
 )
 
-// Packs that have been put and that no table file at the authority names yet
-// are kept in the index under "new", as a table each.
-
-// note remembers a pack that has just been put.
+// note remembers a pack that has just been put, and that no table names yet.
 func (s *Site) note(ctx context.Context, p index.Pack) error {
 	space, err := s.space(ctx)
 	if err != nil {
@@ -27,56 +26,33 @@ func (s *Site) note(ctx context.Context, p index.Pack) error {
 	if err := s.index.AddPacks(ctx, space, p); err != nil {
 		return err
 	}
-	id, _ := s.ID(ctx)
-	return s.index.Update(ctx, func(tx *index.Tx) error {
-		return tx.Put(siteBucket(id, "new"), p.ID.String(), appendTable(nil, p))
-	})
+	return s.remember(ctx, item{newKind, p.ID.String(), appendTable(nil, p)})
 }
 
 // announce puts table files for the packs that no table names yet.
 func (s *Site) announce(ctx context.Context) error {
-	id, err := s.ID(ctx)
+	left, err := s.remembered(ctx, newKind)
 	if err != nil {
 		return err
 	}
-	for {
-		var keys []string
+	for len(left) > 0 {
+		var items []item
 		data := []byte(tableMagic)
-		err := s.index.View(ctx, func(tx *index.Tx) error {
-			keys, data = nil, data[:len(tableMagic)]
-			for r, err := range tx.Scan(siteBucket(id, "new"), "", "") {
-				if err != nil {
-					return err
-				}
-				keys, data = append(keys, r.Key), append(data, r.Value...)
-				if len(data) > maxTableWrite {
-					break
-				}
+		for _, key := range slices.Sorted(maps.Keys(left)) {
+			items, data = append(items, item{newKind, key, nil}), append(data, left[key]...)
+			if delete(left, key); len(data) > maxTableWrite {
+				break
 			}
-			return nil
-		})
-		if err != nil || len(keys) == 0 {
-			return err
 		}
 		name := tablesDir + objects.Hash(data).String()
 		if err := s.auth.Put(ctx, name, bytes.NewReader(data)); err != nil {
 			return err
 		}
-		if err := s.announced(ctx, id, name, keys); err != nil {
+		if err := s.remember(ctx, append(items, item{tablesKind, name, []byte{}})...); err != nil {
 			return err
 		}
 	}
-}
-
-func (s *Site) announced(ctx context.Context, id, name string, keys []string) error {
-	return s.index.Update(ctx, func(tx *index.Tx) error {
-		for _, key := range keys {
-			if err := tx.Delete(siteBucket(id, "new"), key); err != nil {
-				return err
-			}
-		}
-		return tx.Put(siteBucket(id, "tables"), name, nil)
-	})
+	return nil
 }
 
 // compact merges small table files when there are many. It is done by whoever

@@ -50,11 +50,11 @@ func (s *Site) refresh(ctx context.Context, again bool) error {
 
 // unseenTables lists the table files that have not been read.
 func (s *Site) unseenTables(ctx context.Context) ([]remote.Info, error) {
-	id, err := s.ID(ctx)
+	known, err := s.remembered(ctx, tablesKind)
 	if err != nil {
 		return nil, err
 	}
-	var files []remote.Info
+	var files, unseen []remote.Info
 	for f, err := range s.auth.List(ctx, tablesDir) {
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil, nil // a plain web server: what the records say must do
@@ -63,24 +63,14 @@ func (s *Site) unseenTables(ctx context.Context) ([]remote.Info, error) {
 			return nil, err
 		}
 		files = append(files, f)
+		if _, ok := known[f.Name]; !ok {
+			unseen = append(unseen, f)
+		}
 	}
 	s.mu.Lock()
 	s.tables = len(files)
 	s.mu.Unlock()
-	var unseen []remote.Info
-	err = s.index.View(ctx, func(tx *index.Tx) error {
-		unseen = unseen[:0]
-		for _, f := range files {
-			_, err := tx.Get(siteBucket(id, "tables"), f.Name)
-			if errors.Is(err, fs.ErrNotExist) {
-				unseen = append(unseen, f)
-			} else if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return unseen, err
+	return unseen, nil
 }
 
 func (s *Site) readTables(ctx context.Context, files []remote.Info) error {
@@ -120,10 +110,7 @@ func (s *Site) learn(ctx context.Context, name string, packs []index.Pack) error
 	if err := s.index.AddPacks(ctx, space, packs...); err != nil {
 		return err
 	}
-	id, _ := s.ID(ctx)
-	return s.index.Update(ctx, func(tx *index.Tx) error {
-		return tx.Put(siteBucket(id, "tables"), name, nil)
-	})
+	return s.remember(ctx, item{tablesKind, name, []byte{}})
 }
 
 // Forget makes the index forget what lies where at the authority. This Site may still
@@ -182,65 +169,26 @@ func (s *Site) listPacks(ctx context.Context) (there map[objects.ID]bool, gone, 
 // noteGone remembers which packs are missing, and returns how many were not before.
 // What lies in them is not forgotten: they may come back.
 func (s *Site) noteGone(ctx context.Context, missing map[string]bool) (lost int, err error) {
-	id, _ := s.ID(ctx)
-	bucket := siteBucket(id, "gone")
-	var back []string
-	before := 0
-	err = s.index.View(ctx, func(tx *index.Tx) error {
-		back, before = nil, 0
-		for r, err := range tx.Scan(bucket, "", "") {
-			if err != nil {
-				return err
-			}
-			if missing[r.Key] {
-				before++
-			} else {
-				back = append(back, r.Key)
-			}
-		}
-		return nil
-	})
-	if lost = len(missing) - before; err != nil || lost == 0 && len(back) == 0 {
-		return lost, err
-	}
-	return lost, s.index.Update(ctx, func(tx *index.Tx) error {
-		for _, key := range back {
-			if err := tx.Delete(bucket, key); err != nil {
-				return err
-			}
-		}
-		for key := range missing {
-			if err := tx.Put(bucket, key, nil); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Note remembers a fact about the authority.
-func (s *Site) Note(ctx context.Context, fact string) error {
-	id, err := s.ID(ctx)
+	before, err := s.remembered(ctx, goneKind)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return s.index.Update(ctx, func(tx *index.Tx) error { return tx.Put(siteBucket(id, "facts"), fact, nil) })
-}
-
-// Noted says whether a fact was noted.
-func (s *Site) Noted(ctx context.Context, fact string) (noted bool, err error) {
-	id, err := s.ID(ctx)
-	if err != nil {
-		return false, err
-	}
-	err = s.index.View(ctx, func(tx *index.Tx) error {
-		_, err := tx.Get(siteBucket(id, "facts"), fact)
-		if noted = err == nil; errors.Is(err, fs.ErrNotExist) {
-			return nil
+	var items []item
+	for key := range before {
+		if !missing[key] {
+			items = append(items, item{goneKind, key, nil})
 		}
-		return err
-	})
-	return noted, err
+	}
+	for key := range missing {
+		if _, ok := before[key]; !ok {
+			items = append(items, item{goneKind, key, []byte{}})
+			lost++
+		}
+	}
+	if len(items) == 0 {
+		return 0, nil
+	}
+	return lost, s.remember(ctx, items...)
 }
 
 // lossy is the fact that packs have been lost at the authority.

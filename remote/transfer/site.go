@@ -48,8 +48,8 @@ type Site struct {
 	tails tailCache
 
 	mu     sync.Mutex // guards what follows
-	id     string     // "" until it is known
-	met    bool       // it was read from the authority itself
+	memory memory     // without an id until that is known
+	met    bool       // the id was read from the authority itself
 	fresh  bool       // all tables have been read in this run
 	tables int        // how many there were
 }
@@ -69,10 +69,6 @@ func (s *Site) Name() string { return s.opts.Name }
 // Authority returns the authority itself.
 func (s *Site) Authority() remote.Authority { return s.auth }
 
-// The index's names for what is known of a site. Chunks have a space of that
-// name, too.
-func siteBucket(id, what string) string { return "remote/" + id + "/" + what }
-
 // space returns the name of the index's space for the site's chunks. The site
 // must exist.
 func (s *Site) space(ctx context.Context) (string, error) {
@@ -80,38 +76,20 @@ func (s *Site) space(ctx context.Context) (string, error) {
 	return "remote/" + id, err
 }
 
-// locationsBucket holds the ids of authorities by their locations.
-const locationsBucket = "remote/locations"
-
 // ID returns the authority's id, from the index if it has been there before.
 // Where nothing has been pushed to it yet the error wraps fs.ErrNotExist.
 func (s *Site) ID(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.id != "" {
-		return s.id, nil
+	if s.memory.id != "" {
+		return s.memory.id, nil
 	}
-	var err error
-	if s.id, err = s.Remembered(ctx); s.id != "" || err != nil {
-		return s.id, err
+	m, err := s.recall(ctx, "")
+	if m.id != "" || err != nil {
+		s.memory = m
+		return m.id, err
 	}
 	return s.meet(ctx)
-}
-
-// Remembered returns the id that the authority had when it was met last, ""
-// where it never was. The authority is not asked.
-func (s *Site) Remembered(ctx context.Context) (id string, err error) {
-	if s.opts.Location == "" {
-		return "", nil
-	}
-	err = s.index.View(ctx, func(tx *index.Tx) error {
-		v, err := tx.Get(locationsBucket, s.opts.Location)
-		if id = string(v); errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	})
-	return id, err
 }
 
 // Meet reads the authority's id from the authority itself: a bucket may have
@@ -125,19 +103,31 @@ func (s *Site) Meet(ctx context.Context) (id string, err error) {
 // meet is the part of ID that asks the authority. The caller holds the lock.
 func (s *Site) meet(ctx context.Context) (string, error) {
 	if s.met {
-		return s.id, nil
+		return s.memory.id, nil
 	}
 	f, err := s.readFormat(ctx)
 	if err != nil {
 		return "", err
 	}
-	s.id, s.met = f.ID, true
-	if s.opts.Location == "" {
-		return s.id, nil
+	m := s.memory
+	if m.id == "" {
+		if m, err = s.recall(ctx, ""); err != nil {
+			return "", err
+		}
 	}
-	return s.id, s.index.Update(ctx, func(tx *index.Tx) error {
-		return tx.Put(locationsBucket, s.opts.Location, []byte(s.id))
-	})
+	if m.id != f.ID && s.opts.Location != "" {
+		err := s.index.Update(ctx, func(tx *index.Tx) error { return tx.Put(locationsBucket, s.opts.Location, []byte(f.ID)) })
+		if err != nil {
+			return "", err
+		}
+	}
+	if m.id != f.ID {
+		if m, err = s.recall(ctx, f.ID); err != nil {
+			return "", err
+		}
+	}
+	s.memory, s.met = m, true
+	return m.id, nil
 }
 
 // Found makes an empty authority one of ours, and returns its id.
