@@ -6,6 +6,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // Authorities returns the names of the attached authorities, in order.
@@ -30,7 +31,7 @@ func (a *API) remoteNames() []string {
 	defer a.mu.Unlock()
 	var names []string
 	for _, s := range a.authorities {
-		if !s.Service.none() {
+		if !s.Service.IsZero() {
 			names = append(names, s.Name)
 		}
 	}
@@ -38,7 +39,7 @@ func (a *API) remoteNames() []string {
 }
 
 // AttachAuthority adds an authority, or replaces the one of that name.
-func (a *API) AttachAuthority(name string, s Service) error {
+func (a *API) AttachAuthority(name string, s config.Service) error {
 	if err := refs.CheckAuthorityName(name); err != nil {
 		return err
 	}
@@ -50,9 +51,9 @@ func (a *API) AttachAuthority(name string, s Service) error {
 	if a.cache != nil && sameService(*a.cache, s) {
 		return leaf.Errorf(fs.ErrInvalid, "the cache cannot be an authority too")
 	}
-	i := slices.IndexFunc(a.authorities, func(x NamedService) bool { return x.Name == name })
+	i := slices.IndexFunc(a.authorities, func(x config.NamedService) bool { return x.Name == name })
 	if i < 0 {
-		a.authorities = append(slices.Clone(a.authorities), NamedService{name, s})
+		a.authorities = append(slices.Clone(a.authorities), config.NamedService{Name: name, Service: s})
 		return nil
 	}
 	a.authorities = slices.Clone(a.authorities)
@@ -69,7 +70,7 @@ func (a *API) LockAuthorities() {
 
 // AttachManager sets the manager's configuration. The repository stays the
 // same: what is in it is what push and pull exchange with the manager.
-func (a *API) AttachManager(m ManagerConfig) error {
+func (a *API) AttachManager(m config.Manager) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.managerFixed {
@@ -87,7 +88,7 @@ func (a *API) LockManager() {
 }
 
 // Manager returns the manager's configuration, nil for the embedded one.
-func (a *API) Manager() *ManagerConfig {
+func (a *API) Manager() *config.Manager {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.manager
@@ -95,7 +96,7 @@ func (a *API) Manager() *ManagerConfig {
 
 // AttachCache sets the cache that a configuration written by WriteConfig names.
 // What is cached lies in the repository itself.
-func (a *API) AttachCache(s Service) error {
+func (a *API) AttachCache(s config.Service) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, x := range a.authorities {
@@ -107,7 +108,7 @@ func (a *API) AttachCache(s Service) error {
 	return nil
 }
 
-func sameService(a, b Service) bool {
+func sameService(a, b config.Service) bool {
 	if a.URL != "" || b.URL != "" {
 		return a.URL == b.URL
 	}

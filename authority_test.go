@@ -7,15 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/datafs/datafs/remote/config"
 )
 
 func TestAttachingAuthorities(t *testing.T) {
 	api := newAPI(t)
 	equal(t, "at first", api.Authorities(), []string{"local"})
 	equal(t, "default", must(api.DefaultAuthority())(t), "local")
-	disk := Service{Service: "OSFS", Args: []any{"/data"}}
+	disk := config.Service{Service: "OSFS", Args: []any{"/data"}}
 	noError(t, api.AttachAuthority("disk", disk))
-	noError(t, api.AttachAuthority("disk", Service{Service: "OSFS", Args: []any{"/data2"}}))
+	noError(t, api.AttachAuthority("disk", config.Service{Service: "OSFS", Args: []any{"/data2"}}))
 	equal(t, "attached", api.Authorities(), []string{"local", "disk"})
 	_, err := api.DefaultAuthority()
 	wantError(t, err, "Authority ambiguous. Set authority or DefaultAuthorityName.", fs.ErrInvalid)
@@ -39,27 +41,27 @@ func TestAttachingAuthorities(t *testing.T) {
 func TestAttachingAManager(t *testing.T) {
 	api := newAPI(t)
 	equal(t, "at first", api.Manager() == nil, true)
-	noError(t, api.AttachManager(ManagerConfig{Class: "MongoDBManager"}))
+	noError(t, api.AttachManager(config.Manager{Class: "MongoDBManager"}))
 	equal(t, "attached", api.Manager().Class, "MongoDBManager")
 	api.LockManager()
-	wantError(t, api.AttachManager(ManagerConfig{Class: "DynamoDBManager"}), "Manager locked", fs.ErrPermission)
+	wantError(t, api.AttachManager(config.Manager{Class: "DynamoDBManager"}), "Manager locked", fs.ErrPermission)
 	equal(t, "still attached", api.Manager().Class, "MongoDBManager")
 }
 
 func TestTheCacheIsNoAuthority(t *testing.T) {
 	api := newAPI(t)
-	disk := Service{Service: "OSFS", Args: []any{"/data"}}
-	url := Service{URL: "s3://bucket"}
+	disk := config.Service{Service: "OSFS", Args: []any{"/data"}}
+	url := config.Service{URL: "s3://bucket"}
 	noError(t, api.AttachAuthority("disk", disk))
 	noError(t, api.AttachAuthority("s3", url))
 	wantError(t, api.AttachCache(disk), `authority "disk" cannot be the cache too`, fs.ErrInvalid)
 	wantError(t, api.AttachCache(url), `authority "s3" cannot be the cache too`, fs.ErrInvalid)
-	cache := Service{Service: "OSFS", Args: []any{"/cache"}}
+	cache := config.Service{Service: "OSFS", Args: []any{"/cache"}}
 	noError(t, api.AttachCache(cache))
 	wantError(t, api.AttachAuthority("cache", cache), "the cache cannot be an authority too", fs.ErrInvalid)
 	for range 2 { // without a place there is nothing to compare
-		noError(t, api.AttachAuthority("temp", Service{Service: "TempFS"}))
-		noError(t, api.AttachCache(Service{Service: "TempFS"}))
+		noError(t, api.AttachAuthority("temp", config.Service{Service: "TempFS"}))
+		noError(t, api.AttachCache(config.Service{Service: "TempFS"}))
 	}
 }
 
@@ -95,7 +97,7 @@ func TestTheRepositoryIsTheCache(t *testing.T) {
 }
 
 func TestAnAPIsSettingsAreWrittenBack(t *testing.T) {
-	const config = `default-profile: mine
+	const settings = `default-profile: mine
 profiles:
   mine:
     api:
@@ -104,9 +106,9 @@ profiles:
       disk: {service: OSFS, args: [/data]}
     checksums: [md5]
 `
-	api := openChecked(t, configured(t.TempDir(), config))
-	noError(t, api.AttachCache(Service{Service: "TempFS"}))
-	noError(t, api.AttachAuthority("more", Service{URL: "sftp://host/dir"}))
+	api := openChecked(t, configured(t.TempDir(), settings))
+	noError(t, api.AttachCache(config.Service{Service: "TempFS"}))
+	noError(t, api.AttachAuthority("more", config.Service{URL: "sftp://host/dir"}))
 	noError(t, api.SetDefaultAuthority("disk"))
 
 	file := t.TempDir() + "/new/config.yml"
@@ -124,5 +126,25 @@ profiles:
 	text := string(must(api.MarshalConfig([]byte("profiles: {mine: {api: {user_config: {username: Kept}}}}\n"), "mine"))(t))
 	if !strings.Contains(text, "Kept") || strings.Contains(text, "My Name") || !strings.Contains(text, "sftp://host/dir") {
 		t.Errorf("what is there must win, what is not must come: got\n%s", text)
+	}
+}
+
+func TestSeedProfile(t *testing.T) {
+	dir := t.TempDir()
+	opts := configured(dir, `
+profiles:
+  default: {}
+  old:
+    authorities: {local: {service: OSFS, args: [data]}}
+    manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {password: 'env:SECRET'}}}
+`)
+	home := opts.Getenv
+	opts.Getenv = func(name string) string { return home(name) + map[string]string{"SECRET": "hushhush"}[name] }
+	api := openChecked(t, opts)
+	p := must(api.SeedProfile("old"))(t)
+	equal(t, "directory", p.Authorities[0].Args[0], any(filepath.Join(dir, "data")))
+	equal(t, "password", p.Manager.Kwargs["client_kwargs"].(map[string]any)["password"], any("hushhush"))
+	if _, err := api.SeedProfile("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }

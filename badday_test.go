@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 	"github.com/datafs/datafs/remote/remotetest"
 )
 
@@ -22,7 +23,7 @@ func through(t *testing.T, auth remote.Authority) *API {
 	opts := configured(t.TempDir(), "authorities: {team: 'mem://'}\n")
 	opts.Now = clock(someTime)
 	opts.RetryTime = -1
-	opts.OpenAuthority = func(context.Context, Service) (remote.Authority, error) { return auth, nil }
+	opts.Kinds = authorityKinds(func(context.Context, config.Service) (remote.Authority, error) { return auth, nil })
 	return openChecked(t, opts)
 }
 

@@ -121,7 +121,7 @@ func (a *API) checkoutProgress() func(*checkout.Archive, int64) {
 
 // checkoutDir is the directory in full.
 func (a *API) checkoutDir(dir string) (string, error) {
-	dir = a.opts.places().expandHome(dir)
+	dir = a.opts.places().ExpandHome(dir)
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.opts.Dir, dir)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/lockfile"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // ChooseOptions say which versions are wanted.
@@ -127,7 +128,7 @@ func (a *API) wished(opts *ChooseOptions) (w wish, err error) {
 		if w.list = all; !there {
 			err = &HintError{
 				Err:  leaf.Errorf(fs.ErrInvalid, "no archive is named, and there are no requirements"),
-				Hint: "write the names, one a line, into " + requirementsName + ", or name a file with --requirements",
+				Hint: "write the names, one a line, into " + config.RequirementsName + ", or name a file with --requirements",
 			}
 		}
 		return w, err

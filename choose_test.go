@@ -1,6 +1,7 @@
 package datafs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,7 +55,7 @@ func TestChoose(t *testing.T) {
 		"names are looked up in a text as well": {ChooseOptions{Requirements: "a==0.1;b==0.0.1", Archives: []string{"a"}}, "a 0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.opts.Requirements = firstOf(tt.opts.Requirements, file)
+			tt.opts.Requirements = cmp.Or(tt.opts.Requirements, file)
 			equal(t, "chosen", chosenTexts(must(api.Choose(t.Context(), &tt.opts))(t)), tt.want)
 		})
 	}

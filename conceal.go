@@ -7,6 +7,7 @@ import (
 
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // concealing is an authority, opened with values of variables, whose errors do
@@ -82,7 +83,7 @@ func concealedSeq[T any](s *secrets, seq iter.Seq2[T, error]) iter.Seq2[T, error
 
 // concealingDatabase is a database whose errors show no secret.
 type concealingDatabase struct {
-	Database
+	config.Database
 	s *secrets
 }
 

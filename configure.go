@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"github.com/datafs/datafs/remote/config"
 )
 
 // ConfigureTarget returns the configuration file and the profile that Configure
@@ -13,7 +15,7 @@ func ConfigureTarget(opts *Options) (file, profile string, err error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	return configureTarget(opts.places())
+	return config.Target(opts.places())
 }
 
 // Configure sets entries of the user configuration in the profile, which is
@@ -25,12 +27,12 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 	if err != nil {
 		return err
 	}
-	old, err := readConfigFile(file)
+	old, err := config.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	isNew := err != nil
-	if err := EditUserConfig(file, profile, set); err != nil {
+	if err := config.EditUserConfig(file, profile, set); err != nil {
 		return err
 	}
 	defer func() {
@@ -41,7 +43,7 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 				err = errors.Join(err, e)
 			}
 		default:
-			err = errors.Join(err, writeConfigFile(file, old))
+			err = errors.Join(err, config.WriteFile(file, old))
 		}
 	}()
 	api, err := Open(ctx, opts)
@@ -62,5 +64,23 @@ func Configure(ctx context.Context, opts *Options, set map[string]string, helper
 			return err
 		}
 	}
-	return EditUserConfig(file, profile, more)
+	return config.EditUserConfig(file, profile, more)
+}
+
+// Trust records that a repository's own configuration is to be trusted, as one in
+// the user's home directory is: dir is the directory that holds .datafs, or the
+// repository. It holds until the repository's path, id or owner changes, and as
+// long as nobody else can write the configuration. Trust returns the repository.
+func Trust(ctx context.Context, dir string, opts *Options) (repo string, err error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	o := opts.places()
+	if repo, err = o.Inside(dir); err != nil {
+		return "", err
+	}
+	if err := checkLinks(repo); err != nil {
+		return "", err
+	}
+	return repo, o.Trust(ctx, repo)
 }

@@ -3,56 +3,36 @@ package datafs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"sync"
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote/config"
 )
-
-// Database is where a team's manager keeps its records, and the tables in it.
-// Nothing is asked of it before a method is called. String names the place
-// without a secret. Its methods may be called by several goroutines.
-type Database interface {
-	fmt.Stringer
-	// Manager opens a table. One that does not exist is an error of its methods
-	// that wraps fs.ErrNotExist.
-	Manager(table string) (refs.Manager, error)
-	// Table is the table that the configuration names, "" where it names none.
-	Table() string
-	CreateTable(ctx context.Context, name string) error // fs.ErrExist
-	DeleteTable(ctx context.Context, name string) error // fs.ErrNotExist
-	Tables(ctx context.Context) ([]string, error)
-	Close() error
-}
-
-// isDatabase says that a manager is one that a Database keeps.
-func (m *ManagerConfig) isDatabase() bool {
-	return m != nil && (m.URL != "" || m.Class == "MongoDBManager" || m.Class == "DynamoDBManager")
-}
 
 // sharesTables reports whether what is here of a table is only what is known of the
 // team's, and made when it is missing.
 func (a *API) sharesTables() bool {
 	m := a.Manager()
-	return m != nil && m.Class == "AuthorityManager" || m.isDatabase() && a.opts.OpenDatabase != nil
+	return m != nil && m.Class == config.AuthorityManager || a.kinds.HasDatabase(m)
 }
 
 // databases keeps the one that is open.
 type databases struct {
 	mu     sync.Mutex // guards what follows
-	config *ManagerConfig
-	open   Database
+	config *config.Manager
+	open   config.Database
 	place  string // which open is, as the index knows it
 }
 
-// database opens the profile's database, nil if it has none, or if this program
-// knows none: what needs no team works all the same. Nothing is asked of it yet.
-func (a *API) database(ctx context.Context) (Database, error) {
+// database opens the profile's database, nil if it has none. The error wraps
+// errors.ErrUnsupported if this program was built without its kind. Nothing is asked of
+// it yet.
+func (a *API) database(ctx context.Context) (config.Database, error) {
 	m := a.Manager()
-	if !m.isDatabase() || a.opts.OpenDatabase == nil {
+	if !m.InDatabase() {
 		return nil, nil
 	}
 	a.dbs.mu.Lock()
@@ -64,7 +44,7 @@ func (a *API) database(ctx context.Context) (Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := a.opts.OpenDatabase(ctx, expanded)
+	db, err := a.kinds.OpenDatabase(ctx, expanded)
 	if err != nil {
 		return nil, a.secrets.error(err)
 	}
@@ -91,7 +71,7 @@ func (a *API) closeDatabase() error {
 }
 
 // networkDatabase is database for what must ask it.
-func (a *API) networkDatabase(ctx context.Context) (Database, error) {
+func (a *API) networkDatabase(ctx context.Context) (config.Database, error) {
 	db, err := a.database(ctx)
 	if err == nil && db != nil && a.opts.Offline {
 		err = leaf.Errorf(ErrUnavailable, "this run is offline: %s is not asked", db)
@@ -103,9 +83,6 @@ func (a *API) networkDatabase(ctx context.Context) (Database, error) {
 // they are called in the index.
 func (a *API) teamDatabase(ctx context.Context, how access) (refs.Manager, string, error) {
 	db, err := a.database(ctx)
-	if err == nil && db == nil {
-		err = leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", a.Manager().name())
-	}
 	if err != nil {
 		return nil, "", err
 	}

@@ -36,7 +36,7 @@ import (
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/refs/solve"
-	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // Options say which configuration, profile and repository to open. The zero
@@ -57,13 +57,10 @@ type Options struct {
 	LimitRate int64         // bytes per second to and from authorities; 0: no limit
 	RetryTime time.Duration // how long to try again without progress; 0: a minute, < 0: not at all
 
-	// OpenAuthority opens what a configuration names; nil: the function of that
-	// name, which knows all that needs no further module.
-	OpenAuthority func(ctx context.Context, s Service) (remote.Authority, error)
-
-	// OpenDatabase opens the manager that a configuration names, if it is kept in a
-	// database; nil: there is none of these.
-	OpenDatabase func(ctx context.Context, m ManagerConfig) (Database, error)
+	// Kinds are kinds of authorities and managers of the program's own, which a
+	// configuration can name. Those that need the standard library only are there
+	// without; all.Kinds of package remote/all returns those of the command.
+	Kinds []config.Kind
 
 	MustExist bool // a repository that is not there is not made, but an error that wraps fs.ErrNotExist
 
@@ -91,7 +88,8 @@ type Progress struct {
 // the same time.
 type API struct {
 	opts  Options
-	where *whereabouts
+	where *config.Found
+	kinds config.Kinds
 	index *index.DB
 	store *objects.Store
 	bolt  *bolt.Manager
@@ -110,10 +108,10 @@ type API struct {
 	piped sync.Map // requirements that came through a pipe, by its name
 
 	mu               sync.Mutex // guards what follows
-	authorities      []NamedService
+	authorities      []config.NamedService
 	defaultAuthority string
-	manager          *ManagerConfig
-	cache            *Service
+	manager          *config.Manager
+	cache            *config.Service
 	authoritiesFixed bool
 	managerFixed     bool
 	defaults         map[string]string // normalised name -> version text
@@ -127,17 +125,18 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 		a.opts = *opts
 	}
 	a.opts.fill()
+	a.kinds = config.With(a.opts.Kinds)
 	var err error
 	// The working directory may be gone: absolute paths do without it.
 	if a.opts.Dir, err = filepath.Abs(a.opts.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
-	if a.where, err = locate(a.opts.places()); err != nil {
+	if a.where, err = config.Locate(a.opts.places()); err != nil {
 		return nil, err
 	}
 	if a.where.WasAuto {
 		a.opts.Warn(fmt.Sprintf("sync: auto in %s counts as manual, as that file is not trusted (%v): %s",
-			a.where.ConfigFile, a.where.Distrust, distrustHint(a.where.Repo, a.where.Distrust)))
+			a.where.ConfigFile, a.where.Distrust, config.DistrustHint(a.where.Repo, a.where.Distrust)))
 	}
 	p := a.where.Profile
 	a.manager, a.cache = p.Manager, p.Cache
@@ -146,7 +145,7 @@ func Open(ctx context.Context, opts *Options) (*API, error) {
 	}
 	a.authorities, a.defaultAuthority = p.Authorities, p.DefaultAuthority
 	if len(a.authorities) == 0 {
-		a.authorities = []NamedService{{Name: localAuthority}}
+		a.authorities = []config.NamedService{{Name: localAuthority}}
 	}
 	a.pins = sync.OnceValues(func() ([]solve.Requirement, error) { return a.readRequirements(a.where.Requirements) })
 	return a, ctx.Err()
@@ -167,10 +166,10 @@ func (o *Options) fill() {
 	}
 }
 
-func (o *Options) places() *whereOptions {
-	return &whereOptions{
+func (o *Options) places() *config.Search {
+	return &config.Search{
 		Profile: o.Profile, ConfigFile: o.ConfigFile, Repo: o.Repo, Requirements: o.Requirements,
-		Config: o.Config, Dir: o.Dir, Getenv: o.Getenv,
+		Config: o.Config, Dir: o.Dir, Getenv: o.Getenv, Kinds: config.With(o.Kinds),
 	}
 }
 
@@ -257,22 +256,22 @@ func Init(ctx context.Context, dir string, opts *Options) (string, error) {
 	} else if !fi.IsDir() {
 		return "", leaf.Errorf(fs.ErrInvalid, "%s is not a directory", dir)
 	}
-	repo, err := filepath.Abs(filepath.Join(dir, repoDirName))
+	repo, err := filepath.Abs(filepath.Join(dir, config.RepoName))
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(filepath.Join(repo, objects.FormatFile)); err == nil {
 		return repo, leaf.Errorf(fs.ErrExist, "repository %s already exists", repo)
 	}
-	config := filepath.Join(repo, configFileName)
-	_, lay := os.Lstat(config)
+	file := filepath.Join(repo, config.FileName)
+	_, lay := os.Lstat(file)
 	if err := o.makeRepo(repo); err != nil {
 		return "", err
 	}
 	if lay == nil {
-		o.Warn(fmt.Sprintf("%s lay there before, and is not trusted: %s", config, distrustHint(repo, nil)))
-	} else if err := o.places().trustNew(ctx, repo); err != nil {
-		o.Warn(fmt.Sprintf("a configuration of its own (%s) will not be trusted: %v", config, err))
+		o.Warn(fmt.Sprintf("%s lay there before, and is not trusted: %s", file, config.DistrustHint(repo, nil)))
+	} else if err := o.places().TrustNew(ctx, repo); err != nil {
+		o.Warn(fmt.Sprintf("a configuration of its own (%s) will not be trusted: %v", file, err))
 	}
 	return repo, ctx.Err()
 }
@@ -287,7 +286,7 @@ func (a *API) Close() error {
 func (a *API) Repo() string { return a.where.Repo }
 
 // Profile returns the profile as it was configured.
-func (a *API) Profile() Profile { return a.where.Profile }
+func (a *API) Profile() config.Profile { return a.where.Profile }
 
 // ConfigFile returns the path of the configuration in use, "" if there is none.
 func (a *API) ConfigFile() string { return a.where.ConfigFile }
@@ -299,4 +298,23 @@ func (a *API) UserConfig() map[string]string {
 		m[k] = v
 	}
 	return m
+}
+
+// makeDirs is os.MkdirAll, and makes the names of what it made last, where the
+// directory above lets it.
+func makeDirs(dir string, mode fs.FileMode) error {
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	for _, d := range made {
+		_ = leaf.SyncDir(filepath.Dir(d))
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/datafs/datafs/remote/config"
 	"io/fs"
 
 	"github.com/datafs/datafs/index/leaf"
@@ -125,7 +126,7 @@ func (a *API) auditBegun(ctx context.Context, opts *AuditOptions) (*graph.Audit,
 	var l *lockfile.Lock
 	var err error
 	if opts.Locked != "" {
-		l, err = readLock(joinPath(a.opts.Dir, opts.Locked), false)
+		l, err = readLock(config.JoinPath(a.opts.Dir, opts.Locked), false)
 	} else {
 		var w wish
 		if w, err = a.wished(&ChooseOptions{Requirements: opts.Requirements}); err == nil {

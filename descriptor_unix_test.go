@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // inherited makes a descriptor as another program gives it on, and its name.
@@ -42,12 +44,12 @@ func TestDescriptor(t *testing.T) {
 		"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2, "/dev/fd/0": 0, "/dev/fd/17": 17, "/dev//fd/../stdout": 1,
 		link: 1, dir + "/devices/stdout": 1, dir + "/devices/fd/3": 3,
 	} {
-		if fd, ok := Descriptor(name); !ok || fd != want {
+		if fd, ok := leaf.Descriptor(name); !ok || fd != want {
 			t.Errorf("%s: got %d, %v", name, fd, ok)
 		}
 	}
 	for _, name := range []string{"", "-", "stdout", "/dev/null", "/dev/fd", "/dev/fd/", "/dev/fd/x", "/dev/fd/-1", "/dev/fd/99999999999", dir, dir + "/round", dir + "/none/stdout"} {
-		if fd, ok := Descriptor(name); ok {
+		if fd, ok := leaf.Descriptor(name); ok {
 			t.Errorf("%q is taken for %d", name, fd)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // checkDestination refuses to write contents where a repository keeps its own
@@ -22,7 +23,7 @@ func (a *API) checkDestination(target string) error {
 		return nil // nothing can be written there
 	}
 	if names.BelowStore(filepath.ToSlash(real)) {
-		return leaf.Errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, repoDirName)
+		return leaf.Errorf(fs.ErrInvalid, "%s lies below a %s, which belongs to a repository: nothing is written there", target, config.RepoName)
 	}
 	repo, err := resolved(a.Repo())
 	if err != nil {

@@ -79,7 +79,7 @@ func TestTheLibraryDocMapsEveryNameOf07(t *testing.T) {
 }
 
 func TestTheLibraryDocNamesWhatThereIs(t *testing.T) {
-	packages := map[string]declarations{"": declared(t, "."), "refs": declared(t, "refs"), "objects": declared(t, "objects")}
+	packages := map[string]declarations{"": declared(t, "."), "refs": declared(t, "refs"), "objects": declared(t, "objects"), "config": declared(t, "remote/config"), "all": declared(t, "remote/all")}
 	found := 0
 	for _, row := range docRows(t) {
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {

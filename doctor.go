@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // What Doctor says of a thing that it looked at.
@@ -120,29 +121,21 @@ func (d *doctor) configuration(context.Context) {
 		d.ok(what, "%s, profile %q", file, p.Name)
 	}
 	if why := d.where.Distrust; why != nil {
-		d.warn(what, distrustHint(d.Repo(), why),
+		d.warn(what, config.DistrustHint(d.Repo(), why),
 			"%s is the repository's own and not trusted (%v): no credentials are used for what it names, and env:, passwords and keys in it are refused", file, why)
 	}
 }
 
 // hasSecret says that the profile has a password or a key in it.
-func hasSecret(p Profile) bool {
+func hasSecret(p config.Profile) bool {
 	for _, s := range p.Authorities {
-		if urlSecret(s.URL) || secretIn(s.Kwargs) {
+		if config.URLSecret(s.URL) || secretIn(s.Kwargs) {
 			return true
 		}
 	}
 	m := p.Manager
-	return m != nil && (urlSecret(m.URL) || secretIn(m.Kwargs)) ||
-		p.Cache != nil && (urlSecret(p.Cache.URL) || secretIn(p.Cache.Kwargs))
-}
-
-// urlSecret says that there is a password in the user's part of a URL.
-func urlSecret(text string) bool {
-	_, rest, _ := strings.Cut(text, "://")
-	host, _, _ := strings.Cut(rest, "/")
-	user, _, found := strings.Cut(host, "@")
-	return found && strings.Contains(user, ":")
+	return m != nil && (config.URLSecret(m.URL) || secretIn(m.Kwargs)) ||
+		p.Cache != nil && (config.URLSecret(p.Cache.URL) || secretIn(p.Cache.Kwargs))
 }
 
 func secretIn(kwargs map[string]any) bool {
@@ -155,7 +148,7 @@ func secretIn(kwargs map[string]any) bool {
 		case string:
 			key = strings.ToLower(key)
 			secret := strings.Contains(key, "passw") || strings.Contains(key, "secret") || strings.Contains(key, "token")
-			if secret && v != "" && !strings.HasPrefix(v, "env:") || urlSecret(v) {
+			if secret && v != "" && !strings.HasPrefix(v, "env:") || config.URLSecret(v) {
 				return true
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // allAuthorities tries out each authority of the profile.
@@ -22,7 +23,7 @@ func (d *doctor) allAuthorities(ctx context.Context) {
 
 func (d *doctor) oneOf(ctx context.Context, name string) {
 	what, service := "authority "+name, d.service(name)
-	if service.none() {
+	if service.IsZero() {
 		d.ok(what, "the repository itself")
 		return
 	}
@@ -56,7 +57,7 @@ func (d *doctor) oneOf(ctx context.Context, name string) {
 const setVariable = "set the variable, or correct the configuration"
 
 // service is an authority as it is configured.
-func (d *doctor) service(name string) Service {
+func (d *doctor) service(name string) config.Service {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.API.authorities {
@@ -64,7 +65,7 @@ func (d *doctor) service(name string) Service {
 			return s.Service
 		}
 	}
-	return Service{}
+	return config.Service{}
 }
 
 // plainly leaves out of an error which authority it is about.

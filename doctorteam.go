@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote/catalog"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // teamManager looks at whoever keeps the team's records.
@@ -19,10 +19,10 @@ func (d *doctor) teamManager(ctx context.Context) {
 	case d.alone():
 		d.ok(what, "none, and no authority: this repository is all there is")
 		return
-	case m != nil && m.Class == "EmbeddedManager":
+	case m != nil && m.Class == config.EmbeddedManager:
 		d.ok(what, "this repository itself: there is no team to share with")
 		return
-	case m.isDatabase():
+	case m.InDatabase():
 		d.databaseManager(ctx, what)
 		return
 	}
@@ -90,9 +90,6 @@ func (d *doctor) databaseManager(ctx context.Context, what string) {
 		return
 	}
 	db, err := d.database(ctx)
-	if err == nil && db == nil {
-		err = leaf.Errorf(errors.ErrUnsupported, "this program was built without %s", d.Manager().name())
-	}
 	if err != nil {
 		d.problem(what, err, "")
 		return
@@ -118,7 +115,7 @@ func (d *doctor) databaseManager(ctx context.Context, what string) {
 }
 
 // readTable reads a little of each part of a table.
-func (d *doctor) readTable(ctx context.Context, db Database) error {
+func (d *doctor) readTable(ctx context.Context, db config.Database) error {
 	m, err := db.Manager(d.Table())
 	if err != nil {
 		return err

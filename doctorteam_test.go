@@ -16,6 +16,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // sick is an authority that keeps its promises but for those that a test takes
@@ -86,7 +87,7 @@ func (s *sick) files(t *testing.T) string {
 func patient(t *testing.T, auth remote.Authority) *API {
 	t.Helper()
 	opts := nowOptions(t.TempDir(), "authorities: {team: 'mem://'}")
-	opts.OpenAuthority = func(context.Context, Service) (remote.Authority, error) { return auth, nil }
+	opts.Kinds = authorityKinds(func(context.Context, config.Service) (remote.Authority, error) { return auth, nil })
 	return openChecked(t, opts)
 }
 
@@ -173,12 +174,12 @@ func (*readOnly) ReadOnly() {}
 
 func TestDoctorWritesNothingWhereNothingCanBeWritten(t *testing.T) {
 	opts := nowOptions(t.TempDir(), "authorities: {team: 'mem://', web: {service: HTTPFS, args: ['http://host/']}}\ndefault-authority: team")
-	opts.OpenAuthority = func(_ context.Context, s Service) (remote.Authority, error) {
+	opts.Kinds = authorityKinds(func(_ context.Context, s config.Service) (remote.Authority, error) {
 		if s.Service == "HTTPFS" {
 			return &readOnly{}, nil
 		}
 		return &remote.Mem{}, nil
-	}
+	})
 	wantCheck(t, examined(t, openChecked(t, opts)), "authority web", CheckWarning, "can only be read")
 }
 
@@ -211,7 +212,7 @@ func TestDoctorOfflineAsksNobody(t *testing.T) {
 	for _, manager := range []string{"", "manager: {class: mongo, kwargs: {database_name: d}}"} {
 		opts := nowOptions(t.TempDir(), "authorities: {team: 'mem://'}\n"+manager)
 		opts.Offline = true
-		opts.OpenDatabase = func(context.Context, ManagerConfig) (Database, error) { return &ward{}, nil }
+		opts.Kinds = databaseKinds(func(context.Context, config.Manager) (config.Database, error) { return &ward{}, nil })
 		all := examined(t, openChecked(t, opts))
 		wantCheck(t, all, "authority team", CheckSkipped, "offline")
 		wantCheck(t, all, "manager", CheckSkipped, "offline")
@@ -220,10 +221,10 @@ func TestDoctorOfflineAsksNobody(t *testing.T) {
 
 // ward is a database with one table, where there is none if fail says so.
 type ward struct {
-	Database // for what the doctor must not call
-	mem      refs.Mem
-	fail     error // of the records and the log
-	noSpec   error // of what is required
+	config.Database // for what the doctor must not call
+	mem             refs.Mem
+	fail            error // of the records and the log
+	noSpec          error // of what is required
 }
 
 func (w *ward) String() string { return "mongodb://host/d" }
@@ -285,7 +286,7 @@ func TestDoctorOfADatabase(t *testing.T) {
 			variable := map[bool]string{true: ", client_kwargs: {password: 'env:NONE'}"}[c.text == "set the variable"]
 			opts := nowOptions(t.TempDir(), "manager: {class: mongo, kwargs: {database_name: d"+variable+"}}")
 			if c.ward != nil {
-				opts.OpenDatabase = func(context.Context, ManagerConfig) (Database, error) { return c.ward, nil }
+				opts.Kinds = databaseKinds(func(context.Context, config.Manager) (config.Database, error) { return c.ward, nil })
 			}
 			wantCheck(t, examined(t, openChecked(t, opts)), "manager", c.status, c.text)
 		})

@@ -36,7 +36,7 @@ func (h *Archive) Download(ctx context.Context, target string, opts *DownloadOpt
 	if err != nil {
 		return "", err
 	}
-	target = h.api.opts.places().expandHome(target)
+	target = h.api.opts.places().ExpandHome(target)
 	if err := h.api.checkDestination(target); err != nil {
 		return "", err
 	}

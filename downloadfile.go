@@ -38,8 +38,8 @@ func (h *Archive) downloadFile(ctx context.Context, f *File, target string, forc
 // the process was given open, a pipe, a terminal or the null device. Of anything
 // else it returns nil.
 func openStream(ctx context.Context, target string) (*os.File, error) {
-	if fd, ok := Descriptor(target); ok {
-		return OpenDescriptor(fd, target)
+	if fd, ok := leaf.Descriptor(target); ok {
+		return leaf.OpenDescriptor(fd, target)
 	}
 	fi, err := os.Stat(target)
 	if err != nil || fi.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // DataFS on one machine, from the first archive to the last.
@@ -204,8 +205,8 @@ profiles:
 func ExampleAPI_MarshalConfig() {
 	api, done := openExample("api: {user_config: {username: My Name, contact: me@demo.com}}")
 	defer done()
-	check(api.AttachAuthority("local", datafs.Service{Service: "OSFS", Args: []any{"/data"}}))
-	check(api.AttachManager(datafs.ManagerConfig{
+	check(api.AttachAuthority("local", config.Service{Service: "OSFS", Args: []any{"/data"}}))
+	check(api.AttachManager(config.Manager{
 		Class:  "MongoDBManager",
 		Kwargs: map[string]any{"database_name": "MyDatabase", "table_name": "DataFiles"},
 	}))

@@ -8,11 +8,8 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/checkout"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/remote/config"
 )
-
-// DefaultGrace is how long gc keeps what was deleted, unless the profile says
-// otherwise.
-const DefaultGrace = 14 * day
 
 // GCOptions say what GC may let go.
 type GCOptions struct {
@@ -74,7 +71,7 @@ func (a *API) grace(wanted *time.Duration) time.Duration {
 	case a.where.Profile.Grace != nil:
 		return *a.where.Profile.Grace
 	}
-	return DefaultGrace
+	return config.DefaultGrace
 }
 
 // collection is one GC of content under way.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // TestGCAfterTheIndexWasLost leaves everything that versions need, pushed or not: the
@@ -78,7 +79,7 @@ func TestGCKeepsWhatWasDeletedForAWhile(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		gone  bool
-	}{{time.Hour, false}, {DefaultGrace - time.Minute, false}, {DefaultGrace + time.Minute, true}} {
+	}{{time.Hour, false}, {config.DefaultGrace - time.Minute, false}, {config.DefaultGrace + time.Minute, true}} {
 		now = deleted.Add(c.after)
 		dry := must(api.GC(t.Context(), &GCOptions{Dry: true}))(t)
 		rep := must(api.GC(t.Context(), nil))(t)
@@ -89,7 +90,7 @@ func TestGCKeepsWhatWasDeletedForAWhile(t *testing.T) {
 			equal(t, "size", rep.Gone[0].Size, int64(200_000))
 			continue
 		}
-		if len(rep.Left) != 1 || rep.Waiting < 190_000 || !rep.Left[0].Until.Equal(rep.Left[0].Deleted.Add(DefaultGrace)) {
+		if len(rep.Left) != 1 || rep.Waiting < 190_000 || !rep.Left[0].Until.Equal(rep.Left[0].Deleted.Add(config.DefaultGrace)) {
 			t.Errorf("after %v: %+v", c.after, rep)
 		}
 		undelete(t, api, "x")
@@ -105,7 +106,7 @@ func TestGCKeepsWhatWasDeletedForAWhile(t *testing.T) {
 
 func TestTheProfileSaysHowLong(t *testing.T) {
 	for config, want := range map[string]time.Duration{
-		"": DefaultGrace, "gc: {grace: 3d}\n": 3 * day, "gc: {grace: 12h}\n": 12 * time.Hour, "gc: {grace: 0}\n": 0,
+		"": config.DefaultGrace, "gc: {grace: 3d}\n": 3 * 24 * time.Hour, "gc: {grace: 12h}\n": 12 * time.Hour, "gc: {grace: 0}\n": 0,
 	} {
 		equal(t, config, openOnly(t, configured(t.TempDir(), config)).Grace(), want)
 	}
@@ -124,9 +125,9 @@ func TestReplacedContentsStayForAWhile(t *testing.T) {
 	api := openOnly(t, opts)
 	h := newUnversioned(t, api, "x")
 	put(t, h, randomText(t, 1, 200_000))
-	now = now.Add(day)
+	now = now.Add(24 * time.Hour)
 	put(t, h, randomText(t, 2, 200_000))
-	now = now.Add(DefaultGrace - time.Hour)
+	now = now.Add(config.DefaultGrace - time.Hour)
 	rep := must(api.GC(t.Context(), nil))(t)
 	if rep.Freed > 10_000 || rep.Waiting < 190_000 || len(rep.Left) != 1 {
 		t.Errorf("%+v", rep)

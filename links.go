@@ -10,6 +10,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/objects/checkout"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // Entries of a repository's directory, which must be what they are called:
@@ -18,7 +19,7 @@ var (
 	storeDirs, storeFiles = objects.Layout()
 
 	repoDirs  = append(storeDirs, journalName, checkout.CopiesDir)
-	repoFiles = append(storeFiles, configFileName, indexName, indexName+".lock", indexName+".new", indexName+".old",
+	repoFiles = append(storeFiles, config.FileName, indexName, indexName+".lock", indexName+".new", indexName+".old",
 		checkout.CopiesLock, hostName, reserveName)
 )
 
@@ -46,7 +47,7 @@ func checkLinks(repo string) error {
 		}
 		for _, b := range below {
 			if b.Type()&fs.ModeSymlink != 0 {
-				return linkError(filepath.Join(name, b.Name()))
+				return config.LinkError(filepath.Join(name, b.Name()))
 			}
 		}
 	}
@@ -60,7 +61,7 @@ func checkEntry(name string, e fs.DirEntry) error {
 	case strings.HasPrefix(e.Name(), "."):
 		return nil
 	case e.Type()&fs.ModeSymlink != 0:
-		return linkError(name)
+		return config.LinkError(name)
 	case slices.Contains(repoDirs, e.Name()) && !e.IsDir():
 		return leaf.Errorf(fs.ErrPermission, "%s is not a directory: the repository is not used", name)
 	case slices.Contains(repoFiles, e.Name()) && !e.Type().IsRegular():
@@ -69,18 +70,11 @@ func checkEntry(name string, e fs.DirEntry) error {
 	return nil
 }
 
-func linkError(name string) error {
-	return &HintError{
-		Err:  leaf.Errorf(fs.ErrPermission, "%s is a link: nothing in a repository is reached through one", name),
-		Hint: "if you made it, put what it leads to in its place; the repository's own directory may be a link",
-	}
-}
-
 // readEntries lists a directory. What is not there, or no directory, has no
 // entries: what needs it says so.
 func readEntries(dir string) ([]fs.DirEntry, error) {
 	d, err := os.Open(dir)
-	if notThere(err) {
+	if config.NotThere(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -88,7 +82,7 @@ func readEntries(dir string) ([]fs.DirEntry, error) {
 	}
 	defer d.Close()
 	list, err := d.ReadDir(-1) // in no order, unlike os.ReadDir: this is done at each start
-	if notThere(err) {
+	if config.NotThere(err) {
 		return nil, nil
 	}
 	return list, err

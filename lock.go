@@ -16,6 +16,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs/lockfile"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // lockName is what a lock is called where the requirements have no file.
@@ -41,11 +42,11 @@ func (a *API) requirementsFile(fileOrText string) string {
 	if fileOrText == "" {
 		fileOrText = a.where.Requirements
 	}
-	file := joinPath(a.opts.Dir, fileOrText)
-	if fileOrText == "" || solve.LooksLikeRequirements(fileOrText) && !fileThere(file) {
+	file := config.JoinPath(a.opts.Dir, fileOrText)
+	if fileOrText == "" || solve.LooksLikeRequirements(fileOrText) && !config.FileThere(file) {
 		return ""
 	}
-	if _, ok := Descriptor(file); ok || file == os.DevNull {
+	if _, ok := leaf.Descriptor(file); ok || file == os.DevNull {
 		return "" // there is nothing beside a pipe or a device
 	}
 	return file
@@ -214,7 +215,7 @@ func lockEntry(c *Chosen) *lockfile.Archive {
 func ReadLock(path string) (*lockfile.Lock, error) { return readLock(path, true) }
 
 func readLock(path string, files bool) (*lockfile.Lock, error) {
-	f, err := openRegular(path)
+	f, err := leaf.OpenRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("read lock: %w", err)
 	}

@@ -16,12 +16,13 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs/lockfile"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // require writes the requirements of a repository that testOptions opens.
 func require(t *testing.T, api *API, text string) string {
 	t.Helper()
-	file := filepath.Join(api.opts.Dir, requirementsName)
+	file := filepath.Join(api.opts.Dir, config.RequirementsName)
 	noError(t, os.WriteFile(file, []byte(text), 0o644))
 	return file
 }
@@ -45,7 +46,7 @@ func lockChangeTexts(rep LockReport) string {
 
 func lockAt(t *testing.T, api *API, opts LockOptions) LockReport {
 	t.Helper()
-	opts.Requirements = filepath.Join(api.opts.Dir, requirementsName)
+	opts.Requirements = filepath.Join(api.opts.Dir, config.RequirementsName)
 	return must(api.Lock(t.Context(), &opts))(t)
 }
 
@@ -71,7 +72,7 @@ func TestLockKeepsWhatSatisfies(t *testing.T) {
 	equal(t, "upgrade of all", lockChangeTexts(lockAt(t, api, LockOptions{Upgrade: true})), "a 0.0.1>0.0.2")
 	require(t, api, "a==0.0.1\n")
 	equal(t, "other requirements", lockChangeTexts(lockAt(t, api, LockOptions{})), "a 0.0.2>0.0.1, b 0.0.2>, dir 0.0.1>")
-	_, err := api.Lock(t.Context(), &LockOptions{Requirements: filepath.Join(api.opts.Dir, requirementsName), Upgrade: true, Names: []string{"x"}})
+	_, err := api.Lock(t.Context(), &LockOptions{Requirements: filepath.Join(api.opts.Dir, config.RequirementsName), Upgrade: true, Names: []string{"x"}})
 	wantError(t, err, `"x" is neither in the lock nor required`, fs.ErrNotExist)
 	if left := must(filepath.Glob(filepath.Join(api.opts.Dir, ".*")))(t); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -281,13 +282,13 @@ func TestAnAuthorityThatIsDownIsTriedOnce(t *testing.T) {
 	l, _ := teamLock(t, shared)
 	tries := 0
 	opts := configured(t.TempDir(), "authorities: {team: {service: OSFS, args: [/down]}, mirror: {service: OSFS, args: ["+shared+"]}}\n")
-	opts.OpenAuthority = func(ctx context.Context, s Service) (remote.Authority, error) {
+	opts.Kinds = authorityKinds(func(ctx context.Context, s config.Service) (remote.Authority, error) {
 		if fmt.Sprint(s.Args...) == "/down" {
 			tries++
 			return nil, leaf.Errorf(ErrUnavailable, "no route")
 		}
-		return OpenAuthority(ctx, s)
-	}
+		return config.With(nil).OpenAuthority(ctx, s, os.Getenv)
+	})
 	noError(t, readsLocked(t, openChecked(t, opts), l))
 	equal(t, "tries", tries, 1)
 }

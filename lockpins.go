@@ -10,6 +10,7 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // lockPins reads the versions in a lock; none where there is no such file.
@@ -17,7 +18,7 @@ func (a *API) lockPins(path string) (map[string]solve.Pin, error) {
 	if path == "" {
 		return nil, nil
 	}
-	l, err := readLock(joinPath(a.opts.Dir, path), false)
+	l, err := readLock(config.JoinPath(a.opts.Dir, path), false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ type pinCache struct {
 func (a *API) besideLock() (map[string]solve.Pin, error) {
 	file := a.LockFile("")
 	fi, err := os.Stat(file)
-	if notThere(err) {
+	if config.NotThere(err) {
 		return nil, nil
 	}
 	if err != nil {

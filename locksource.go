@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs/lockfile"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // locked turns a lock into versions whose content is exactly what it says, by
@@ -101,7 +102,7 @@ func (s *lockSites) order(first string) []string {
 func (a *API) hasService(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.ContainsFunc(a.authorities, func(s NamedService) bool { return s.Name == name && !s.Service.none() })
+	return slices.ContainsFunc(a.authorities, func(s config.NamedService) bool { return s.Name == name && !s.Service.IsZero() })
 }
 
 // fetch calls do with one authority after the other until one has what is

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // someTime is when everything in these tests happens, unless a test says
@@ -198,4 +201,21 @@ func collect[T any](t *testing.T, seq func(yield func(T, error) bool)) []T {
 		list = append(list, v)
 	}
 	return list
+}
+
+// authorityKinds are all kinds of authorities, opened by a function of the test's own.
+func authorityKinds(open func(context.Context, config.Service) (remote.Authority, error)) (list []config.Kind) {
+	for _, k := range config.With(nil) {
+		if !k.Manager {
+			list = append(list, config.Kind{Name: k.Name, Authority: func(ctx context.Context, s config.Service, _ func(string) string) (remote.Authority, error) {
+				return open(ctx, s)
+			}})
+		}
+	}
+	return list
+}
+
+// databaseKinds are the two kinds of databases, opened by a function of the test's own.
+func databaseKinds(open func(context.Context, config.Manager) (config.Database, error)) []config.Kind {
+	return []config.Kind{{Name: "MongoDBManager", Database: open}, {Name: "DynamoDBManager", Database: open}}
 }

@@ -34,7 +34,7 @@ func (a *API) indexPath(dir, id string) (string, error) {
 		return "", err
 	}
 	places := a.opts.places()
-	cache, err := places.xdg("XDG_CACHE_HOME", ".cache"), error(nil)
+	cache, err := places.XDG("XDG_CACHE_HOME", ".cache"), error(nil)
 	if cache == "" {
 		return "", fmt.Errorf("repository %s lies on a network filesystem (%s), and there is no home directory for its index", dir, kind)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 	"github.com/datafs/datafs/remote/remotetest"
 	"github.com/datafs/datafs/remote/team"
 )
@@ -426,7 +427,7 @@ func TestContentsThatAreThereNeedNotBeHereToBeRegistered(t *testing.T) {
 	}
 	noError(t, h.RemoveFromCache(t.Context(), ""))
 	noError(t, alice.closeSites())
-	alice.opts.OpenAuthority = func(context.Context, Service) (remote.Authority, error) { return mem, nil }
+	alice.kinds = config.With(authorityKinds(func(context.Context, config.Service) (remote.Authority, error) { return mem, nil }))
 	push(t, alice)
 	bob := through(t, mem)
 	pull(t, bob)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 	"github.com/datafs/datafs/remote/dir"
 )
 
@@ -59,7 +60,7 @@ func throughOnly(t *testing.T, auth remote.Authority) *API {
 	t.Helper()
 	opts := configured(t.TempDir(), "authorities: {team: 'mem://'}\n")
 	opts.Now = clock(someTime)
-	opts.OpenAuthority = func(context.Context, Service) (remote.Authority, error) { return auth, nil }
+	opts.Kinds = authorityKinds(func(context.Context, config.Service) (remote.Authority, error) { return auth, nil })
 	return openOnly(t, opts)
 }
 
@@ -84,13 +85,13 @@ func TestWhatIsDeletedMeanwhileIsNotPushed(t *testing.T) {
 	opts.Now = clock(someTime)
 	var alice *API
 	meanwhile := func() {}
-	opts.OpenAuthority = func(_ context.Context, s Service) (remote.Authority, error) {
+	opts.Kinds = authorityKinds(func(_ context.Context, s config.Service) (remote.Authority, error) {
 		if strings.Contains(fmt.Sprint(s), second) {
 			meanwhile()
 			return dir.Open(&dir.Options{Root: second})
 		}
 		return dir.Open(&dir.Options{Root: first})
-	}
+	})
 	alice = openChecked(t, opts)
 	for _, name := range []string{"x", "y", "z"} {
 		put(t, must(alice.Create(t.Context(), name, &CreateOptions{Authority: "b"}))(t), "in "+name)

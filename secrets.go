@@ -169,7 +169,7 @@ func (s *secrets) error(err error) error {
 	if err == nil {
 		return nil
 	}
-	hint, hidden := hintIn(err), err
+	hint, hidden := leaf.HintIn(err), err
 	if text := s.text(err.Error()); text != err.Error() {
 		hidden = leaf.Errorf(err, "%s", text)
 	}

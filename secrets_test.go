@@ -46,8 +46,8 @@ func TestAnErrorThatShowsNoSecretIsStillOfItsKind(t *testing.T) {
 	var s secrets
 	s.add("TOKEN", "ghp_secret_value")
 	err := s.error(&HintError{Err: leaf.Errorf(fs.ErrPermission, "ghp_secret_value is refused"), Hint: "see ghp_secret_value"})
-	if !errors.Is(err, fs.ErrPermission) || err.Error() != "env:TOKEN is refused" || hintIn(err) != "see env:TOKEN" {
-		t.Errorf("%v, hint %q", err, hintIn(err))
+	if !errors.Is(err, fs.ErrPermission) || err.Error() != "env:TOKEN is refused" || leaf.HintIn(err) != "see env:TOKEN" {
+		t.Errorf("%v, hint %q", err, leaf.HintIn(err))
 	}
 	plain := errors.New("nothing to hide")
 	if got := s.error(plain); got != plain {

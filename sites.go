@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 	"github.com/datafs/datafs/remote/transfer"
 )
 
@@ -37,7 +38,7 @@ func (s *sites) limiter(rate int64) *remote.Limiter {
 type openSite struct {
 	*transfer.Site
 	authority remote.Authority
-	service   Service
+	service   config.Service
 	traffic   *remote.Observer
 	readOnly  bool
 }
@@ -48,13 +49,13 @@ func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 		return nil, leaf.Errorf(ErrUnavailable, "this run is offline: authority %q is not asked", name)
 	}
 	a.mu.Lock()
-	i := slices.IndexFunc(a.authorities, func(s NamedService) bool { return s.Name == name })
-	var service Service
+	i := slices.IndexFunc(a.authorities, func(s config.NamedService) bool { return s.Name == name })
+	var service config.Service
 	if i >= 0 {
 		service = a.authorities[i].Service
 	}
 	a.mu.Unlock()
-	if i < 0 || service.none() {
+	if i < 0 || service.IsZero() {
 		return nil, &HintError{
 			Err:  leaf.Errorf(fs.ErrNotExist, "the profile has no authority %q", name),
 			Hint: "name it in the configuration file, e.g. authorities: {" + name + ": s3://bucket/prefix}",
@@ -76,19 +77,30 @@ func (a *API) site(ctx context.Context, name string) (*openSite, error) {
 	return s, nil
 }
 
-// none says that the service is the repository itself.
-func (s Service) none() bool { return s.Service == "" && s.URL == "" }
-
-func (a *API) openSite(ctx context.Context, name string, service Service) (*openSite, error) {
-	open := a.opts.OpenAuthority
-	if open == nil {
-		open = OpenAuthority
+// expand returns the service as it is to be opened, with the values of variables.
+func (a *API) expand(s config.Service) (config.Service, error) {
+	if err := a.where.Allow(s); err != nil {
+		return s, err
 	}
+	out, err := a.opts.places().Expand(s, a.secrets.add)
+	return out, a.secrets.error(err)
+}
+
+// expandManager is expand for a manager.
+func (a *API) expandManager(m *config.Manager) (config.Manager, error) {
+	if err := a.where.AllowManager(m); err != nil {
+		return *m, err
+	}
+	out, err := a.opts.places().ExpandManager(*m, a.secrets.add)
+	return out, a.secrets.error(err)
+}
+
+func (a *API) openSite(ctx context.Context, name string, service config.Service) (*openSite, error) {
 	expanded, err := a.expand(service)
 	if err != nil {
 		return nil, err
 	}
-	auth, err := open(ctx, expanded)
+	auth, err := a.kinds.OpenAuthority(ctx, expanded, a.opts.Getenv)
 	if err != nil {
 		return nil, a.secrets.error(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs/bolt"
 	"github.com/datafs/datafs/remote/catalog"
+	"github.com/datafs/datafs/remote/config"
 	"github.com/datafs/datafs/remote/team"
 )
 
@@ -39,9 +40,9 @@ func (a *API) catalogue() (authority string, err error) {
 			}
 		}
 		return name, nil
-	case m.isDatabase():
+	case m.InDatabase():
 		return "", nil
-	case m.Class == "EmbeddedManager":
+	case m.Class == config.EmbeddedManager:
 		return "", leaf.Errorf(fs.ErrNotExist, "the profile's manager is the repository's own: there is no team to share with")
 	}
 	if name, ok := m.Kwargs["authority"].(string); ok {
@@ -53,18 +54,10 @@ func (a *API) catalogue() (authority string, err error) {
 	return a.oneAuthority()
 }
 
-func (m *ManagerConfig) name() string {
-	if m.URL != "" {
-		scheme, _, _ := strings.Cut(m.URL, ":")
-		return scheme + " manager"
-	}
-	return m.Class
-}
-
 // noAuthorities says that none is configured; the caller holds the lock.
 func (a *API) noAuthorities() bool {
 	for _, s := range a.authorities {
-		if !s.none() {
+		if !s.IsZero() {
 			return false
 		}
 	}

@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/remote"
+	"github.com/datafs/datafs/remote/config"
 )
 
 // A house is a home directory and a project with a repository that Init made.
@@ -82,13 +85,13 @@ const ownConfig = "authorities: {t: {service: DAVFS, args: ['http://127.0.0.1:1/
 
 // reach opens the authority of the configuration and returns the service that
 // it would be opened as.
-func (h *house) reach(opts *Options) (got Service, err error) {
+func (h *house) reach(opts *Options) (got config.Service, err error) {
 	h.t.Helper()
 	h.env["TOKEN"] = "ghp_secret"
-	opts.OpenAuthority = func(_ context.Context, s Service) (remote.Authority, error) {
+	opts.Kinds = authorityKinds(func(_ context.Context, s config.Service) (remote.Authority, error) {
 		got = s
 		return &remote.Mem{}, nil
-	}
+	})
 	api, err := Open(h.t.Context(), opts)
 	if err != nil {
 		return got, err
@@ -108,7 +111,7 @@ func (h *house) wantTrust(name string, want bool) {
 		h.t.Errorf("%s: sync is %s", name, h.sync)
 	case want && (err != nil || got.Kwargs["password"] != "ghp_secret"):
 		h.t.Errorf("%s: %v, opened %v, want it trusted", name, err, got)
-	case !want && (!errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "password: env:TOKEN") || hintIn(err) == ""):
+	case !want && (!errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "password: env:TOKEN") || leaf.HintIn(err) == ""):
 		h.t.Errorf("%s: %v, want env: and password refused by name, with a hint", name, err)
 	case !want && got.Service != "":
 		h.t.Errorf("%s: %v was opened", name, got)
@@ -191,8 +194,8 @@ func TestTrustIsRefusedWhereItWouldBeVoid(t *testing.T) {
 	if err := os.Chmod(h.path("project/.datafs/config.yml"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.trust(); !errors.Is(err, fs.ErrPermission) || !strings.Contains(hintIn(err), "chmod") {
-		t.Errorf("%v, hint %q", err, hintIn(err))
+	if err := h.trust(); !errors.Is(err, fs.ErrPermission) || !strings.Contains(leaf.HintIn(err), "chmod") {
+		t.Errorf("%v, hint %q", err, leaf.HintIn(err))
 	}
 	if _, err := Trust(t.Context(), h.path("home"), h.options()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no repository: %v", err)
@@ -259,12 +262,12 @@ func TestManyAreTrustedAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	lines, err := h.options().places().readTrusted()
+	lines, err := os.ReadFile(h.path("home/.config/datafs/trusted"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 {
-		if _, ok := findTrust(lines, h.path(fmt.Sprintf("p%d/.datafs", i))); !ok {
+		if !strings.Contains(string(lines), strconv.Quote(h.path(fmt.Sprintf("p%d/.datafs", i)))) {
 			t.Errorf("p%d has no record", i)
 		}
 	}
@@ -296,7 +299,7 @@ func TestARepositoryThatIsFoundMustBelongToTheUser(t *testing.T) {
 				}
 				return err
 			}
-			if err := open(h.options()); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "4711") || hintIn(err) == "" {
+			if err := open(h.options()); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "4711") || leaf.HintIn(err) == "" {
 				t.Errorf("found: %v, want it refused with the owner and a hint", err)
 			}
 			if _, _, err := ConfigureTarget(h.options()); !errors.Is(err, fs.ErrPermission) {
@@ -357,61 +360,5 @@ func TestTrustEndsWhenTheOwnerChanges(t *testing.T) {
 	opts.Repo = h.path("project")
 	if _, err := h.reach(opts); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a configuration of a third: %v, want it refused", err)
-	}
-}
-
-func TestWhatAnUntrustedConfigurationMayNotHave(t *testing.T) {
-	for config, want := range map[string]string{ // "" is nothing
-		"authorities: {t: 'sftp://host/x'}":                                                                         "sftp",
-		"authorities: {t: {service: SFTPFS, args: [host]}}":                                                         "SFTPFS",
-		"authorities: {t: {service: S3FS, args: [b], kwargs: {profile_name: lab}}}":                                 "profile_name",
-		"authorities: {t: {service: S3FS, args: [b, p, key, secret]}}":                                              "aws_access_key",
-		"authorities: {t: {service: S3FS, args: [b], kwargs: {aws_secret_access_key: s}}}":                          "aws_secret_access_key",
-		"authorities: {t: 's3://b?profile=lab'}":                                                                    "profile",
-		"authorities: {t: 'https://me:pw@host/'}":                                                                   "password",
-		"authorities: {t: {service: FTPFS, args: ['ftp://me:pw@host/']}}":                                           "password",
-		"authorities: {t: {service: FTPFS, args: [host], kwargs: {passwd: pw}}}":                                    "passwd",
-		"authorities: {t: {service: HTTPFS, args: ['env:URL']}}":                                                    "env:URL",
-		"authorities: {t: {service: OSFS, args: ['/tmp/$TOKEN']}}":                                                  "$TOKEN",
-		"authorities: {t: /tmp}\nmanager: 'dynamodb://table'":                                                       "dynamodb",
-		"manager: {class: DynamoDBManager, kwargs: {table_name: abc}}":                                              "DynamoDBManager",
-		"manager: 'mongodb://me:pw@host/d'":                                                                         "password",
-		"manager: 'mongodb://host/d?authMechanism=MONGODB-AWS'":                                                     "authMechanism",
-		"manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {host: 'me:pw@h'}}}":            "password",
-		"manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {password: p}}}":                "password",
-		"manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {ssl_certfile: f}}}":            "ssl_certfile",
-		"manager: 'mongodb://host/d?tlsCertificateKeyFile=/f'":                                                      "tlsCertificateKeyFile",
-		"authorities: {t: {service: S3FS, args: [b], kwargs: {endpoint_url: 'http://h', region_name: r}}}":          "",
-		"authorities: {t: 'https://host/x'}":                                                                        "",
-		"authorities: {t: 'ftp://host/x'}":                                                                          "",
-		"authorities: {t: {service: OSFS, args: [/mnt/data]}}":                                                      "",
-		"manager: 'mongodb://host/d?table=t'":                                                                       "",
-		"manager: {class: AuthorityManager, kwargs: {authority: t}}\nauthorities: {t: {service: OSFS, args: [/m]}}": "",
-	} {
-		c, err := ParseConfig([]byte(strings.Replace(config, "{t: /tmp}", "{t: 'file:///tmp'}", 1)), "config.yml")
-		if err != nil {
-			t.Errorf("%s: %v", config, err)
-			continue
-		}
-		p, err := c.Profile("")
-		if err != nil {
-			t.Errorf("%s: %v", config, err)
-			continue
-		}
-		w := &whereabouts{ConfigFile: "config.yml", Repo: "/r/.datafs", Distrust: errors.New("why")}
-		p.distrusted()
-		var got error
-		for _, a := range p.Authorities {
-			got = errors.Join(got, w.allowed(a.Service))
-		}
-		if p.Manager != nil {
-			got = errors.Join(got, w.allowedManager(p.Manager))
-		}
-		switch {
-		case want == "" && got != nil:
-			t.Errorf("%s: %v, want it allowed", config, got)
-		case want != "" && (!errors.Is(got, fs.ErrPermission) || !strings.Contains(got.Error(), want)):
-			t.Errorf("%s: %v, want %s refused", config, got, want)
-		}
 	}
 }

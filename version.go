@@ -12,6 +12,7 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote/config"
 )
 
 const latest = "latest"
@@ -87,7 +88,7 @@ func (a *API) readRequirements(fileOrText string) ([]solve.Requirement, error) {
 	if fileOrText == "" {
 		return nil, nil
 	}
-	data, err := a.requirementsText(joinPath(a.opts.Dir, fileOrText))
+	data, err := a.requirementsText(config.JoinPath(a.opts.Dir, fileOrText))
 	switch {
 	case err == nil:
 		return solve.ParseRequirements(data, fileOrText)
@@ -102,7 +103,7 @@ func (a *API) requirementsText(path string) (string, error) {
 	if text, ok := a.piped.Load(path); ok {
 		return text.(string), nil
 	}
-	f, err := openRegular(path)
+	f, err := leaf.OpenRegular(path)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +112,7 @@ func (a *API) requirementsText(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, ok := Descriptor(path); ok {
+	if _, ok := leaf.Descriptor(path); ok {
 		a.piped.Store(path, string(data))
 	}
 	return string(data), nil

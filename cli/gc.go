@@ -11,6 +11,7 @@ import (
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/remote/config"
 )
 
 func gcCommand(s *session) *cli.Command {
@@ -20,7 +21,7 @@ func gcCommand(s *session) *cli.Command {
 }
 
 func checkTime(_ *cli.Context, text string) error {
-	if _, err := datafs.ParseTime(text); err != nil {
+	if _, err := config.ParseTime(text); err != nil {
 		return args.Usagef("", "--grace: %v", err)
 	}
 	return nil
@@ -56,7 +57,7 @@ func (s *session) gc(c *cli.Context) error {
 	}
 	opts := &datafs.GCOptions{Dry: c.Bool("dry-run")}
 	if c.IsSet("grace") {
-		grace, _ := datafs.ParseTime(c.String("grace")) // the flag has been checked
+		grace, _ := config.ParseTime(c.String("grace")) // the flag has been checked
 		opts.Grace = &grace
 	}
 	rep, err := api.GC(c.Context, opts)

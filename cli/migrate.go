@@ -14,6 +14,7 @@ import (
 	"github.com/datafs/datafs/cli/migrate"
 	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/remote/config"
 )
 
 func migrateCommand(s *session) *cli.Command {
@@ -134,7 +135,7 @@ func (s source) Close() (err error) {
 }
 
 // openSource opens the table and the authorities of a profile.
-func (s *session) openSource(c *cli.Context, p datafs.Profile, opts *migrate.Options) (open source, err error) {
+func (s *session) openSource(c *cli.Context, p config.Profile, opts *migrate.Options) (open source, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, open.Close())

@@ -20,21 +20,21 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/fixtures/servers"
+	"github.com/datafs/datafs/remote/config"
 )
 
 func TestOpenSeed(t *testing.T) {
 	tests := []struct {
 		name    string
-		manager *datafs.ManagerConfig
+		manager *config.Manager
 		want    string // of the error; "": none
 	}{
-		{"MongoDB", &datafs.ManagerConfig{Class: "MongoDBManager", Kwargs: map[string]any{"database_name": "d", "table_name": "t"}}, ""},
-		{"DynamoDB", &datafs.ManagerConfig{Class: "DynamoDBManager", Args: []any{"team"}}, ""},
-		{"an argument that nobody knows", &datafs.ManagerConfig{Class: "MongoDBManager", Kwargs: map[string]any{"colour": "red"}}, "colour"},
+		{"MongoDB", &config.Manager{Class: "MongoDBManager", Kwargs: map[string]any{"database_name": "d", "table_name": "t"}}, ""},
+		{"DynamoDB", &config.Manager{Class: "DynamoDBManager", Args: []any{"team"}}, ""},
+		{"an argument that nobody knows", &config.Manager{Class: "MongoDBManager", Kwargs: map[string]any{"colour": "red"}}, "colour"},
 		{"none", nil, "not one of the original"},
-		{"one that is new", &datafs.ManagerConfig{Class: "AuthorityManager"}, "not one of the original"},
+		{"one that is new", &config.Manager{Class: "AuthorityManager"}, "not one of the original"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,12 +73,12 @@ func TestSeedWithoutRequirements(t *testing.T) {
 
 func TestOpenSeedFiles(t *testing.T) {
 	dir := t.TempDir()
-	f, err := openSeedFiles(t.Context(), datafs.Service{Service: "OSFS", Args: []any{dir}})
+	f, err := openSeedFiles(t.Context(), config.Service{Service: "OSFS", Args: []any{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Close()
-	for _, s := range []datafs.Service{
+	for _, s := range []config.Service{
 		{Service: "OSFS", Args: []any{filepath.Join(dir, "none")}}, {Service: "OSFS"}, {Service: "S3FS"}, {Service: "SFTPFS", Args: []any{"host"}}, {URL: "file:///"},
 	} {
 		if f, err := openSeedFiles(t.Context(), s); err == nil {

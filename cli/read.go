@@ -16,6 +16,7 @@ import (
 	"github.com/datafs/datafs"
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/names"
 )
 
@@ -53,7 +54,7 @@ func (s *session) download(c *cli.Context) error {
 		opts.Force = true
 		v, err = a.Download(c.Context, target, opts)
 	}
-	if fd, ok := datafs.Descriptor(target); err != nil || ok && fd == 1 {
+	if fd, ok := leaf.Descriptor(target); err != nil || ok && fd == 1 {
 		return err // what was written there is the result
 	}
 	what := a.Name()

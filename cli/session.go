@@ -19,6 +19,7 @@ import (
 	"github.com/datafs/datafs/cli/args"
 	"github.com/datafs/datafs/cli/render"
 	"github.com/datafs/datafs/objects/names"
+	"github.com/datafs/datafs/remote/all"
 )
 
 // session is one run of the command.
@@ -51,7 +52,7 @@ func (s *session) options(c *cli.Context) *datafs.Options {
 	o := &datafs.Options{
 		ConfigFile: c.String("config-file"), Profile: c.String("profile"), Repo: c.String("repo"),
 		Requirements: c.String("requirements"), LockTimeout: timeout,
-		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), OpenAuthority: openAuthority(os.Getenv), OpenDatabase: openDatabase,
+		Offline: s.local || offline(c), RetryTime: retryTime(c.Duration("retry-time")), Kinds: all.Kinds(),
 		// A slip, or a disk that is not mounted, must not look like an empty repository.
 		MustExist: c.String("repo") != "" || os.Getenv("DATAFS_REPO") != "",
 		Holder:    fmt.Sprintf("pid %d (%s)", os.Getpid(), names.Visible(render.Short(strings.Join(append([]string{"datafs", s.line.Command}, s.line.Args...), " ")))),

@@ -8,20 +8,20 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/datafs/datafs"
+	"github.com/datafs/datafs/index/leaf"
 )
 
 // openInput opens contents that are read as "-" is: what the process was given
 // open, such as /dev/stdin or <(COMMAND). Of anything else it returns nil.
 func (s *session) openInput(ctx context.Context, name string) (io.ReadCloser, error) {
-	fd, ok := datafs.Descriptor(name)
+	fd, ok := leaf.Descriptor(name)
 	if fi, err := os.Stat(name); !ok || err == nil && fi.IsDir() {
 		return nil, nil
 	}
 	if fd == 0 {
 		return io.NopCloser(s.input(ctx)), nil
 	}
-	f, err := datafs.OpenDescriptor(fd, name)
+	f, err := leaf.OpenDescriptor(fd, name)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects/names"
 )
 
@@ -41,22 +42,7 @@ func (w *Writer) Path(name string, before *Tree) (*Result, error) {
 	case fi.IsDir():
 		return w.dirPath(name, abs, before)
 	}
-	return nil, fmt.Errorf("%s is a %s, neither a file nor a directory", name, KindOf(fi.Mode()))
-}
-
-// KindOf returns what people call a file that is not regular, such as "named pipe".
-func KindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "named pipe"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	case m&fs.ModeDevice != 0:
-		return "device"
-	}
-	return "special file"
+	return nil, fmt.Errorf("%s is a %s, neither a file nor a directory", name, leaf.KindOf(fi.Mode()))
 }
 
 func (w *Writer) onePath(name, abs string, before *Tree) (*Result, error) {
@@ -269,7 +255,7 @@ func (k *walk) one(rel string, fi fs.FileInfo, c *index.Cached) error {
 	case mode.IsRegular():
 		return k.file(rel, fi, c)
 	default:
-		return fmt.Errorf("%s is a %s: a tree holds files, directories and links", k.shown(rel), KindOf(mode))
+		return fmt.Errorf("%s is a %s: a tree holds files, directories and links", k.shown(rel), leaf.KindOf(mode))
 	}
 }
 

@@ -44,7 +44,7 @@ func readManifest(root *os.Root, dir string) (*manifest, error) {
 
 func readAtMost(root *os.Root, name string, limit int64) ([]byte, error) {
 	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return nil, leaf.Errorf(index.ErrCorrupt, "it is a %s, not a file", objects.KindOf(fi.Mode())) // a pipe would be waited for
+		return nil, leaf.Errorf(index.ErrCorrupt, "it is a %s, not a file", leaf.KindOf(fi.Mode())) // a pipe would be waited for
 	}
 	f, err := root.Open(name)
 	if err != nil {

@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func EditUserConfig(file, profile string, set map[string]string) error {
 	if len(set) == 0 {
 		return nil
 	}
-	data, err := readConfigFile(file)
+	data, err := ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -34,7 +34,7 @@ func EditUserConfig(file, profile string, set map[string]string) error {
 	if err != nil || bytes.Equal(data, edited) {
 		return err
 	}
-	return writeConfigFile(file, edited)
+	return WriteFile(file, edited)
 }
 
 func editUserConfig(data []byte, file, profile string, set map[string]string) ([]byte, error) {
@@ -57,7 +57,7 @@ func editUserConfig(data []byte, file, profile string, set map[string]string) ([
 // openProfile starts an edit and says at which path the profile's settings
 // stand, or will stand.
 func openProfile(data []byte, file, profile string) (*configEdit, []string, error) {
-	c, err := ParseConfig(data, file)
+	c, err := Parse(data, file, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ const maxConfigLinks = 40
 // does. The file, mode 0600, and its directory, mode 0700, are made if needed;
 // a symbolic link stays one. A reader sees the old file or the new one.
 func WriteProfile(file string, p Profile) error {
-	data, err := readConfigFile(file)
+	data, err := ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -34,7 +34,7 @@ func WriteProfile(file string, p Profile) error {
 	if err != nil || bytes.Equal(data, merged) {
 		return err
 	}
-	return writeConfigFile(file, merged)
+	return WriteFile(file, merged)
 }
 
 // MarshalProfile adds a profile to the text of a configuration file, which may
@@ -53,7 +53,7 @@ func marshalProfile(existing []byte, file string, p Profile) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %q: %w", p.Name, err)
 	}
-	c, err := ParseConfig(existing, file)
+	c, err := Parse(existing, file, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -302,23 +302,23 @@ func flowText(n *yaml.Node) string {
 	return strings.TrimSuffix(strings.TrimPrefix(text, "["), "]\n")
 }
 
-// readConfigFile reads a configuration file. The error of a file that is not
+// ReadFile reads a configuration file. The error of a file that is not
 // there is of the kind fs.ErrNotExist.
-func readConfigFile(file string) ([]byte, error) {
-	f, err := openRegular(file)
+func ReadFile(file string) ([]byte, error) {
+	f, err := leaf.OpenRegular(file)
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
 	return data, nil
 }
 
-// writeConfigFile replaces a configuration file, or what it links to.
-func writeConfigFile(file string, data []byte) error {
+// WriteFile replaces a configuration file, or what it links to.
+func WriteFile(file string, data []byte) error {
 	target, err := configTarget(file)
 	if err != nil {
 		return fmt.Errorf("config file: %w", err)

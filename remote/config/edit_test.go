@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"bytes"
@@ -179,7 +179,7 @@ func FuzzEditUserConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c, err := ParseConfig(got, "f")
+		c, err := Parse(got, "f", nil)
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, got)
 		}

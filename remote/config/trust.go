@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 
 // isOwn reports whether a file belongs to the user, to root or, under sudo, to
 // who called it.
-func (o *whereOptions) isOwn(fi fs.FileInfo) bool {
+func (o *Search) isOwn(fi fs.FileInfo) bool {
 	owner, me := ownerOf(fi), thisUser()
 	switch owner {
 	case "", me, "0":
@@ -33,15 +33,15 @@ func (o *whereOptions) isOwn(fi fs.FileInfo) bool {
 // checkOwner refuses a repository that was found upwards and is somebody else's,
 // unless the user trusts it. Directories above the one that holds it are not
 // looked at.
-func (o *whereOptions) checkOwner(repo string) error {
+func (o *Search) checkOwner(repo string) error {
 	for _, f := range []struct {
 		name string
 		stat func(string) (fs.FileInfo, error)
 	}{
-		{filepath.Dir(repo), os.Stat}, {repo, os.Lstat}, {repo, os.Stat}, {filepath.Join(repo, configFileName), os.Lstat},
+		{filepath.Dir(repo), os.Stat}, {repo, os.Lstat}, {repo, os.Stat}, {filepath.Join(repo, FileName), os.Lstat},
 	} {
 		fi, err := f.stat(f.name)
-		if errors.Is(err, fs.ErrNotExist) && filepath.Base(f.name) == configFileName {
+		if errors.Is(err, fs.ErrNotExist) && filepath.Base(f.name) == FileName {
 			continue
 		}
 		if err != nil {
@@ -56,7 +56,7 @@ func (o *whereOptions) checkOwner(repo string) error {
 
 func foreignError(repo, name, owner string) error {
 	dir := filepath.Dir(repo)
-	return &HintError{
+	return &leaf.HintError{
 		Err: leaf.Errorf(fs.ErrPermission, "repository %s was found, but %s belongs to %s: it is not used", repo, name, userName(owner)),
 		Hint: fmt.Sprintf(`"--repo %s" uses it all the same, "datafs configure --trust %s" trusts it and its configuration, "datafs init DIR" makes one in a directory of your own`,
 			repo, dir),
@@ -100,7 +100,7 @@ func newTrustRecord(repo string) (r trustRecord, err error) {
 }
 
 // distrust says why a repository's own configuration is not trusted; nil: it is.
-func (o *whereOptions) distrust(repo string) error {
+func (o *Search) distrust(repo string) error {
 	if o.named(repo) {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (o *whereOptions) distrust(repo string) error {
 }
 
 // named reports whether the environment names the repository as trusted.
-func (o *whereOptions) named(repo string) bool {
+func (o *Search) named(repo string) bool {
 	list := o.env("DATAFS_TRUST")
 	if list == "" {
 		return false
@@ -138,7 +138,7 @@ func (o *whereOptions) named(repo string) bool {
 		if dir == "" {
 			continue
 		}
-		one, err := repoOrInside(joinPath(o.Dir, o.expandHome(dir)))
+		one, err := repoOrInside(JoinPath(o.Dir, o.ExpandHome(dir)))
 		if err != nil {
 			continue
 		}
@@ -151,8 +151,8 @@ func (o *whereOptions) named(repo string) bool {
 
 // writableByOthers says who else than the user, or the repository's owner, could
 // have written its configuration; nil: nobody.
-func (o *whereOptions) writableByOthers(repo, owner string) error {
-	config := filepath.Join(repo, configFileName)
+func (o *Search) writableByOthers(repo, owner string) error {
+	config := filepath.Join(repo, FileName)
 	for _, f := range []struct {
 		name string
 		stat func(string) (fs.FileInfo, error)
@@ -168,64 +168,49 @@ func (o *whereOptions) writableByOthers(repo, owner string) error {
 			return fmt.Errorf("%s belongs to %s", f.name, userName(ownerOf(fi)))
 		}
 		if othersWrite(fi) {
-			return &HintError{Err: fmt.Errorf("others can write %s", f.name), Hint: "chmod go-w " + f.name}
+			return &leaf.HintError{Err: fmt.Errorf("others can write %s", f.name), Hint: "chmod go-w " + f.name}
 		}
 	}
 	return nil
 }
 
-// distrustHint says how to trust a repository.
-func distrustHint(repo string, why error) string {
-	var own *HintError
+// DistrustHint says how to trust a repository.
+func DistrustHint(repo string, why error) string {
+	var own *leaf.HintError
 	if errors.As(why, &own) {
 		return own.Hint
 	}
 	dir := repo
-	if filepath.Base(repo) == repoDirName {
+	if filepath.Base(repo) == RepoName {
 		dir = filepath.Dir(repo)
 	}
-	return fmt.Sprintf(`read %s, then "datafs configure --trust %s"`, filepath.Join(repo, configFileName), dir)
+	return fmt.Sprintf(`read %s, then "datafs configure --trust %s"`, filepath.Join(repo, FileName), dir)
 }
 
-// Trust records that a repository's own configuration is to be trusted, as one in
-// the user's home directory is: dir is the directory that holds .datafs, or the
-// repository. It holds until the repository's path, id or owner changes, and as
-// long as nobody else can write the configuration. Trust returns the repository.
-func Trust(ctx context.Context, dir string, opts *Options) (repo string, err error) {
-	if opts == nil {
-		opts = &Options{}
-	}
-	o := opts.places()
-	if repo, err = repoOrInside(joinPath(o.Dir, o.expandHome(dir))); err != nil {
-		return "", err
-	}
-	if err := checkLinks(repo); err != nil {
-		return "", err
-	}
+// Inside returns the repository that a directory is or holds.
+func (o *Search) Inside(dir string) (repo string, err error) {
+	return repoOrInside(JoinPath(o.Dir, o.ExpandHome(dir)))
+}
+
+// Trust records that a repository's own configuration is to be trusted. That ends when
+// the repository's path, id or owner changes, or somebody else can write the configuration.
+func (o *Search) Trust(ctx context.Context, repo string) error {
 	r, err := newTrustRecord(repo)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir)
+		return leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", repo)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := o.writableByOthers(repo, r.owner); err != nil {
-		return "", &HintError{Err: leaf.Errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), Hint: hintIn(err)}
+		return &leaf.HintError{Err: leaf.Errorf(fs.ErrPermission, "%s cannot be trusted: %v", repo, err), Hint: leaf.HintIn(err)}
 	}
-	return repo, o.addTrust(ctx, r)
+	return o.addTrust(ctx, r)
 }
 
-func hintIn(err error) string {
-	var own *HintError
-	if errors.As(err, &own) {
-		return own.Hint
-	}
-	return ""
-}
-
-// trustNew trusts a repository that has just been made, unless others can write
+// TrustNew trusts a repository that has just been made, unless others can write
 // what it will be configured by.
-func (o *whereOptions) trustNew(ctx context.Context, repo string) error {
+func (o *Search) TrustNew(ctx context.Context, repo string) error {
 	r, err := newTrustRecord(repo)
 	if err != nil {
 		return err

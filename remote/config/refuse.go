@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"fmt"
@@ -32,16 +32,12 @@ func secretName(name string) bool {
 }
 
 // refused names what a service or manager of an untrusted configuration has and
-// may not have. kind is the name of the service or the class of the manager, or
-// the scheme of the URL.
-func refused(kind, address string, args []any, kwargs map[string]any) (list []string) {
-	switch strings.ToLower(kind) {
-	case "sftpfs", "sftp":
-		list = append(list, kind+", which logs in by your ssh keys and agent")
-	case "dynamodbmanager", "dynamodb":
-		list = append(list, kind+", which needs your AWS credentials")
+// may not have. It is named by the service or the class, or by the scheme of the URL.
+func refused(k Kind, named, address string, args []any, kwargs map[string]any) (list []string) {
+	if k.LogsIn != "" {
+		list = append(list, named+", which logs in with "+k.LogsIn)
 	}
-	if kind == "S3FS" && len(args) > 2 {
+	if named == "S3FS" && len(args) > 2 {
 		list = append(list, "aws_access_key") // and what follows it: S3FS takes them by their places, too
 	}
 	if len(list) == 0 {
@@ -84,12 +80,11 @@ func refusedText(text string) []string {
 		return refusedPlain(text)
 	}
 	var list []string
-	switch s := strings.ToLower(scheme); s {
-	case "sftp", "dynamodb":
+	if s := strings.ToLower(scheme); slices.ContainsFunc(builtin, func(k Kind) bool { return k.LogsIn != "" && slices.Contains(k.Schemes, s) }) {
 		list = append(list, s+"://")
 	}
 	rest, query, _ := strings.Cut(rest, "?")
-	if urlSecret(scheme + "://" + rest) {
+	if URLSecret(scheme + "://" + rest) {
 		list = append(list, "a password in the URL")
 	}
 	values, err := url.ParseQuery(query)
@@ -116,8 +111,8 @@ func refusedPlain(text string) []string {
 	return nil
 }
 
-// distrusted marks what a profile of an untrusted configuration names.
-func (p *Profile) distrusted() {
+// Distrusted marks what a profile of an untrusted configuration names.
+func (p *Profile) Distrusted() {
 	if p.Grace != nil && *p.Grace < DefaultGrace {
 		p.Grace = nil
 	}
@@ -135,18 +130,15 @@ func (p *Profile) distrusted() {
 	}
 }
 
-// allowed refuses a service of a configuration that is not trusted, if it has
+// Allow refuses a service of a configuration that is not trusted, if it has
 // what it may not have.
-func (w *whereabouts) allowed(s Service) error {
+func (w *Found) Allow(s Service) error {
 	if !s.Untrusted {
 		return nil
 	}
-	kind := s.Service
-	if s.URL != "" {
-		kind, _, _ = strings.Cut(s.URL, "://")
-	}
-	list := refused(kind, s.URL, s.Args, s.Kwargs)
-	if s.hasPath() {
+	k, _ := w.kinds.find(s.URL, s.Service, false)
+	list := refused(k, named(s.URL, s.Service), s.URL, s.Args, s.Kwargs)
+	if k.Path {
 		list = append(list, refusedPath(s)...)
 	}
 	return w.refusal(list)
@@ -166,24 +158,37 @@ func refusedPath(s Service) (list []string) {
 	return list
 }
 
-// allowedManager is allowed for a manager.
-func (w *whereabouts) allowedManager(m *ManagerConfig) error {
+// AllowManager is Allow for a manager.
+func (w *Found) AllowManager(m *Manager) error {
 	if !m.Untrusted {
 		return nil
 	}
-	kind := m.Class
-	if m.URL != "" {
-		kind, _, _ = strings.Cut(m.URL, "://")
-	}
-	return w.refusal(refused(kind, m.URL, m.Args, m.Kwargs))
+	k, _ := w.kinds.find(m.URL, m.Class, true)
+	return w.refusal(refused(k, named(m.URL, m.Class), m.URL, m.Args, m.Kwargs))
 }
 
-func (w *whereabouts) refusal(list []string) error {
+// named returns the scheme of a URL, if there is one, or else the name.
+func named(address, name string) string {
+	if scheme, _, ok := strings.Cut(address, "://"); ok {
+		return scheme
+	}
+	return name
+}
+
+func (w *Found) refusal(list []string) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return &HintError{
+	return &leaf.HintError{
 		Err:  leaf.Errorf(fs.ErrPermission, "%s is not trusted (%v), and may not have %s", w.ConfigFile, w.Distrust, strings.Join(list, "; ")),
-		Hint: distrustHint(w.Repo, w.Distrust),
+		Hint: DistrustHint(w.Repo, w.Distrust),
 	}
+}
+
+// URLSecret reports whether there is a password in the user's part of a URL.
+func URLSecret(text string) bool {
+	_, rest, _ := strings.Cut(text, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	user, _, found := strings.Cut(host, "@")
+	return found && strings.Contains(user, ":")
 }

@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"bytes"
@@ -23,6 +23,8 @@ type confNode struct {
 	want string // what a value of the wrong kind should have been; "" is a mapping
 	line int    // of the key, or of a list's item
 	node *yaml.Node
+
+	kinds Kinds // what it can name
 }
 
 // confFields are the entries of a mapping, in the file's order, those that a
@@ -43,8 +45,8 @@ var (
 // parseYAML returns the one value of a YAML file with nothing in it checked,
 // nil when there is nothing but comments.
 func parseYAML(data []byte, file string) (*yaml.Node, error) {
-	if len(data) > maxConfigSize {
-		return nil, fmt.Errorf("%s: larger than %d bytes, which no configuration is", file, maxConfigSize)
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("%s: larger than %d bytes, which no configuration is", file, maxSize)
 	}
 	doc, err := decodeYAML(data)
 	var second *secondDocument
@@ -160,7 +162,7 @@ func (n confNode) child(key string, line int, value *yaml.Node) confNode {
 	if n.path != "" {
 		path = n.path + "." + path
 	}
-	return confNode{file: n.file, path: path, key: key, line: line, node: value}
+	return confNode{file: n.file, path: path, key: key, line: line, node: value, kinds: n.kinds}
 }
 
 // orURL makes errors say that a URL would do as well.

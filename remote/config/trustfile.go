@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 )
 
@@ -56,8 +57,8 @@ func findTrust(lines []string, path string) (trustRecord, bool) {
 }
 
 // trustedFile returns where the records are, "" without a home directory.
-func (o *whereOptions) trustedFile() string {
-	dir := o.xdg("XDG_CONFIG_HOME", ".config")
+func (o *Search) trustedFile() string {
+	dir := o.XDG("XDG_CONFIG_HOME", ".config")
 	if dir == "" {
 		return ""
 	}
@@ -66,13 +67,13 @@ func (o *whereOptions) trustedFile() string {
 
 // readTrusted returns the lines of the file; one that is not there has none. A
 // file that others can write says nothing.
-func (o *whereOptions) readTrusted() ([]string, error) {
+func (o *Search) readTrusted() ([]string, error) {
 	file := o.trustedFile()
 	if file == "" {
 		return nil, nil
 	}
 	f, err := os.Open(file)
-	if notThere(err) {
+	if NotThere(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -88,7 +89,7 @@ func (o *whereOptions) readTrusted() ([]string, error) {
 	case !o.isOwn(fi):
 		return nil, fmt.Errorf("trusted repositories: %s belongs to %s", file, userName(ownerOf(fi)))
 	case othersWrite(fi):
-		return nil, &HintError{Err: fmt.Errorf("others can write %s", file), Hint: "see what is in it, then chmod 600 " + file}
+		return nil, &leaf.HintError{Err: fmt.Errorf("others can write %s", file), Hint: "see what is in it, then chmod 600 " + file}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxTrusted))
 	if err != nil {
@@ -99,7 +100,7 @@ func (o *whereOptions) readTrusted() ([]string, error) {
 
 // addTrust adds a record, in the place of one of the same path. Others who do so
 // at the same time wait.
-func (o *whereOptions) addTrust(ctx context.Context, r trustRecord) error {
+func (o *Search) addTrust(ctx context.Context, r trustRecord) error {
 	file := o.trustedFile()
 	if file == "" {
 		return errors.New("neither XDG_CONFIG_HOME nor HOME is set")
@@ -125,7 +126,7 @@ func (o *whereOptions) addTrust(ctx context.Context, r trustRecord) error {
 	if len(lines) == 0 {
 		text = trustedHead + text
 	}
-	if err := writeConfigFile(file, []byte(text)); err != nil {
+	if err := WriteFile(file, []byte(text)); err != nil {
 		return err
 	}
 	for _, name := range []string{file, file + ".lock"} {

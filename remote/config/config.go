@@ -1,4 +1,10 @@
-package datafs
+// Package config finds and reads a configuration: which profile, repository, authorities
+// and manager a user wants, and whether a repository's own configuration is trusted to
+// say so. It has the table of all kinds of authorities and managers that can be named.
+//
+// It is not for what is done with them: it opens one when it is asked to, and keeps
+// nothing open. Its invariant: what is not trusted gets no secret and no credentials.
+package config
 
 import (
 	"io/fs"
@@ -12,17 +18,10 @@ import (
 // Limits of a configuration file. A file is written by hand, so what exceeds
 // them is not a configuration, or means harm (aliases that multiply).
 const (
-	maxConfigSize   = 1 << 20 // bytes
+	maxSize         = 1 << 20 // bytes
 	maxConfigValues = 10000   // values below args and kwargs, aliases expanded
 	maxConfigDepth  = 50      // levels below args and kwargs, and of merges
 	maxProbedLines  = 1000    // up to here the line of a syntax error is searched for
-)
-
-// Names of a manager as the configuration spells them.
-var (
-	configManagers = []string{"MongoDBManager", "DynamoDBManager", "AuthorityManager", "EmbeddedManager"}
-	managerStarts  = []string{"mongo", "dynamo", "authority", "embedded"}
-	managerSchemes = []string{"mongodb", "mongodb+srv", "dynamodb"}
 )
 
 // Keys at the two upper levels of a configuration file.
@@ -33,7 +32,7 @@ var (
 
 // Config is a parsed configuration file. A nil *Config is that of a machine
 // without one: the profile "default" and nothing else. It is never changed
-// after ParseConfig, so any number of goroutines may use it.
+// after Parse, so any number of goroutines may use it.
 type Config struct {
 	DefaultProfile string // as the file says; "" where it says nothing
 	Requirements   string // as the file says: a file's name or the text itself
@@ -61,16 +60,19 @@ type Service struct {
 	Untrusted bool
 }
 
+// IsZero reports whether the service is none but the repository itself.
+func (s Service) IsZero() bool { return s.Service == "" && s.URL == "" }
+
 // NamedService is an authority: a service and the name it has in its profile.
 type NamedService struct {
 	Name string
 	Service
 }
 
-// ManagerConfig says which database keeps the archives' records. Either URL is
+// Manager says which database keeps the archives' records. Either URL is
 // set, or Class (MongoDBManager, DynamoDBManager, AuthorityManager or
 // EmbeddedManager) with its arguments, whose types are those of Service.
-type ManagerConfig struct {
+type Manager struct {
 	Class  string
 	Args   []any
 	Kwargs map[string]any
@@ -85,7 +87,7 @@ type Profile struct {
 	UserConfig       map[string]string
 	Authorities      []NamedService // in the file's order; none: the repository itself
 	DefaultAuthority string         // default-authority
-	Manager          *ManagerConfig // nil: none is configured
+	Manager          *Manager       // nil: none is configured
 	Cache            *Service       // nil: none is configured
 	Store            string         // where the repository lies, as written
 	Sync             string         // "manual" (the default) or "auto"
@@ -93,12 +95,16 @@ type Profile struct {
 	Grace            *time.Duration // gc: grace: how long gc keeps what was deleted; nil: DefaultGrace
 }
 
-// ParseConfig reads a configuration. What belongs to a profile is only checked
+// Parse reads a configuration. What belongs to a profile is only checked
 // when the profile is asked for, since others may name what is out of reach;
-// YAML must be sound throughout. file is what errors name, as file:line.
-func ParseConfig(data []byte, file string) (*Config, error) {
+// YAML must be sound throughout. file is what errors name, as file:line. Kinds
+// are what it can name; nil: those that With(nil) returns.
+func Parse(data []byte, file string, kinds Kinds) (*Config, error) {
 	if file == "" {
 		file = "configuration"
+	}
+	if kinds == nil {
+		kinds = builtin
 	}
 	doc, err := parseYAML(data, file)
 	if err != nil {
@@ -111,7 +117,7 @@ func ParseConfig(data []byte, file string) (*Config, error) {
 	if err := checkYAML(doc, file); err != nil {
 		return nil, err
 	}
-	return c, c.read(confNode{file: file, line: doc.Line, node: doc})
+	return c, c.read(confNode{file: file, line: doc.Line, node: doc, kinds: kinds})
 }
 
 // read takes the upper level of the file.
@@ -351,7 +357,7 @@ func (n confNode) authorities() ([]NamedService, error) {
 // service reads a mapping with service, args and kwargs, or a URL.
 func (n confNode) service() (Service, error) {
 	if scheme, ok := n.urlScheme(); ok {
-		if !slices.Contains(allSchemes(), scheme) {
+		if !slices.Contains(n.kinds.schemes(false), scheme) {
 			return Service{}, n.noService(scheme)
 		}
 		return Service{URL: n.target().Value}, nil
@@ -367,31 +373,32 @@ func (n confNode) service() (Service, error) {
 	if name == "" {
 		return Service{}, n.errorf("service is missing, e.g. service: OSFS")
 	}
-	i := slices.IndexFunc(kinds, func(k kind) bool { return strings.EqualFold(k.service, name) })
+	names := n.kinds.names(false)
+	i := slices.IndexFunc(names, func(s string) bool { return strings.EqualFold(s, name) })
 	if i < 0 {
 		return Service{}, f.get("service").noService(name)
 	}
-	s := Service{Service: kinds[i].service}
+	s := Service{Service: names[i]}
 	s.Args, s.Kwargs, err = f.arguments()
 	return s, err
 }
 
 func (n confNode) noService(name string) error {
 	return n.atf("Filesystem %q not found, there are %s and the URLs %s://", strings.ToLower(name),
-		strings.Join(allServices(), ", "), strings.Join(allSchemes(), "://, "))
+		strings.Join(n.kinds.names(false), ", "), strings.Join(n.kinds.schemes(false), "://, "))
 }
 
 // manager reads a mapping with class, args and kwargs, or a URL. No manager at
 // all, null and {} are the same.
-func (n confNode) manager() (*ManagerConfig, error) {
+func (n confNode) manager() (*Manager, error) {
 	if n.empty() {
 		return nil, nil
 	}
 	if scheme, ok := n.urlScheme(); ok {
-		if !slices.Contains(managerSchemes, scheme) {
+		if !slices.Contains(n.kinds.schemes(true), scheme) {
 			return nil, n.noManager(scheme)
 		}
-		return &ManagerConfig{URL: n.target().Value}, nil
+		return &Manager{URL: n.target().Value}, nil
 	}
 	f, err := n.orURL("mongodb://host/database").fields("class", "args", "kwargs")
 	if err != nil {
@@ -404,18 +411,24 @@ func (n confNode) manager() (*ManagerConfig, error) {
 	if class == "" {
 		return nil, n.atf(`Manager not fully specified. Give "class:manager_name", e.g. "class:MongoDBManager".`)
 	}
-	starts := func(s string) bool { return strings.HasPrefix(strings.ToLower(class), s) }
-	i := slices.IndexFunc(managerStarts, starts)
+	names := n.kinds.names(true)
+	i := slices.IndexFunc(names, func(s string) bool { return strings.HasPrefix(strings.ToLower(class), managerStart(s)) })
 	if i < 0 {
 		return nil, f.get("class").noManager(class)
 	}
-	m := &ManagerConfig{Class: configManagers[i]}
+	m := &Manager{Class: names[i]}
 	m.Args, m.Kwargs, err = f.arguments()
 	return m, err
 }
 
+// managerStart returns how the class of a manager must begin, in lower case: the rest
+// may be missing.
+func managerStart(class string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(class), "manager"), "db")
+}
+
 func (n confNode) noManager(class string) error {
-	return n.atf("Manager class %q not recognized. Choose from %s", class, strings.Join(configManagers, ", "))
+	return n.atf("Manager class %q not recognized. Choose from %s", class, strings.Join(n.kinds.names(true), ", "))
 }
 
 // checksums reads a list of md5 and sha256. BLAKE3 is always recorded, so

@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"fmt"
@@ -11,6 +11,10 @@ import (
 )
 
 const day = 24 * time.Hour
+
+// DefaultGrace is how long gc keeps what was deleted, unless the profile says
+// otherwise.
+const DefaultGrace = 14 * day
 
 // ParseTime reads a length of time: 0, or numbers with the units d, h, m and s, such
 // as 14d, 36h or 1d12h. Where it is none the error wraps fs.ErrInvalid.

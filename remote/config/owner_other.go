@@ -1,6 +1,6 @@
 //go:build !unix
 
-package datafs
+package config
 
 import "io/fs"
 

@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"errors"
@@ -14,27 +14,30 @@ import (
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs/solve"
+	"github.com/datafs/datafs/remote"
 )
 
 // Names of files and directories that are looked for.
 const (
-	repoDirName      = ".datafs"
-	configFileName   = "config.yml"
-	requirementsName = "requirements_data.txt"
+	RepoName         = ".datafs"
+	FileName         = "config.yml"
+	RequirementsName = "requirements_data.txt"
 )
 
-// whereOptions is what was said about where things are; "" is nothing.
-type whereOptions struct {
+// Search is what was said about where things are; "" is nothing.
+type Search struct {
 	Profile, ConfigFile, Repo, Requirements string
 	Config                                  io.Reader           // instead of a file
 	Dir                                     string              // stands in for the working directory
 	Getenv                                  func(string) string // nil: os.Getenv
+	Kinds                                   Kinds               // that the configuration can name; nil: With(nil)
 }
 
-// whereabouts is where things are.
-type whereabouts struct {
+// Found is where things are.
+type Found struct {
 	ConfigFile   string // "" where there is none
-	Distrust     error  // why the configuration, which is the repository's own, is not trusted; nil: it is
+	kinds        Kinds
+	Distrust     error // why the configuration, which is the repository's own, is not trusted; nil: it is
 	Config       *Config
 	Profile      Profile
 	WasAuto      bool   // the profile has sync: auto, which counts as manual
@@ -42,22 +45,22 @@ type whereabouts struct {
 	Requirements string // a file or a text, "" for none; relative to the working directory
 }
 
-// locate finds the configuration, the profile, the repository and the
+// Locate finds the configuration, the profile, the repository and the
 // requirements. Only a repository that was named, or a .datafs directory that
 // was found, can bring its own config.yml; the profile's store: and the place
 // below $XDG_DATA_HOME come into play after the configuration is read. So
 // there are four steps and no circle:
 //
 //	the repository named or found  ->  the configuration  ->  the profile  ->  else its repository
-func locate(o *whereOptions) (*whereabouts, error) {
+func Locate(o *Search) (*Found, error) {
 	if o == nil {
-		o = &whereOptions{}
+		o = &Search{}
 	}
 	repo, err := o.safeRepo()
 	if err != nil {
 		return nil, err
 	}
-	w := &whereabouts{Repo: repo}
+	w := &Found{Repo: repo, kinds: o.kinds()}
 	if err := o.readConfig(w); err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func locate(o *whereOptions) (*whereabouts, error) {
 		}
 	}
 	if w.Distrust != nil {
-		w.Profile.distrusted()
+		w.Profile.Distrusted()
 	}
 	if w.Distrust != nil && w.Profile.Sync == "auto" {
 		w.Profile.Sync, w.WasAuto = "manual", true
@@ -79,11 +82,11 @@ func locate(o *whereOptions) (*whereabouts, error) {
 	return w, nil
 }
 
-// configureTarget says which file and which profile configure writes to. The
+// Target says which file and which profile configure writes to. The
 // file need not exist, not even one that was named.
-func configureTarget(o *whereOptions) (file, profile string, err error) {
+func Target(o *Search) (file, profile string, err error) {
 	if o == nil {
-		o = &whereOptions{}
+		o = &Search{}
 	}
 	repo, err := o.safeRepo()
 	if err != nil {
@@ -94,10 +97,10 @@ func configureTarget(o *whereOptions) (file, profile string, err error) {
 		return "", "", errors.New("neither XDG_CONFIG_HOME nor HOME is set, say with --config-file where the configuration lies")
 	}
 	data, err := whose.read(file)
-	if err != nil && !notThere(err) {
+	if err != nil && !NotThere(err) {
 		return "", "", err
 	}
-	c, err := ParseConfig(data, file)
+	c, err := Parse(data, file, o.kinds())
 	if err != nil {
 		return "", "", err
 	}
@@ -105,13 +108,13 @@ func configureTarget(o *whereOptions) (file, profile string, err error) {
 }
 
 // readConfig reads the configuration, if there is one.
-func (o *whereOptions) readConfig(w *whereabouts) error {
+func (o *Search) readConfig(w *Found) error {
 	if o.Config != nil {
-		data, err := io.ReadAll(io.LimitReader(o.Config, maxConfigSize+1))
+		data, err := io.ReadAll(io.LimitReader(o.Config, maxSize+1))
 		if err != nil {
 			return fmt.Errorf("configuration: %w", err)
 		}
-		w.Config, err = ParseConfig(data, "")
+		w.Config, err = Parse(data, "", o.kinds())
 		return err
 	}
 	file, whose := o.configFile(w.Repo)
@@ -119,7 +122,7 @@ func (o *whereOptions) readConfig(w *whereabouts) error {
 		return nil
 	}
 	data, err := whose.read(file)
-	if whose != namedFile && notThere(err) {
+	if whose != namedFile && NotThere(err) {
 		return nil
 	}
 	if err != nil {
@@ -129,7 +132,7 @@ func (o *whereOptions) readConfig(w *whereabouts) error {
 	if whose == repoFile {
 		w.Distrust = o.distrust(w.Repo)
 	}
-	w.Config, err = ParseConfig(data, file)
+	w.Config, err = Parse(data, file, o.kinds())
 	return err
 }
 
@@ -145,21 +148,24 @@ const (
 // read reads a configuration file; the repository's own not through a link.
 func (s configSource) read(file string) ([]byte, error) {
 	if s != repoFile {
-		return readConfigFile(file)
+		return ReadFile(file)
 	}
 	fi, err := os.Lstat(file)
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
-	if err := checkEntry(file, fs.FileInfoToDirEntry(fi)); err != nil {
-		return nil, err
+	if fi.Mode()&fs.ModeSymlink != 0 {
+		return nil, LinkError(file)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, leaf.Errorf(fs.ErrPermission, "%s is not a regular file: the repository is not used", file)
 	}
 	f, err := index.OpenRead(file)
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
@@ -168,25 +174,25 @@ func (s configSource) read(file string) ([]byte, error) {
 
 // configFile returns where the configuration lies or would lie, "" without a
 // home directory, and whose it is.
-func (o *whereOptions) configFile(repo string) (string, configSource) {
+func (o *Search) configFile(repo string) (string, configSource) {
 	if file := firstOf(o.ConfigFile, o.env("DATAFS_CONFIG_FILE")); file != "" {
-		return o.expandHome(file), namedFile
+		return o.ExpandHome(file), namedFile
 	}
 	if repo != "" {
-		own := filepath.Join(repo, configFileName)
-		if fi, err := os.Lstat(own); err == nil && !fi.IsDir() || err != nil && !notThere(err) {
+		own := filepath.Join(repo, FileName)
+		if fi, err := os.Lstat(own); err == nil && !fi.IsDir() || err != nil && !NotThere(err) {
 			return own, repoFile
 		}
 	}
-	if dir := o.xdg("XDG_CONFIG_HOME", ".config"); dir != "" {
-		return filepath.Join(dir, "datafs", configFileName), userFile
+	if dir := o.XDG("XDG_CONFIG_HOME", ".config"); dir != "" {
+		return filepath.Join(dir, "datafs", FileName), userFile
 	}
 	return "", userFile
 }
 
 // safeRepo returns the repository that was named, or else found upwards and that
 // is the user's, else "".
-func (o *whereOptions) safeRepo() (string, error) {
+func (o *Search) safeRepo() (string, error) {
 	repo, found, err := o.namedRepo()
 	if err == nil && found {
 		err = o.checkOwner(repo)
@@ -196,9 +202,9 @@ func (o *whereOptions) safeRepo() (string, error) {
 
 // namedRepo returns the repository that was named, or the nearest .datafs
 // directory from the working directory upwards (found), else "".
-func (o *whereOptions) namedRepo() (repo string, found bool, err error) {
+func (o *Search) namedRepo() (repo string, found bool, err error) {
 	if repo := firstOf(o.Repo, o.env("DATAFS_REPO")); repo != "" {
-		repo, err = repoOrInside(o.expandHome(repo))
+		repo, err = repoOrInside(o.ExpandHome(repo))
 		return repo, false, err
 	}
 	dir, err := filepath.Abs(o.Dir)
@@ -206,7 +212,7 @@ func (o *whereOptions) namedRepo() (repo string, found bool, err error) {
 		return "", false, fmt.Errorf("working directory: %w", err)
 	}
 	for {
-		repo := filepath.Join(dir, repoDirName)
+		repo := filepath.Join(dir, RepoName)
 		if err := danglingLink(repo); err != nil {
 			return "", false, err
 		}
@@ -228,8 +234,8 @@ func repoOrInside(repo string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("repository: %w", err)
 	}
-	inside := filepath.Join(repo, repoDirName)
-	if !fileThere(filepath.Join(repo, objects.FormatFile)) && isDir(inside) {
+	inside := filepath.Join(repo, RepoName)
+	if !FileThere(filepath.Join(repo, objects.FormatFile)) && isDir(inside) {
 		return inside, nil
 	}
 	return repo, nil
@@ -238,9 +244,9 @@ func repoOrInside(repo string) (string, error) {
 // profileRepo returns where the profile's repository lies: at store:, a
 // relative path from the configuration file's directory (so that it is the
 // same from everywhere), else below $XDG_DATA_HOME.
-func (o *whereOptions) profileRepo(w *whereabouts) (string, error) {
+func (o *Search) profileRepo(w *Found) (string, error) {
 	if w.Profile.Store != "" {
-		store, err := o.expandPath(w.Profile.Store)
+		store, err := o.ExpandPath(w.Profile.Store)
 		if err != nil {
 			return "", fmt.Errorf("store: %w", err)
 		}
@@ -248,13 +254,13 @@ func (o *whereOptions) profileRepo(w *whereabouts) (string, error) {
 		if w.ConfigFile != "" {
 			base = filepath.Dir(w.ConfigFile)
 		}
-		return filepath.Abs(joinPath(base, store))
+		return filepath.Abs(JoinPath(base, store))
 	}
 	name := w.Profile.Name
 	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
 		return "", fmt.Errorf("profile %q: cannot name a directory, say with store: where its repository lies", name)
 	}
-	dir := o.xdg("XDG_DATA_HOME", filepath.Join(".local", "share"))
+	dir := o.XDG("XDG_DATA_HOME", filepath.Join(".local", "share"))
 	if dir == "" {
 		return "", errors.New("neither XDG_DATA_HOME nor HOME is set, say with --repo or DATAFS_REPO where the repository lies")
 	}
@@ -264,27 +270,34 @@ func (o *whereOptions) profileRepo(w *whereabouts) (string, error) {
 // requirements returns the pins that were asked for: a file's name, or text
 // that looks like requirements. A file that the configuration names is looked for in
 // the working directory, since it goes with the work and not with the settings.
-func (o *whereOptions) requirements(c *Config) string {
+func (o *Search) requirements(c *Config) string {
 	if r := firstOf(o.Requirements, o.env("DATAFS_REQUIREMENTS_FILE")); r != "" {
 		return o.requirementsPath("", r)
 	}
 	if c != nil && c.Requirements != "" {
 		return o.requirementsPath(o.Dir, c.Requirements)
 	}
-	if file := joinPath(o.Dir, requirementsName); fileThere(file) {
+	if file := JoinPath(o.Dir, RequirementsName); FileThere(file) {
 		return file
 	}
 	return ""
 }
 
-func (o *whereOptions) requirementsPath(dir, r string) string {
+func (o *Search) requirementsPath(dir, r string) string {
 	if solve.LooksLikeRequirements(r) {
 		return r
 	}
-	return joinPath(dir, o.expandHome(r))
+	return JoinPath(dir, o.ExpandHome(r))
 }
 
-func (o *whereOptions) env(name string) string {
+func (o *Search) kinds() Kinds {
+	if o.Kinds == nil {
+		return builtin
+	}
+	return o.Kinds
+}
+
+func (o *Search) env(name string) string {
 	if o.Getenv == nil {
 		return os.Getenv(name)
 	}
@@ -292,7 +305,7 @@ func (o *whereOptions) env(name string) string {
 }
 
 // home returns the user's home directory, "" if there is none.
-func (o *whereOptions) home() string {
+func (o *Search) home() string {
 	home := firstOf(o.env("HOME"), o.env("USERPROFILE"))
 	if !filepath.IsAbs(home) {
 		return ""
@@ -300,9 +313,9 @@ func (o *whereOptions) home() string {
 	return home
 }
 
-// xdg returns a base directory of the XDG specification, "" without a home
+// XDG returns a base directory of the XDG specification, "" without a home
 // directory. A relative path in the variable is to be ignored.
-func (o *whereOptions) xdg(name, below string) string {
+func (o *Search) XDG(name, below string) string {
 	if dir := o.env(name); filepath.IsAbs(dir) {
 		return dir
 	}
@@ -313,8 +326,8 @@ func (o *whereOptions) xdg(name, below string) string {
 	return filepath.Join(home, below)
 }
 
-// expandHome replaces ~ at the beginning, if it can.
-func (o *whereOptions) expandHome(path string) string {
+// ExpandHome replaces ~ at the beginning, if it can.
+func (o *Search) ExpandHome(path string) string {
 	rest, ok := strings.CutPrefix(path, "~")
 	if home := o.home(); ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
 		return home + rest
@@ -322,18 +335,18 @@ func (o *whereOptions) expandHome(path string) string {
 	return path
 }
 
-// expandPath replaces ~ at the beginning, and $NAME and ${NAME}; $$ is one
+// ExpandPath replaces ~ at the beginning, and $NAME and ${NAME}; $$ is one
 // dollar sign. What cannot be replaced is an error: data must not end up in a
 // directory that is called ~, nor in / because $SCRATCH is empty here.
-func (o *whereOptions) expandPath(path string) (string, error) {
-	if o.expandHome(path) == path && strings.HasPrefix(path, "~") {
+func (o *Search) ExpandPath(path string) (string, error) {
+	if o.ExpandHome(path) == path && strings.HasPrefix(path, "~") {
 		if rest := path[1:]; rest == "" || os.IsPathSeparator(rest[0]) {
 			return "", fmt.Errorf("%q: HOME is not set", path)
 		}
 		return "", fmt.Errorf("%q: only ~/ is understood, not another user's home", path)
 	}
 	var missing []string
-	path = o.expandHome(os.Expand(path, func(name string) string {
+	path = o.ExpandHome(os.Expand(path, func(name string) string {
 		if name == "$" {
 			return name
 		}
@@ -349,8 +362,8 @@ func (o *whereOptions) expandPath(path string) (string, error) {
 	return path, nil
 }
 
-// joinPath leaves absolute paths alone.
-func joinPath(dir, path string) string {
+// JoinPath leaves absolute paths alone.
+func JoinPath(dir, path string) string {
 	if dir == "" || filepath.IsAbs(path) {
 		return path
 	}
@@ -373,8 +386,8 @@ func danglingLink(repo string) error {
 	if err != nil {
 		return nil // no link, or nothing at all
 	}
-	if _, err := os.Stat(repo); notThere(err) {
-		return &HintError{Err: leaf.Errorf(ErrUnavailable, "the repository %s is a link to %s, which is not there", repo, to), Hint: "is the disk mounted? else remove the link, or name another repository with --repo"}
+	if _, err := os.Stat(repo); NotThere(err) {
+		return &leaf.HintError{Err: leaf.Errorf(remote.ErrUnavailable, "the repository %s is a link to %s, which is not there", repo, to), Hint: "is the disk mounted? else remove the link, or name another repository with --repo"}
 	}
 	return nil
 }
@@ -384,18 +397,26 @@ func isDir(path string) bool {
 	return err == nil && fi.IsDir()
 }
 
-// fileThere holds for what can be read as a file, and for what cannot even be
+// FileThere holds for what can be read as a file, and for what cannot even be
 // looked at: that must end in an error, not in "no such file".
-func fileThere(path string) bool {
+func FileThere(path string) bool {
 	fi, err := os.Stat(path)
 	if err != nil {
-		return !notThere(err)
+		return !NotThere(err)
 	}
 	return !fi.IsDir()
 }
 
-// notThere also holds for a path below something that is no directory, such as
+// NotThere also holds for a path below something that is no directory, such as
 // the home directory /dev/null that service accounts have.
-func notThere(err error) bool {
+func NotThere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// LinkError returns the error of an entry of a repository that is a link.
+func LinkError(name string) error {
+	return &leaf.HintError{
+		Err:  leaf.Errorf(fs.ErrPermission, "%s is a link: nothing in a repository is reached through one", name),
+		Hint: "if you made it, put what it leads to in its place; the repository's own directory may be a link",
+	}
 }

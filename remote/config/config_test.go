@@ -1,9 +1,8 @@
-package datafs
+package config
 
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -50,7 +49,7 @@ profiles:
 // profileOf parses a configuration and returns one of its profiles.
 func profileOf(t *testing.T, text, name string) Profile {
 	t.Helper()
-	c, err := ParseConfig([]byte(text), "config.yml")
+	c, err := Parse([]byte(text), "config.yml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func TestProfileOfTheDocumentation(t *testing.T) {
 				Kwargs:  map[string]any{"region_name": "us-east-1", "profile_name": "aws-test"},
 			}},
 		},
-		Manager: &ManagerConfig{Class: "DynamoDBManager", Kwargs: map[string]any{
+		Manager: &Manager{Class: "DynamoDBManager", Kwargs: map[string]any{
 			"resource_args": map[string]any{"endpoint_url": "http://localhost:8000/", "region_name": "us-east-1"},
 			"session_args":  map[string]any{"profile_name": "aws-test"},
 			"table_name":    "my-test-data",
@@ -88,7 +87,7 @@ func TestProfileOfTheDocumentation(t *testing.T) {
 
 func TestProfiles(t *testing.T) {
 	local := []NamedService{{"local", Service{Service: "TempFS"}}}
-	mongo := &ManagerConfig{Class: "MongoDBManager"}
+	mongo := &Manager{Class: "MongoDBManager"}
 	for _, c := range []struct {
 		name, text, profile string
 		want                Profile
@@ -108,7 +107,7 @@ func TestProfiles(t *testing.T) {
 			"authorities: {a: 's3://bucket/prefix?region=x'}\nmanager: mongodb://h/d\ncache: file:///c\n", "",
 			Profile{
 				Authorities: []NamedService{{"a", Service{URL: "s3://bucket/prefix?region=x"}}},
-				Manager:     &ManagerConfig{URL: "mongodb://h/d"},
+				Manager:     &Manager{URL: "mongodb://h/d"},
 				Cache:       &Service{URL: "file:///c"},
 			}},
 		{"user config is text as written, and left out without a value",
@@ -221,7 +220,7 @@ func TestConfigErrors(t *testing.T) {
 		{"checksums", "checksums: [sha1]\n", `config.yml:1: checksums[0]: want md5 or sha256, got "sha1"`},
 		{"an unknown profile", "default-profile: x\n", `Profile "x" not found`},
 		{"an unknown profile beside others", "profiles: {a: {}, b: {}}\n", `Profile "default" not found in config.yml, which has a, b`},
-		{"a huge file", strings.Repeat("#", maxConfigSize+1), "config.yml: larger than 1048576 bytes"},
+		{"a huge file", strings.Repeat("#", maxSize+1), "config.yml: larger than 1048576 bytes"},
 		{"aliases that multiply", bomb(), "contains itself, or is nested too deeply"},
 		{"merges that multiply", mergeBomb(), "contains itself, or is nested too deeply"},
 		{"a merge of a list of text", "cache:\n  <<: [x]\n", "config.yml:1: cache: a merge (<<) wants a mapping"},
@@ -233,7 +232,7 @@ func TestConfigErrors(t *testing.T) {
 		{"a key with a line end in a path", "api: {user_config: {\"a\\nb\": []}}\n", `api.user_config."a\nb": want text, got a list`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, err := ParseConfig([]byte(c.text), "config.yml")
+			cfg, err := Parse([]byte(c.text), "config.yml", nil)
 			if err == nil {
 				_, err = cfg.Profile("")
 			}
@@ -295,7 +294,7 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := ParseConfig(data, "f")
+		c, err := Parse(data, "f", nil)
 		if err == nil {
 			var p Profile
 			if p, err = c.Profile(""); err == nil && p.Name == "" {
@@ -306,24 +305,4 @@ func FuzzParseConfig(f *testing.F) {
 			t.Errorf("error of more than one line: %q", err)
 		}
 	})
-}
-
-func TestSeedProfile(t *testing.T) {
-	dir := t.TempDir()
-	opts := configured(dir, `
-profiles:
-  default: {}
-  old:
-    authorities: {local: {service: OSFS, args: [data]}}
-    manager: {class: MongoDBManager, kwargs: {database_name: d, client_kwargs: {password: 'env:SECRET'}}}
-`)
-	home := opts.Getenv
-	opts.Getenv = func(name string) string { return home(name) + map[string]string{"SECRET": "hushhush"}[name] }
-	api := openChecked(t, opts)
-	p := must(api.SeedProfile("old"))(t)
-	equal(t, "directory", p.Authorities[0].Args[0], any(filepath.Join(dir, "data")))
-	equal(t, "password", p.Manager.Kwargs["client_kwargs"].(map[string]any)["password"], any("hushhush"))
-	if _, err := api.SeedProfile("none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
 }

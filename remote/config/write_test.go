@@ -1,4 +1,4 @@
-package datafs
+package config
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ func seedProfile() Profile {
 		UserConfig:  map[string]string{"username": "My Name", "contact": "me@demo.com"},
 		Authorities: []NamedService{{"local", Service{Service: "TempFS"}}},
 		Cache:       &Service{Service: "TempFS"},
-		Manager: &ManagerConfig{Class: "MongoDBManager", Kwargs: map[string]any{
+		Manager: &Manager{Class: "MongoDBManager", Kwargs: map[string]any{
 			"client_kwargs": map[string]any{}, "database_name": "MyDatabase", "table_name": "DataFiles",
 		}},
 		Sync: "manual",
@@ -73,7 +73,7 @@ func TestMarshalProfile(t *testing.T) {
 					{"local", Service{Service: "TempFS", Kwargs: map[string]any{"a": 1}}}, {"new", Service{URL: "s3://c"}},
 				},
 				DefaultAuthority: "new",
-				Manager:          &ManagerConfig{URL: "mongodb://h"},
+				Manager:          &Manager{URL: "mongodb://h"},
 			},
 			"profiles:\n  my-api:\n    api:\n      user_config:\n        contact: x\n        username: z\n" +
 				"    authorities:\n      local: s3://b\n      new: s3://c\n    manager: {class: dynamo}\n    sync: auto\n    default-authority: new\n"},
@@ -104,7 +104,7 @@ func TestMarshalledProfileReadsBack(t *testing.T) {
 				Kwargs: map[string]any{"l": []any{[]any{}, map[string]any{"k": "v"}}, "m": map[string]any{"x": []any{1}}}}},
 		},
 		DefaultAuthority: "a",
-		Manager:          &ManagerConfig{Class: "AuthorityManager"},
+		Manager:          &Manager{Class: "AuthorityManager"},
 		Cache:            &Service{Service: "OSFS", Args: []any{"C:\\x y"}},
 		Store:            "~/x: y", Sync: "auto", Checksums: []string{"md5", "sha256"},
 	}
@@ -215,7 +215,7 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 		t.Errorf("a device: got %s, want an error", got)
 	}
 	dir := t.TempDir()
-	err := writeConfigFile(dir, nil)
+	err := WriteFile(dir, nil)
 	if err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 		t.Errorf("a directory: got %v", err)
 	}
