@@ -79,18 +79,26 @@ func (a *API) choose(ctx context.Context, opts *ChooseOptions) (list []solve.Cho
 	if err != nil {
 		return nil, nil, err
 	}
-	u, err := a.records(ctx, w.list, opts.Deps)
-	if err != nil {
-		return nil, nil, err
-	}
-	list, err = u.Choose(ctx, w.list, pins)
+	list, err = a.solve(ctx, w.list, pins, opts.Deps)
 	return list, w.own, err
+}
+
+// solve resolves requirements in one snapshot of the records.
+func (a *API) solve(ctx context.Context, list []solve.Requirement, pins map[string]solve.Pin, deps bool) (chosen []solve.Chosen, err error) {
+	err = a.refs.Read(ctx, func(db *refs.DB) error {
+		u, err := a.records(ctx, db, list, deps)
+		if err == nil {
+			chosen, err = u.Choose(ctx, list, pins)
+		}
+		return err
+	})
+	return chosen, err
 }
 
 // records prepares to resolve requirements, and checks that the authorities that they
 // name are those of their archives.
-func (a *API) records(ctx context.Context, list []solve.Requirement, deps bool) (*solve.Records, error) {
-	u, err := solve.NewRecords(ctx, a.refs, list, deps)
+func (a *API) records(ctx context.Context, db *refs.DB, list []solve.Requirement, deps bool) (*solve.Records, error) {
+	u, err := solve.NewRecords(ctx, db, list, deps)
 	for i := 0; i < len(list) && err == nil; i++ {
 		if r := list[i]; r.Authority != "" {
 			if err = a.knownAuthority(r.Authority); err == nil {
@@ -263,20 +271,25 @@ func (a *API) Outdated(ctx context.Context, opts *OutdatedOptions) ([]solve.Outd
 	if err := a.askTeam(ctx); err != nil {
 		return nil, err
 	}
-	u, err := a.records(ctx, w.list, lock.Deps)
-	if err != nil {
-		return nil, err
-	}
-	now, err := u.Choose(ctx, w.list, lock.Pins())
-	if err != nil {
-		return nil, err
-	}
-	wanted := now
-	if len(lock.Archives) > 0 {
-		if wanted, err = u.Newest(ctx, w.list, lock.Pins()); err != nil {
-			return nil, fmt.Errorf("without the lock: %w", err)
+	var list []solve.Outdated
+	var now, wanted []solve.Chosen
+	err = a.refs.Read(ctx, func(db *refs.DB) error {
+		u, err := a.records(ctx, db, w.list, lock.Deps)
+		if err != nil {
+			return err
 		}
-	}
+		if now, err = u.Choose(ctx, w.list, lock.Pins()); err != nil {
+			return err
+		}
+		wanted = now
+		if len(lock.Archives) > 0 {
+			if wanted, err = u.Newest(ctx, w.list, lock.Pins()); err != nil {
+				return fmt.Errorf("without the lock: %w", err)
+			}
+		}
+		list, err = u.Outdated(ctx, now, wanted)
+		return err
+	})
 	a.chosen(now, wanted) // warns
-	return u.Outdated(ctx, now, wanted)
+	return list, err
 }

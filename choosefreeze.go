@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/solve"
 )
 
@@ -52,23 +53,26 @@ func (a *API) toFreeze(ctx context.Context, opts *FreezeOptions) ([]Chosen, erro
 	if err := a.askTeam(ctx); err != nil {
 		return nil, err
 	}
-	list, err := a.withContents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	u, err := a.records(ctx, list, opts.Deps)
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := u.Choose(ctx, list, nil)
+	var chosen []solve.Chosen
+	err := a.refs.Read(ctx, func(db *refs.DB) error {
+		list, err := withContents(ctx, db)
+		if err != nil {
+			return err
+		}
+		u, err := a.records(ctx, db, list, opts.Deps)
+		if err == nil {
+			chosen, err = u.Choose(ctx, list, nil)
+		}
+		return err
+	})
 	return a.chosen(chosen), err
 }
 
 // withContents requires any version of all archives that have one which is not
 // yanked.
-func (a *API) withContents(ctx context.Context) ([]solve.Requirement, error) {
+func withContents(ctx context.Context, db *refs.DB) ([]solve.Requirement, error) {
 	good := map[string]bool{}
-	for v, err := range a.refs.AllVersions(ctx) {
+	for v, err := range db.AllVersions(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +81,7 @@ func (a *API) withContents(ctx context.Context) ([]solve.Requirement, error) {
 		}
 	}
 	var list []solve.Requirement
-	for name, err := range a.refs.Names(ctx, "") {
+	for name, err := range db.Names(ctx, "") {
 		if err != nil {
 			return nil, err
 		}

@@ -128,11 +128,7 @@ func (a *API) lockAnew(ctx context.Context, opts *LockOptions, old *lockfile.Loc
 			return nil, nil, err
 		}
 	}
-	u, err := a.records(ctx, w.list, next.Deps)
-	if err != nil {
-		return nil, nil, err
-	}
-	chosen, err := u.Choose(ctx, w.list, pins)
+	chosen, err := a.solve(ctx, w.list, pins, next.Deps)
 	return next, a.chosen(chosen), err
 }
 

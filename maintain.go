@@ -2,8 +2,6 @@ package datafs
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"iter"
 	"strings"
 	"time"
@@ -92,28 +90,20 @@ func (a *API) table(ctx context.Context, name string, yield func(something, erro
 	if err != nil {
 		return fail(err)
 	}
-	db := refs.New(bolt, nil)
 	if strings.HasSuffix(name, asideSuffix) {
-		return asides(ctx, name, db, yield)
+		return asides(ctx, name, refs.New(bolt, nil), yield)
 	}
-	for arch, err := range db.Archives(ctx, "") {
+	for c, err := range bolt.Complete(ctx) {
 		if err != nil {
 			return fail(err)
 		}
-		if !yield(something{table: name, archive: arch.Name, home: arch.Authority}, nil) {
+		if !yield(something{table: name, archive: c.Archive.Name, home: c.Archive.Authority}, nil) {
 			return false
 		}
-		versions, err := db.Versions(ctx, arch.Name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted meanwhile
-		}
-		if err != nil {
-			return fail(err)
-		}
-		for i := range versions {
-			thing := something{table: name, archive: arch.Name, home: arch.Authority, version: &versions[i]}
-			if versions[i].Number > 0 && i < len(versions)-1 {
-				thing.replaced = versions[i+1].Updates[0].Time
+		for i := range c.Versions {
+			thing := something{table: name, archive: c.Archive.Name, home: c.Archive.Authority, version: &c.Versions[i]}
+			if c.Versions[i].Number > 0 && i < len(c.Versions)-1 {
+				thing.replaced = c.Versions[i+1].Updates[0].Time
 			}
 			if !yield(thing, nil) {
 				return false

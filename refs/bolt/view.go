@@ -87,3 +87,52 @@ func (v txView) Delete(ctx context.Context, key string, prev refs.Rev) error {
 	}
 	return v.t.delete(v.table, key, prev)
 }
+
+// Complete is an archive with its versions, in order.
+type Complete struct {
+	Archive  refs.Archive
+	Versions []refs.VersionRecord
+}
+
+// completeVersions is how many versions are read in one transaction, unless an archive
+// has more.
+const completeVersions = 4096
+
+// Complete lists the archives by name, each with its versions as they are at one
+// moment. Many archives are read in one transaction; none is open while the caller has
+// one.
+func (b *Manager) Complete(ctx context.Context) iter.Seq2[Complete, error] {
+	return pages(func(_ []Complete, after Complete) (list []Complete, more bool, err error) {
+		err = b.viewTable(ctx, func(tx *index.Tx) error {
+			list, more, err = completePage(ctx, snapshot{tx, b.table, b.make}, after.Archive.Name)
+			return err
+		})
+		return list, more, err
+	})
+}
+
+func completePage(ctx context.Context, s snapshot, after string) (list []Complete, more bool, err error) {
+	if after != "" {
+		after = refs.ArchiveKey(after)
+	}
+	records, more, err := page(s.tx, s.table, refs.ArchivePrefix, after)
+	if err != nil {
+		return nil, false, err
+	}
+	db, n := refs.New(s, nil), 0
+	for i, r := range records {
+		a, _, err := refs.DecodeArchive(r)
+		if err != nil {
+			return nil, false, err
+		}
+		versions, err := db.Versions(ctx, a.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, Complete{a, versions})
+		if n += len(versions); n >= completeVersions {
+			return list, more || i+1 < len(records), nil
+		}
+	}
+	return list, more, nil
+}
