@@ -66,20 +66,22 @@ var rooms = []room{
 	{name: "refs/graph", imports: "refs refs/lockfile refs/solve"},
 	// The cases that every manager passes.
 	{name: "refs/refstest", imports: "refs"},
-	// A manager in a database of documents, whichever that is.
-	{name: "refs/docdb", imports: "index/leaf refs"},
+	// A manager in a log of commits, wherever that is.
+	{name: "refs/commitlog", imports: "index index/leaf refs"},
+	// A log in a database of documents, whichever that is.
+	{name: "refs/docdb", imports: "index index/leaf refs refs/commitlog"},
 	// MongoDB.
-	{name: "refs/mongo", imports: "index/leaf refs refs/docdb"},
+	{name: "refs/mongo", imports: "index index/leaf refs refs/docdb"},
 	// DynamoDB.
-	{name: "refs/dynamo", imports: "index/leaf refs refs/docdb"},
+	{name: "refs/dynamo", imports: "index index/leaf refs refs/docdb"},
 	// Authorities, and what all of them share.
 	{name: "remote", imports: "index/leaf objects refs"},
 	// The cases that every authority passes, and one that fails by plan.
 	{name: "remote/remotetest", imports: "remote"},
 	// The records of a team beside those of a repository. One transaction ties its files.
 	{name: "remote/team", imports: "index index/leaf refs refs/bolt remote", knot: 13},
-	// A manager in an authority. The log, its runs and the replica need each other.
-	{name: "remote/catalog", imports: "index index/leaf refs remote", knot: 9},
+	// A log of commits in an authority.
+	{name: "remote/catalog", imports: "index index/leaf refs refs/commitlog remote"},
 	// Content, to an authority and back.
 	{name: "remote/transfer", imports: "index index/leaf objects objects/codec remote"},
 	// Directories of this machine.

@@ -1,14 +1,11 @@
 // Package catalog is a refs.Manager that keeps a team's records in an authority, so that
-// a team needs no database. It knows nothing of what the records mean. Its invariant: a
-// table is the fold of commits that are numbered without a gap, and commit N is made by
-// one writer that had read all before it.
+// a team needs no database. It says where commits and runs lie, and finds out whether an
+// authority can keep them; what they are is the business of package commitlog. Its
+// invariant: a commit is written by an exclusive write only.
 package catalog
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,8 +14,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/zeebo/blake3"
+
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/commitlog"
 	"github.com/datafs/datafs/remote"
 )
 
@@ -43,39 +43,21 @@ type Options struct {
 	Random io.Reader
 }
 
-// Catalog is a refs.Manager, and a refs.Batcher, that is kept in an authority,
-// so that a team needs no database. Any number of processes may use one
-// authority.
-//
-// A revision is the number of the commit in which a record changed last, a
-// cursor the number of the last commit that was given as a whole. Each question
-// costs one request to find out that nothing is new; a PutAll of up to 10,000
-// changes and 4 MiB costs two. What was deleted stays known for ever.
+// Catalog is a refs.Manager, and a refs.Batcher, that is kept in an authority: a
+// commitlog.Manager. Any number of processes may use one authority.
 //
 // An authority that is no Exclusive can only be read: the error of a write then
 // wraps errors.ErrUnsupported. Errors are those of the authority besides, and
 // refs.ErrCorrupt for files that are not what a Catalog writes.
 type Catalog struct {
+	*commitlog.Manager
 	a        remote.Authority
 	x        remote.Exclusive // nil: cannot be written
-	table    string
-	dir      string // of its files, with a slash
+	dir      string           // of its files, with a slash
 	random   io.Reader
 	onProbed func()
-	replica  catReplica
-	cache    catCache
-
-	turn     chan struct{} // holds a token while one brings the replica up to date or writes
-	begun    atomic.Uint64 // how many times somebody began to bring it up to date
-	done     atomic.Uint64 // the last of these that succeeded
 	probed   atomic.Bool
-	verified atomic.Bool // that the log is the one that the replica was made from
 }
-
-var (
-	_ refs.Manager = (*Catalog)(nil)
-	_ refs.Batcher = (*Catalog)(nil)
-)
 
 // Open gives the catalogue of a table at an authority. It reads and
 // writes nothing yet. The error wraps fs.ErrInvalid for what no table can be
@@ -84,165 +66,47 @@ func Open(a remote.Authority, opts *Options) (*Catalog, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	c := &Catalog{a: a, table: opts.Table, random: opts.Random, onProbed: opts.OnProbed, turn: make(chan struct{}, 1)}
-	c.x, _ = a.(remote.Exclusive)
-	if c.table == "" {
-		c.table = refs.DefaultTable
+	table := opts.Table
+	if table == "" {
+		table = refs.DefaultTable
 	}
-	if len(c.table) > 255 || !utf8.ValidString(c.table) || strings.ContainsFunc(c.table, unicode.IsControl) {
-		return nil, fmt.Errorf("table %.80q: %w", c.table, fs.ErrInvalid)
+	if len(table) > 255 || !utf8.ValidString(table) || strings.ContainsFunc(table, unicode.IsControl) {
+		return nil, fmt.Errorf("table %.80q: %w", table, fs.ErrInvalid)
 	}
+	component := tableComponent(table)
+	c := &Catalog{a: a, dir: catalogDir + component + "/", random: opts.Random, onProbed: opts.OnProbed}
 	if c.random == nil {
 		c.random = rand.Reader
 	}
-	component := tableComponent(c.table)
-	c.dir = catalogDir + component + "/"
-	c.replica = &memReplica{}
-	if opts.Index != nil {
-		c.replica = &indexReplica{db: opts.Index, bucket: "remote/catalog/" + opts.Space + "/" + component}
-	}
+	c.x, _ = a.(remote.Exclusive)
 	c.probed.Store(opts.Probed)
+	c.Manager = commitlog.New(logFiles{c}, &commitlog.Options{
+		Table: table, Index: opts.Index, Bucket: "remote/catalog/" + opts.Space + "/" + component, Random: c.random,
+		Runs: runFiles{c}, Damage: remote.AtAuthority,
+		Before: c.writable,
+	})
 	return c, nil
 }
 
-// Close implements refs.Manager; there is nothing to release.
-func (c *Catalog) Close() error { return nil }
+// catalogDir is where all catalogues of an authority are.
+const catalogDir = "catalog/"
 
-// lock waits for the turn.
-func (c *Catalog) lock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case c.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (c *Catalog) unlock() { <-c.turn }
-
-// current brings the replica up to date, unless somebody has begun and ended to
-// do so since it was called.
-func (c *Catalog) current(ctx context.Context) error {
-	before := c.begun.Load()
-	if err := c.lock(ctx); err != nil {
-		return err
-	}
-	defer c.unlock()
-	if c.done.Load() > before {
-		return nil
-	}
-	_, err := c.refresh(ctx, nil)
-	return err
-}
-
-// refresh brings the replica up to date, and spools what it reads. lost is true
-// when the log is another one than what was known, which is forgotten then. The
-// caller has the turn.
-func (c *Catalog) refresh(ctx context.Context, spool *catSpool) (lost bool, err error) {
-	n := c.begun.Add(1)
-	err = c.follow(ctx, spool)
-	if errors.Is(err, errDiverged) {
-		lost = true
-		at, _, lookErr := c.replica.look(ctx, nil)
-		if err = lookErr; err == nil {
-			err = c.replica.reset(ctx, at)
-		}
-		c.cache.clear()
-		if err == nil {
-			err = c.follow(ctx, nil)
+// tableComponent makes a component of a name from a table's name: lower-case
+// letters, digits and "-" stay, another byte is "_" and two hex digits. What
+// would be too long is "__" and its BLAKE3 in hex, which is nothing else's.
+func tableComponent(table string) string {
+	const hex, most = "0123456789abcdef", 160
+	var b []byte
+	for i := range len(table) {
+		switch c := table[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+			b = append(b, c)
+		default:
+			b = append(b, '_', hex[c>>4], hex[c&15])
 		}
 	}
-	if errors.Is(err, errDiverged) {
-		err = corruptCatalog("the commits do not follow each other")
+	if len(b) > most {
+		return fmt.Sprintf("__%x", blake3.Sum256([]byte(table)))
 	}
-	if err != nil {
-		return lost, fmt.Errorf("reading table %q: %w", c.table, err)
-	}
-	c.done.Store(n)
-	return lost, nil
-}
-
-// applyKeys is how many keys are applied to the replica at a time.
-const applyKeys = 20_000
-
-// follow walks to the end of the log.
-func (c *Catalog) follow(ctx context.Context, spool *catSpool) error {
-	from, _, err := c.replica.look(ctx, nil)
-	if err != nil {
-		return err
-	}
-	start := from
-	w := &catWalker{c: c, at: from, chained: true}
-	var pending []catKey
-	for {
-		before := w.at.number
-		f, stored, err := w.next(ctx)
-		if err != nil {
-			return err
-		}
-		if f != nil {
-			spool.add(before, f, stored)
-			for _, change := range f.changes {
-				pending = append(pending, entryOf(change))
-			}
-		}
-		if w.at != from && (f == nil || len(pending) >= applyKeys) {
-			now, err := c.replica.apply(ctx, from, w.at, pending)
-			if err != nil {
-				return err
-			}
-			if now != w.at { // another process was here
-				w = &catWalker{c: c, at: now, chained: true}
-				f, start = &catFile{}, now // look again for the end
-			}
-			from, pending = now, pending[:0]
-		}
-		if f == nil {
-			return c.verifyOnce(ctx, start, w.at)
-		}
-	}
-}
-
-// verifyOnce makes sure that the end of the log is the commit that the replica
-// was made from, if no commit behind it has shown that.
-func (c *Catalog) verifyOnce(ctx context.Context, start, at catPlace) error {
-	if at.number > 0 && at == start && !c.verified.Load() {
-		if err := c.verify(ctx, at); err != nil {
-			return err
-		}
-	}
-	c.verified.Store(true)
-	return nil
-}
-
-// Get implements refs.Manager.
-func (c *Catalog) Get(ctx context.Context, key string) (refs.Record, error) {
-	if err := c.current(ctx); err != nil {
-		return refs.Record{}, err
-	}
-	_, entries, err := c.replica.look(ctx, []string{key})
-	if err != nil {
-		return refs.Record{}, err
-	}
-	if !entries[0].live() {
-		return refs.Record{}, fmt.Errorf("no record %.80q: %w", key, fs.ErrNotExist)
-	}
-	f, err := c.knownCommit(ctx, entries[0].rev)
-	if err != nil {
-		return refs.Record{}, fmt.Errorf("reading record %.80q: %w", key, err)
-	}
-	change, ok := f.find(key)
-	if !ok || change.value == nil {
-		return refs.Record{}, corruptCatalog("record %.80q is not in commit %d", key, f.first)
-	}
-	return liveChange(change), nil
-}
-
-// liveChange is a record, the caller's own, that is given whole with its commit.
-func liveChange(change catChange) refs.Record {
-	rev := refs.Rev(catNumber(change.rev))
-	return refs.Record{Key: change.key, Value: bytes.Clone(change.value), Rev: rev, Cursor: refs.Cursor(rev)}
+	return string(b)
 }

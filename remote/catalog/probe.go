@@ -12,6 +12,9 @@ import (
 	"github.com/datafs/datafs/remote"
 )
 
+// probeTries is how often the second write of a probe is tried.
+const probeTries = 4
+
 // writable makes sure, before the first write, that the authority can keep a
 // catalogue.
 func (c *Catalog) writable(ctx context.Context) error {
@@ -62,17 +65,17 @@ func (c *Catalog) Probe(ctx context.Context) error {
 // probe reports whether the first of two writes stays, and the second is told.
 func (c *Catalog) probe(ctx context.Context, name string, first, second []byte) (kept bool, err error) {
 	if err := c.x.PutNew(ctx, name, bytes.NewReader(first)); err != nil {
-		there, readErr := c.fetch(ctx, name, 1<<10) // the answer may have been lost
+		there, readErr := c.fetch(ctx, name, 0, 1<<10) // the answer may have been lost
 		if readErr != nil || !bytes.Equal(there, first) {
 			return false, err
 		}
 	}
-	for range commitTries {
+	for range probeTries {
 		if err = c.x.PutNew(ctx, name, bytes.NewReader(second)); err == nil {
 			return false, nil
 		}
 		if errors.Is(err, fs.ErrExist) {
-			there, err := c.fetch(ctx, name, 1<<10)
+			there, err := c.fetch(ctx, name, 0, 1<<10)
 			return bytes.Equal(there, first), err
 		}
 		if !errors.Is(err, remote.ErrUnavailable) {

@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"encoding/binary"
@@ -9,7 +9,6 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
 )
 
 // A file of the catalogue is a commit, or a run, which stands for several
@@ -39,59 +38,63 @@ import (
 // Nothing follows. The write ids chain the commits together, so that a log that
 // was set back to an older state and written on is told from what was known.
 const (
-	catalogMagic   = "DFSCAT"
-	catalogVersion = 1
-	catalogCommit  = 1 // kinds
-	catalogRun     = 2
+	magic       = "DFSCAT"
+	fileVersion = 1
+	commitKind  = 1 // kinds
+	runKind     = 2
 
-	catalogIDEnd  = 24 // where the write id ends
-	catalogHeader = 56
+	HeadSize   = 24 // where the write id ends
+	headerSize = 56
 
-	maxCatalogContents = 64 << 20 // bytes of contents that are decoded
-	maxCommitFile      = 16 << 20 // bytes of a commit's file
-	maxRunFile         = 32 << 20 // bytes of a run's file
+	maxContents   = 64 << 20 // bytes of contents that are decoded
+	MaxCommitFile = 16 << 20 // bytes of a commit's file
+	MaxRunFile    = 32 << 20 // bytes of a run's file
 
 	maxCommitBytes   = 4 << 20 // keys and values in a commit, unless one change alone is larger
 	maxCommitChanges = 10_000
 	maxRunBytes      = 16 << 20 // keys and values in a run
 	maxRunChanges    = 500_000
+
+	runWidth     = 32 // how many commits or runs a run stands for
+	runLevels    = 6
+	maxRunLength = 1 << (5 * runLevels) // runWidth^runLevels
 )
 
 // writeID tells a commit from all others.
 type writeID [16]byte
 
-// catChange is a change of a record; value nil: it was deleted. It must not be
+// edit is a change of a record; value nil: it was deleted. It must not be
 // changed, as it is shared.
-type catChange struct {
+type edit struct {
 	key   string
 	value []byte
 	rev   uint64 // the commit that it was made by
 }
 
-func (c catChange) size() int { return len(c.key) + len(c.value) }
+func (c edit) size() int { return len(c.key) + len(c.value) }
 
-// catFile is a decoded commit or run.
-type catFile struct {
+// file is a decoded commit or run.
+type file struct {
 	kind        byte
 	table       string
 	first, last uint64
 	id, prev    writeID
-	changes     []catChange
+	changes     []edit
 	size        int // bytes of the contents
 }
 
 // find gives the change of a key.
-func (f *catFile) find(key string) (catChange, bool) {
+func (f *file) find(key string) (edit, bool) {
 	for _, c := range f.changes {
 		if c.key == key {
 			return c, true
 		}
 	}
-	return catChange{}, false
+	return edit{}, false
 }
 
-// encodeCatalogFile makes the bytes of a file: the same ones for equal files.
-func encodeCatalogFile(f *catFile) []byte {
+// encodeFile makes the bytes of a file: the same ones for equal files.
+func encodeFile(f *file) []byte {
 	size := 64 + len(f.table)
 	for _, c := range f.changes {
 		size += c.size() + 15
@@ -112,23 +115,23 @@ func encodeCatalogFile(f *catFile) []byte {
 		b = binary.AppendUvarint(b, uint64(len(c.value))+1)
 		b = append(b, c.value...)
 	}
-	return sealCatalog(f.kind, f.id, b)
+	return seal(f.kind, f.id, b)
 }
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// sealCatalog puts the header before the compressed contents.
-func sealCatalog(kind byte, id writeID, contents []byte) []byte {
-	out := make([]byte, 0, catalogHeader+len(contents)/3)
-	out = append(append(out, catalogMagic...), catalogVersion, kind)
+// seal puts the header before the compressed contents.
+func seal(kind byte, id writeID, contents []byte) []byte {
+	out := make([]byte, 0, headerSize+len(contents)/3)
+	out = append(append(out, magic...), fileVersion, kind)
 	out = append(out, id[:]...)
-	sum := catalogSum(out, contents)
-	return catalogEncoder().EncodeAll(contents, append(out, sum[:]...))
+	sum := checksum(out, contents)
+	return encoder().EncodeAll(contents, append(out, sum[:]...))
 }
 
-func catalogSum(head, contents []byte) (sum [32]byte) {
+func checksum(head, contents []byte) (sum [32]byte) {
 	h := blake3.New()
 	h.Write(head)
 	h.Write(contents)
@@ -136,7 +139,7 @@ func catalogSum(head, contents []byte) (sum [32]byte) {
 	return sum
 }
 
-var catalogEncoder = sync.OnceValue(func() *zstd.Encoder {
+var encoder = sync.OnceValue(func() *zstd.Encoder {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true))
 	if err != nil {
 		panic(err) // the options are constants
@@ -144,8 +147,8 @@ var catalogEncoder = sync.OnceValue(func() *zstd.Encoder {
 	return enc
 })
 
-var catalogDecoder = sync.OnceValue(func() *zstd.Decoder {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxCatalogContents),
+var decoder = sync.OnceValue(func() *zstd.Decoder {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxContents),
 		zstd.WithDecodeAllCapLimit(true)) // or a second frame could ask for more
 	if err != nil {
 		panic(err) // the options are constants
@@ -153,77 +156,77 @@ var catalogDecoder = sync.OnceValue(func() *zstd.Decoder {
 	return dec
 })
 
-func corruptCatalog(format string, args ...any) error {
-	return remote.AtAuthority(fmt.Errorf("%w: %s", refs.ErrCorrupt, fmt.Sprintf(format, args...)))
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", refs.ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// checkCatalogHead refuses what does not begin as a file of this kind, and gives
+// checkHead refuses what does not begin as a file of this kind, and gives
 // its write id.
-func checkCatalogHead(b []byte, kind byte) (id writeID, err error) {
+func checkHead(b []byte, kind byte) (id writeID, err error) {
 	switch {
-	case len(b) < catalogIDEnd || string(b[:len(catalogMagic)]) != catalogMagic:
-		return id, corruptCatalog("not a file of a catalogue")
-	case b[6] != catalogVersion:
-		return id, fmt.Errorf("format %d of a catalogue, this program knows %d: use a newer one", b[6], catalogVersion)
+	case len(b) < HeadSize || string(b[:len(magic)]) != magic:
+		return id, corrupt("not a file of a catalogue")
+	case b[6] != fileVersion:
+		return id, fmt.Errorf("format %d of a catalogue, this program knows %d: use a newer one", b[6], fileVersion)
 	case b[7] != kind:
-		return id, corruptCatalog("kind %d, want %d", b[7], kind)
+		return id, corrupt("kind %d, want %d", b[7], kind)
 	}
-	return writeID(b[8:catalogIDEnd]), nil
+	return writeID(b[8:HeadSize]), nil
 }
 
-// openCatalog checks a file and gives its contents.
-func openCatalog(b []byte, kind byte) ([]byte, writeID, error) {
-	id, err := checkCatalogHead(b, kind)
+// open checks a file and gives its contents.
+func open(b []byte, kind byte) ([]byte, writeID, error) {
+	id, err := checkHead(b, kind)
 	if err != nil {
 		return nil, id, err
 	}
-	if len(b) < catalogHeader {
-		return nil, id, corruptCatalog("cut off in the header")
+	if len(b) < headerSize {
+		return nil, id, corrupt("cut off in the header")
 	}
-	frame := b[catalogHeader:]
+	frame := b[headerSize:]
 	var h zstd.Header
 	if err := h.Decode(frame); err != nil {
-		return nil, id, corruptCatalog("%v", err)
+		return nil, id, corrupt("%v", err)
 	}
-	if !h.HasFCS || h.FrameContentSize > maxCatalogContents {
-		return nil, id, corruptCatalog("contents of %d bytes, at most %d", h.FrameContentSize, maxCatalogContents)
+	if !h.HasFCS || h.FrameContentSize > maxContents {
+		return nil, id, corrupt("contents of %d bytes, at most %d", h.FrameContentSize, maxContents)
 	}
-	contents, err := catalogDecoder().DecodeAll(frame, make([]byte, 0, h.FrameContentSize))
+	contents, err := decoder().DecodeAll(frame, make([]byte, 0, h.FrameContentSize))
 	if err != nil {
-		return nil, id, corruptCatalog("%v", err)
+		return nil, id, corrupt("%v", err)
 	}
-	if catalogSum(b[:catalogIDEnd], contents) != [32]byte(b[catalogIDEnd:catalogHeader]) {
-		return nil, id, corruptCatalog("wrong checksum")
+	if checksum(b[:HeadSize], contents) != [32]byte(b[HeadSize:headerSize]) {
+		return nil, id, corrupt("wrong checksum")
 	}
 	return contents, id, nil
 }
 
-// decodeCatalogFile undoes encodeCatalogFile. All that it gives has been
+// decodeFile undoes encodeFile. All that it gives has been
 // checked: kind, order, and the keys and values as refs checks them.
-func decodeCatalogFile(b []byte, kind byte) (*catFile, error) {
-	contents, id, err := openCatalog(b, kind)
+func decodeFile(b []byte, kind byte) (*file, error) {
+	contents, id, err := open(b, kind)
 	if err != nil {
 		return nil, err
 	}
-	r := catReader{b: contents}
-	f := &catFile{kind: kind, id: id, size: len(contents)}
+	r := reader{b: contents}
+	f := &file{kind: kind, id: id, size: len(contents)}
 	f.table = string(r.text())
 	f.first, f.last = r.number(), r.number()
 	f.prev = writeID(append(r.bytes(16), make([]byte, 16)...)[:16])
 	n, most := r.number(), uint64(maxCommitChanges)
-	if kind == catalogRun {
+	if kind == runKind {
 		most = maxRunChanges
 	}
 	if r.bad || n > most || n > uint64(len(r.b))/3 || f.first == 0 || f.last < f.first || f.last-f.first >= maxRunLength ||
-		kind == catalogCommit && f.first != f.last {
-		return nil, corruptCatalog("impossible numbers")
+		kind == commitKind && f.first != f.last {
+		return nil, corrupt("impossible numbers")
 	}
-	f.changes = make([]catChange, 0, n)
+	f.changes = make([]edit, 0, n)
 	if err := r.changes(f, n); err != nil {
 		return nil, err
 	}
 	if len(r.b) > 0 {
-		return nil, corruptCatalog("%d bytes too many", len(r.b))
+		return nil, corrupt("%d bytes too many", len(r.b))
 	}
 	return f, nil
 }

@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"context"
@@ -24,11 +24,11 @@ type indexReplica struct {
 	bucket string
 
 	mu sync.Mutex // guards at
-	at *catPlace  // where it stood last; nil: not known. Other processes may have moved it.
+	at *place     // where it stood last; nil: not known. Other processes may have moved it.
 }
 
 // stands remembers where the replica stands.
-func (r *indexReplica) stands(at catPlace, err error) {
+func (r *indexReplica) stands(at place, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.at = nil; err == nil {
@@ -37,7 +37,7 @@ func (r *indexReplica) stands(at catPlace, err error) {
 }
 
 // remembered returns where the replica stood last, nil if that is not known.
-func (r *indexReplica) remembered() *catPlace {
+func (r *indexReplica) remembered() *place {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.at
@@ -51,7 +51,7 @@ const (
 	entrySize      = 8 + 4
 )
 
-func (r *indexReplica) place(tx *index.Tx) (p catPlace, usable bool, err error) {
+func (r *indexReplica) place(tx *index.Tx) (p place, usable bool, err error) {
 	b, err := tx.Get(r.bucket, replicaPlace)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, true, nil
@@ -59,18 +59,18 @@ func (r *indexReplica) place(tx *index.Tx) (p catPlace, usable bool, err error) 
 	if err != nil || len(b) != placeSize || b[0] != replicaVersion {
 		return p, false, err
 	}
-	return catPlace{binary.LittleEndian.Uint64(b[1:]), writeID(b[9:])}, true, nil
+	return place{binary.LittleEndian.Uint64(b[1:]), writeID(b[9:])}, true, nil
 }
 
-func decodeEntry(key string, b []byte) (catEntry, error) {
+func decodeEntry(key string, b []byte) (entry, error) {
 	if len(b) != entrySize {
-		return catEntry{}, fmt.Errorf("catalogue key %.80q in the index: %w", key, index.ErrCorrupt)
+		return entry{}, fmt.Errorf("catalogue key %.80q in the index: %w", key, index.ErrCorrupt)
 	}
-	return catEntry{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])}, nil
+	return entry{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])}, nil
 }
 
-func (r *indexReplica) look(ctx context.Context, keys []string) (at catPlace, list []catEntry, err error) {
-	list = make([]catEntry, len(keys))
+func (r *indexReplica) look(ctx context.Context, keys []string) (at place, list []entry, err error) {
+	list = make([]entry, len(keys))
 	if p := r.remembered(); p != nil && len(keys) == 0 {
 		return *p, list, ctx.Err()
 	}
@@ -90,16 +90,16 @@ func (r *indexReplica) look(ctx context.Context, keys []string) (at catPlace, li
 	return at, list, err
 }
 
-func (r *indexReplica) entry(tx *index.Tx, key string) (catEntry, error) {
+func (r *indexReplica) entry(tx *index.Tx, key string) (entry, error) {
 	if len(key) > refs.MaxKey {
-		return catEntry{}, nil
+		return entry{}, nil
 	}
 	b, err := tx.Get(r.bucket, replicaKey+key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return catEntry{}, nil
+		return entry{}, nil
 	}
 	if err != nil {
-		return catEntry{}, err
+		return entry{}, err
 	}
 	return decodeEntry(key, b)
 }
@@ -107,7 +107,7 @@ func (r *indexReplica) entry(tx *index.Tx, key string) (catEntry, error) {
 // errElsewhere ends a transaction on a replica that stands elsewhere.
 var errElsewhere = errors.New("the replica stands elsewhere")
 
-func (r *indexReplica) apply(ctx context.Context, from, to catPlace, changed []catKey) (now catPlace, err error) {
+func (r *indexReplica) apply(ctx context.Context, from, to place, changed []keyEntry) (now place, err error) {
 	err = r.db.Update(ctx, func(tx *index.Tx) error {
 		at, usable, err := r.place(tx)
 		if err != nil {
@@ -131,7 +131,7 @@ func (r *indexReplica) apply(ctx context.Context, from, to catPlace, changed []c
 	return now, err
 }
 
-func (r *indexReplica) write(tx *index.Tx, to catPlace, changed []catKey) error {
+func (r *indexReplica) write(tx *index.Tx, to place, changed []keyEntry) error {
 	var e [entrySize]byte
 	for _, k := range changed {
 		binary.LittleEndian.PutUint64(e[:], k.rev)
@@ -144,7 +144,7 @@ func (r *indexReplica) write(tx *index.Tx, to catPlace, changed []catKey) error 
 	return tx.Put(r.bucket, replicaPlace, append(p, to.id[:]...))
 }
 
-func (r *indexReplica) reset(ctx context.Context, at catPlace) error {
+func (r *indexReplica) reset(ctx context.Context, at place) error {
 	err := r.db.Update(ctx, func(tx *index.Tx) error {
 		now, _, err := r.place(tx)
 		if err != nil {
@@ -155,14 +155,14 @@ func (r *indexReplica) reset(ctx context.Context, at catPlace) error {
 		}
 		return tx.Drop(r.bucket)
 	})
-	if r.stands(catPlace{}, errElsewhere); errors.Is(err, errElsewhere) {
+	if r.stands(place{}, errElsewhere); errors.Is(err, errElsewhere) {
 		return nil
 	}
 	return err
 }
 
-func (r *indexReplica) page(ctx context.Context, prefix, after string) ([]catKey, error) {
-	var p catPage
+func (r *indexReplica) page(ctx context.Context, prefix, after string) ([]keyEntry, error) {
+	var p replicaPage
 	if after != "" {
 		after = replicaKey + after
 	}
@@ -179,7 +179,7 @@ func (r *indexReplica) page(ctx context.Context, prefix, after string) ([]catKey
 			if err != nil {
 				return err
 			}
-			if e.live() && !p.add(catKey{key, e}) {
+			if e.live() && !p.add(keyEntry{key, e}) {
 				return nil
 			}
 		}

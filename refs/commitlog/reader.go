@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"encoding/binary"
@@ -6,14 +6,14 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// catReader takes the contents of a catalogue's file apart. After the first
+// reader takes the contents of a catalogue's file apart. After the first
 // thing that is not there it is bad, and gives zeros.
-type catReader struct {
+type reader struct {
 	b   []byte
 	bad bool
 }
 
-func (r *catReader) number() uint64 {
+func (r *reader) number() uint64 {
 	n, size := binary.Uvarint(r.b)
 	if r.bad || size <= 0 || size > 1 && r.b[size-1] == 0 { // cut off, too large, or not the shortest form
 		r.bad, r.b = true, nil
@@ -24,7 +24,7 @@ func (r *catReader) number() uint64 {
 }
 
 // bytes gives the next n bytes, which cannot be appended to.
-func (r *catReader) bytes(n uint64) []byte {
+func (r *reader) bytes(n uint64) []byte {
 	if r.bad || n > uint64(len(r.b)) {
 		r.bad, r.b = true, nil
 		return nil
@@ -34,10 +34,10 @@ func (r *catReader) bytes(n uint64) []byte {
 	return b
 }
 
-func (r *catReader) text() []byte { return r.bytes(r.number()) }
+func (r *reader) text() []byte { return r.bytes(r.number()) }
 
 // changes reads the n changes of f.
-func (r *catReader) changes(f *catFile, n uint64) error {
+func (r *reader) changes(f *file, n uint64) error {
 	seen := make(map[string]bool, n)
 	rev := f.first
 	for range n {
@@ -46,10 +46,10 @@ func (r *catReader) changes(f *catFile, n uint64) error {
 			return err
 		}
 		if c.rev < rev || c.rev > f.last {
-			return corruptCatalog("changes out of order")
+			return corrupt("changes out of order")
 		}
 		if seen[c.key] {
-			return corruptCatalog("key %.80q twice", c.key)
+			return corrupt("key %.80q twice", c.key)
 		}
 		rev, seen[c.key] = c.rev, true
 		f.changes = append(f.changes, c)
@@ -57,20 +57,20 @@ func (r *catReader) changes(f *catFile, n uint64) error {
 	return nil
 }
 
-func (r *catReader) change(f *catFile) (catChange, error) {
+func (r *reader) change(f *file) (edit, error) {
 	at := r.number()
-	c := catChange{key: string(r.text())}
+	c := edit{key: string(r.text())}
 	n := r.number()
 	if n > 0 {
 		c.value = r.bytes(n - 1)
 	}
 	if r.bad || at > f.last-f.first {
-		return c, corruptCatalog("broken change")
+		return c, corrupt("broken change")
 	}
 	c.rev = f.first + at
 	// A key that no record may have is a pull's business: the others are good.
 	if c.key == "" || len(c.key) > refs.MaxKey || len(c.value) > refs.MaxValue {
-		return c, corruptCatalog("record %.100q of %d bytes", c.key, len(c.value))
+		return c, corrupt("record %.100q of %d bytes", c.key, len(c.value))
 	}
 	return c, nil
 }

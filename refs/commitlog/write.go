@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"bytes"
@@ -13,11 +13,10 @@ import (
 
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/remote"
 )
 
 // Put implements refs.Manager.
-func (c *Catalog) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (refs.Rev, error) {
+func (c *Manager) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (refs.Rev, error) {
 	if value == nil {
 		return refs.Absent, refs.CheckKeyValue(key, value)
 	}
@@ -25,24 +24,24 @@ func (c *Catalog) Put(ctx context.Context, key string, value []byte, prev refs.R
 	if err = errors.Join(b.errs[0], err); err != nil {
 		return refs.Absent, err
 	}
-	return refs.Rev(catNumber(b.revs[0])), nil
+	return refs.Rev(decimal(b.revs[0])), nil
 }
 
 // Delete implements refs.Manager.
-func (c *Catalog) Delete(ctx context.Context, key string, prev refs.Rev) error {
+func (c *Manager) Delete(ctx context.Context, key string, prev refs.Rev) error {
 	b, err := c.putAll(ctx, []refs.Change{{Key: key, Prev: prev}})
 	return errors.Join(b.errs[0], err)
 }
 
 // PutAll implements refs.Batcher. It makes as few commits as it can; the changes
 // of one commit become visible together.
-func (c *Catalog) PutAll(ctx context.Context, changes []refs.Change) ([]error, error) {
+func (c *Manager) PutAll(ctx context.Context, changes []refs.Change) ([]error, error) {
 	b, err := c.putAll(ctx, changes)
 	return b.errs, err
 }
 
-// catBatch is a batch of changes on its way.
-type catBatch struct {
+// batch is a batch of changes on its way.
+type batch struct {
 	changes []refs.Change
 	errs    []error  // by slot
 	revs    []uint64 // by slot, of what was done
@@ -51,8 +50,8 @@ type catBatch struct {
 	made    []uint64 // commits that were made
 }
 
-func (c *Catalog) putAll(ctx context.Context, changes []refs.Change) (*catBatch, error) {
-	b := &catBatch{changes: changes, errs: make([]error, len(changes)), revs: make([]uint64, len(changes))}
+func (c *Manager) putAll(ctx context.Context, changes []refs.Change) (*batch, error) {
+	b := &batch{changes: changes, errs: make([]error, len(changes)), revs: make([]uint64, len(changes))}
 	if err := ctx.Err(); err != nil {
 		return b, err
 	}
@@ -67,8 +66,10 @@ func (c *Catalog) putAll(ctx context.Context, changes []refs.Change) (*catBatch,
 	if len(b.todo) == 0 {
 		return b, nil
 	}
-	if err := c.writable(ctx); err != nil {
-		return b, err
+	if c.opts.Before != nil {
+		if err := c.opts.Before(ctx); err != nil {
+			return b, err
+		}
 	}
 	err := c.commitAll(ctx, b)
 	c.merge(ctx, b.made)
@@ -76,7 +77,7 @@ func (c *Catalog) putAll(ctx context.Context, changes []refs.Change) (*catBatch,
 }
 
 // commitAll makes commits until nothing is left to do.
-func (c *Catalog) commitAll(ctx context.Context, b *catBatch) error {
+func (c *Manager) commitAll(ctx context.Context, b *batch) error {
 	if err := c.lock(ctx); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (c *Catalog) commitAll(ctx context.Context, b *catBatch) error {
 		}
 		won, err := c.commit(ctx, f)
 		if err != nil {
-			return fmt.Errorf("writing table %q: %w", c.table, err)
+			return err
 		}
 		if !won {
 			current = false
@@ -116,18 +117,18 @@ func (c *Catalog) commitAll(ctx context.Context, b *catBatch) error {
 }
 
 // learn applies a commit that was made. Should that fail, it is read again later.
-func (c *Catalog) learn(ctx context.Context, at catPlace, f *catFile) error {
-	keys := make([]catKey, len(f.changes))
+func (c *Manager) learn(ctx context.Context, at place, f *file) error {
+	keys := make([]keyEntry, len(f.changes))
 	for i, change := range f.changes {
 		keys[i] = entryOf(change)
 	}
 	c.cache.add(f)
-	_, err := c.replica.apply(ctx, at, catPlace{f.first, f.id}, keys)
+	_, err := c.replica.apply(ctx, at, place{f.first, f.id}, keys)
 	return err
 }
 
 // won takes note that the commit with all that was taken was made.
-func (b *catBatch) won(number uint64) {
+func (b *batch) won(number uint64) {
 	b.made = append(b.made, number)
 	for _, i := range b.taken {
 		b.revs[i] = number
@@ -136,7 +137,7 @@ func (b *catBatch) won(number uint64) {
 }
 
 // drop removes slots, which are rising, from what is to do.
-func (b *catBatch) drop(slots []int) {
+func (b *batch) drop(slots []int) {
 	b.todo = slices.DeleteFunc(b.todo, func(i int) bool {
 		_, found := slices.BinarySearch(slots, i)
 		return found
@@ -146,7 +147,7 @@ func (b *catBatch) drop(slots []int) {
 // plan makes the next commit out of what is to do, and refuses what cannot be
 // done at the place where the replica stands. A second change of a key waits for
 // the commit after. There may be nothing left for a commit.
-func (c *Catalog) plan(ctx context.Context, b *catBatch) (catPlace, *catFile, error) {
+func (c *Manager) plan(ctx context.Context, b *batch) (place, *file, error) {
 	chunk := b.todo[:min(len(b.todo), maxCommitChanges)]
 	keys := make([]string, len(chunk))
 	for i, slot := range chunk {
@@ -156,7 +157,7 @@ func (c *Catalog) plan(ctx context.Context, b *catBatch) (catPlace, *catFile, er
 	if err != nil {
 		return at, nil, err
 	}
-	f := &catFile{kind: catalogCommit, table: c.table, first: at.number + 1, last: at.number + 1, prev: at.id}
+	f := &file{kind: commitKind, table: c.opts.Table, first: at.number + 1, last: at.number + 1, prev: at.id}
 	var refused []int
 	b.taken = nil
 	seen := map[string]bool{}
@@ -169,8 +170,8 @@ func (c *Catalog) plan(ctx context.Context, b *catBatch) (catPlace, *catFile, er
 			refused = append(refused, slot)
 			continue
 		}
-		next := catChange{change.Key, bytes.Clone(change.Value), f.first}
-		if len(f.changes) > 0 && f.size+next.size() > maxCommitBytes {
+		next := edit{change.Key, bytes.Clone(change.Value), f.first}
+		if len(f.changes) > 0 && f.size+next.size() > c.opts.MaxBytes {
 			break
 		}
 		seen[change.Key] = true
@@ -181,15 +182,15 @@ func (c *Catalog) plan(ctx context.Context, b *catBatch) (catPlace, *catFile, er
 	if len(f.changes) == 0 {
 		return at, nil, nil
 	}
-	_, err = io.ReadFull(c.random, f.id[:])
+	_, err = io.ReadFull(c.opts.Random, f.id[:])
 	return at, f, err
 }
 
 // checkPrev refuses a change of a record that is not as it is to be.
-func checkPrev(change refs.Change, e catEntry) error {
+func checkPrev(change refs.Change, e entry) error {
 	now := refs.Absent
 	if e.live() {
-		now = refs.Rev(catNumber(e.rev))
+		now = refs.Rev(decimal(e.rev))
 	}
 	switch {
 	case change.Value == nil && !e.live():
@@ -211,20 +212,20 @@ const commitTries = 4
 // error that does not tell, it reads the number to find out; where nothing is
 // there it writes the same bytes again, so that a write that arrives late does
 // no harm.
-func (c *Catalog) commit(ctx context.Context, f *catFile) (won bool, err error) {
-	data, name := encodeCatalogFile(f), c.commitName(f.first)
+func (c *Manager) commit(ctx context.Context, f *file) (won bool, err error) {
+	data := encodeFile(f)
 	for try := 1; ; try++ {
-		if err = c.x.PutNew(ctx, name, bytes.NewReader(data)); err == nil {
+		if err = c.log.Add(ctx, f.first, data); err == nil {
 			return true, nil
 		}
 		there, _, readErr := c.readCommit(ctx, f.first)
 		if readErr == nil {
 			return there.id == f.id, nil
 		}
-		if !errors.Is(readErr, fs.ErrNotExist) {
+		if !errors.Is(readErr, errNoCommit) {
 			err = fmt.Errorf("%w (and reading it: %w)", err, readErr)
 		}
-		again := errors.Is(err, remote.ErrUnavailable) && !errors.Is(err, remote.ErrNoStorage) || errors.Is(err, fs.ErrExist)
+		again := errors.Is(err, refs.ErrUnavailable) || errors.Is(err, fs.ErrExist)
 		if !again || try == commitTries {
 			return false, err
 		}
@@ -236,9 +237,9 @@ func (c *Catalog) commit(ctx context.Context, f *catFile) (won bool, err error) 
 
 // pause waits for a random while, up to 5 ms after no loss, twice that after
 // each further one, and half a second at most.
-func (c *Catalog) pause(ctx context.Context, losses int) error {
+func (c *Manager) pause(ctx context.Context, losses int) error {
 	var b [8]byte
-	if _, err := io.ReadFull(c.random, b[:]); err != nil {
+	if _, err := io.ReadFull(c.opts.Random, b[:]); err != nil {
 		return err
 	}
 	most := min(5*time.Millisecond<<min(losses, 10), 500*time.Millisecond)

@@ -1,22 +1,22 @@
-package catalog
+package commitlog
 
 import (
 	"container/list"
 	"sync"
 )
 
-// catCacheBytes is how many bytes of decoded commits are kept.
-const catCacheBytes = 16 << 20
+// cacheBytes is how many bytes of decoded commits are kept.
+const cacheBytes = 16 << 20
 
-// catCache keeps the decoded commits that were used last. Safe for concurrent use.
-type catCache struct {
+// cache keeps the decoded commits that were used last. Safe for concurrent use.
+type cache struct {
 	mu    sync.Mutex // guards all below
-	order list.List  // of *catFile, the one used last in front
+	order list.List  // of *file, the one used last in front
 	files map[uint64]*list.Element
 	bytes int
 }
 
-func (c *catCache) get(number uint64) *catFile {
+func (c *cache) get(number uint64) *file {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.files[number]
@@ -24,28 +24,28 @@ func (c *catCache) get(number uint64) *catFile {
 		return nil
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*catFile)
+	return e.Value.(*file)
 }
 
-func (c *catCache) add(f *catFile) {
+func (c *cache) add(f *file) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.files == nil {
 		c.files = map[uint64]*list.Element{}
 	}
-	if c.files[f.first] != nil || f.size > catCacheBytes {
+	if c.files[f.first] != nil || f.size > cacheBytes {
 		return
 	}
 	c.files[f.first] = c.order.PushFront(f)
-	for c.bytes += f.size; c.bytes > catCacheBytes; {
-		old := c.order.Remove(c.order.Back()).(*catFile)
+	for c.bytes += f.size; c.bytes > cacheBytes; {
+		old := c.order.Remove(c.order.Back()).(*file)
 		delete(c.files, old.first)
 		c.bytes -= old.size
 	}
 }
 
 // clear forgets everything, as after the log was set back.
-func (c *catCache) clear() {
+func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.order.Init()

@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-func catNumber(n uint64) string { return strconv.FormatUint(n, 10) }
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func parseCatCursor(c refs.Cursor) (uint64, error) {
+func parseCursor(c refs.Cursor) (uint64, error) {
 	if c == "" {
 		return 0, nil
 	}
@@ -31,7 +31,7 @@ func parseCatCursor(c refs.Cursor) (uint64, error) {
 // List implements refs.Manager. It reads the commits that hold the values, many
 // at a time, so that a whole list costs about as many requests as there are
 // commits that still count.
-func (c *Catalog) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
+func (c *Manager) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
 	return func(yield func(refs.Record, error) bool) {
 		if err := c.current(ctx); err != nil {
 			yield(refs.Record{}, err)
@@ -56,20 +56,16 @@ func (c *Catalog) List(ctx context.Context, prefix string) iter.Seq2[refs.Record
 	}
 }
 
-func (c *Catalog) listPage(ctx context.Context, prefix, after string) ([]refs.Record, error) {
+func (c *Manager) listPage(ctx context.Context, prefix, after string) ([]refs.Record, error) {
 	keys, err := c.replica.page(ctx, prefix, after)
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.records(ctx, keys)
-	if err != nil {
-		return nil, fmt.Errorf("listing table %q: %w", c.table, err)
-	}
-	return list, nil
+	return c.records(ctx, keys)
 }
 
 // records reads the values of keys.
-func (c *Catalog) records(ctx context.Context, keys []catKey) ([]refs.Record, error) {
+func (c *Manager) records(ctx context.Context, keys []keyEntry) ([]refs.Record, error) {
 	slots := map[uint64]map[string]int{} // by commit and key
 	for i, k := range keys {
 		if slots[k.rev] == nil {
@@ -79,7 +75,7 @@ func (c *Catalog) records(ctx context.Context, keys []catKey) ([]refs.Record, er
 	}
 	list := make([]refs.Record, len(keys))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(catParallel / 2)
+	g.SetLimit(parallel / 2)
 	for _, rev := range slices.Sorted(maps.Keys(slots)) {
 		g.Go(func() error { return c.pick(gctx, rev, slots[rev], list) })
 	}
@@ -91,7 +87,7 @@ func (c *Catalog) records(ctx context.Context, keys []catKey) ([]refs.Record, er
 }
 
 // pick puts the records of a commit into their slots.
-func (c *Catalog) pick(ctx context.Context, rev uint64, slots map[string]int, list []refs.Record) error {
+func (c *Manager) pick(ctx context.Context, rev uint64, slots map[string]int, list []refs.Record) error {
 	f, err := c.knownCommit(ctx, rev)
 	if err != nil {
 		return err
@@ -99,20 +95,20 @@ func (c *Catalog) pick(ctx context.Context, rev uint64, slots map[string]int, li
 	n := 0
 	for _, change := range f.changes {
 		if i, ok := slots[change.key]; ok && change.value != nil {
-			list[i] = liveChange(change)
+			list[i] = change.record()
 			n++
 		}
 	}
 	if n != len(slots) {
-		return corruptCatalog("commit %d lacks %d records", rev, len(slots)-n)
+		return c.corrupt("commit %d lacks %d records", rev, len(slots)-n)
 	}
 	return nil
 }
 
-// Changes implements refs.Manager. A caller whose cursor is where this Catalog
+// Changes implements refs.Manager. A caller whose cursor is where this Manager
 // was last costs each new commit one request, or less where runs cover them. A
 // record that changes again while it is given may be given again.
-func (c *Catalog) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
+func (c *Manager) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
 	return func(yield func(refs.Record, error) bool) {
 		err := c.changes(ctx, since, func(r refs.Record) bool { return yield(r, nil) })
 		if err != nil {
@@ -121,8 +117,8 @@ func (c *Catalog) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs
 	}
 }
 
-func (c *Catalog) changes(ctx context.Context, since refs.Cursor, give func(refs.Record) bool) error {
-	after, err := parseCatCursor(since)
+func (c *Manager) changes(ctx context.Context, since refs.Cursor, give func(refs.Record) bool) error {
+	after, err := parseCursor(since)
 	if err != nil {
 		return err
 	}
@@ -133,7 +129,7 @@ func (c *Catalog) changes(ctx context.Context, since refs.Cursor, give func(refs
 	if lost || after > head.number {
 		after, spool = 0, nil
 	}
-	g := &catGiver{c: c, after: after, head: head.number, give: give}
+	g := &giver{c: c, after: after, head: head.number, give: give}
 	if spool != nil {
 		for i := range spool.files {
 			f, err := spool.files[i].decode()
@@ -144,7 +140,10 @@ func (c *Catalog) changes(ctx context.Context, since refs.Cursor, give func(refs
 		}
 		after = spool.end
 	}
-	w := &catWalker{c: c, at: catPlace{number: after}, chained: after == 0, limit: head.number}
+	if after >= head.number {
+		return nil
+	}
+	w := &walker{c: c, at: place{number: after}, chained: after == 0, limit: head.number}
 	for {
 		f, _, err := w.next(ctx)
 		if f == nil && err == nil {
@@ -158,7 +157,7 @@ func (c *Catalog) changes(ctx context.Context, since refs.Cursor, give func(refs
 
 // catchUp brings the replica up to date, and keeps what it reads where it begins
 // at the commit after.
-func (c *Catalog) catchUp(ctx context.Context, after uint64) (spool *catSpool, head catPlace, lost bool, err error) {
+func (c *Manager) catchUp(ctx context.Context, after uint64) (spool *spooler, head place, lost bool, err error) {
 	if err := c.lock(ctx); err != nil {
 		return nil, head, false, err
 	}
@@ -168,7 +167,7 @@ func (c *Catalog) catchUp(ctx context.Context, after uint64) (spool *catSpool, h
 		return nil, head, false, err
 	}
 	if at.number == after {
-		spool = &catSpool{end: after}
+		spool = &spooler{end: after}
 	}
 	if lost, err = c.refresh(ctx, spool); err != nil {
 		return nil, head, lost, err
@@ -177,9 +176,9 @@ func (c *Catalog) catchUp(ctx context.Context, after uint64) (spool *catSpool, h
 	return spool, head, lost, err
 }
 
-// catGiver gives the changes of files to a caller.
-type catGiver struct {
-	c           *Catalog
+// giver gives the changes of files to a caller.
+type giver struct {
+	c           *Manager
 	after, head uint64
 	give        func(refs.Record) bool
 }
@@ -187,24 +186,21 @@ type catGiver struct {
 // file gives those changes of a file that are the last ones of their keys, as
 // far as that was known when all began, and reports whether the caller wants
 // more. Amid a commit the cursor is that of the commit before.
-func (g *catGiver) file(ctx context.Context, f *catFile, err error) (bool, error) {
+func (g *giver) file(ctx context.Context, f *file, err error) (bool, error) {
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading the changes of table %q: %w", g.c.table, err)
+		return false, err
 	}
 	last, err := g.lasting(ctx, f.changes)
 	if err != nil {
 		return false, err
 	}
 	for i, change := range last {
-		r := liveChange(change)
-		if change.value == nil {
-			r.Rev, r.Value, r.Deleted = refs.Absent, nil, true
-		}
+		r := change.record()
 		if i+1 < len(last) && last[i+1].rev == change.rev {
-			r.Cursor = refs.Cursor(catNumber(change.rev - 1))
+			r.Cursor = refs.Cursor(decimal(change.rev - 1))
 		}
 		if !g.give(r) {
 			return false, nil
@@ -214,9 +210,9 @@ func (g *catGiver) file(ctx context.Context, f *catFile, err error) (bool, error
 }
 
 // lasting leaves out the changes that a later one up to the head stands for.
-func (g *catGiver) lasting(ctx context.Context, changes []catChange) ([]catChange, error) {
-	entries := make([]catEntry, len(changes))
-	if slices.ContainsFunc(changes, func(c catChange) bool { return c.rev < g.head }) { // else nothing is behind them
+func (g *giver) lasting(ctx context.Context, changes []edit) ([]edit, error) {
+	entries := make([]entry, len(changes))
+	if slices.ContainsFunc(changes, func(c edit) bool { return c.rev < g.head }) { // else nothing is behind them
 		keys := make([]string, len(changes))
 		for i, change := range changes {
 			keys[i] = change.key
@@ -226,7 +222,7 @@ func (g *catGiver) lasting(ctx context.Context, changes []catChange) ([]catChang
 			return nil, err
 		}
 	}
-	var last []catChange
+	var last []edit
 	for i, change := range changes {
 		stale := entries[i].rev > change.rev && entries[i].rev <= g.head
 		if change.rev > g.after && change.rev <= g.head && !stale {

@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"fmt"
@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// FuzzCatalogRun folds files with any changes into a run: it has the last change
+// FuzzRun folds files with any changes into a run: it has the last change
 // of each key and nothing else, and comes back as it was written.
-func FuzzCatalogRun(f *testing.F) {
+func FuzzRun(f *testing.F) {
 	f.Add([]byte("ab\x00ac\x01ba\x02"), []byte("ab\x03"))
 	f.Add([]byte("aaaaaaaaa"), []byte{})
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		run := &catFile{kind: catalogRun, table: "t", first: 1, last: runWidth}
-		seen, want := map[string]bool{}, map[string]catChange{}
-		files := []*catFile{{changes: changesOf(first, 1)}, {changes: changesOf(second, 2)}}
+		run := &file{kind: runKind, table: "t", first: 1, last: runWidth}
+		seen, want := map[string]bool{}, map[string]edit{}
+		files := []*file{{changes: changesOf(first, 1)}, {changes: changesOf(second, 2)}}
 		for _, file := range files {
 			for _, c := range file.changes {
 				want[c.key] = c
@@ -26,7 +26,7 @@ func FuzzCatalogRun(f *testing.F) {
 			}
 		}
 		slices.Reverse(run.changes)
-		got, err := decodeCatalogFile(encodeCatalogFile(run), catalogRun)
+		got, err := decodeFile(encodeFile(run), runKind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,9 +42,9 @@ func FuzzCatalogRun(f *testing.F) {
 }
 
 // changesOf makes a change of each three bytes: the key's two, and its value.
-func changesOf(b []byte, rev uint64) (list []catChange) {
+func changesOf(b []byte, rev uint64) (list []edit) {
 	for c := range slices.Chunk(b, 3) {
-		change := catChange{key: fmt.Sprintf("k%x", c[:min(2, len(c))]), rev: rev}
+		change := edit{key: fmt.Sprintf("k%x", c[:min(2, len(c))]), rev: rev}
 		if len(c) > 2 && c[2] > 0 {
 			change.value = c[2:]
 		}

@@ -1,4 +1,4 @@
-package catalog
+package commitlog
 
 import (
 	"bytes"
@@ -13,14 +13,17 @@ var errNoRun = errors.New("no run")
 
 // merge writes the runs that end with commits that were just made. That they
 // are missing does no harm, so a failure is nobody's business.
-func (c *Catalog) merge(ctx context.Context, made []uint64) {
+func (c *Manager) merge(ctx context.Context, made []uint64) {
+	if c.opts.Runs == nil {
+		return
+	}
 	for _, n := range made {
 		for level := 1; level <= runLevels; level++ {
-			r := catRun{level: level}
+			r := Run{Level: level}
 			if n%r.length() != 0 {
 				break
 			}
-			r.first = n - r.length() + 1
+			r.First = n - r.length() + 1
 			if c.writeRun(ctx, r) != nil {
 				break
 			}
@@ -28,19 +31,19 @@ func (c *Catalog) merge(ctx context.Context, made []uint64) {
 	}
 }
 
-func (c *Catalog) writeRun(ctx context.Context, r catRun) error {
+func (c *Manager) writeRun(ctx context.Context, r Run) error {
 	f, err := c.fold(ctx, r)
 	if err != nil {
 		return err
 	}
-	return c.a.Put(ctx, c.runName(r), bytes.NewReader(encodeCatalogFile(f)))
+	return c.opts.Runs.Put(ctx, r, encodeFile(f))
 }
 
 // fold makes a run out of 32 commits, or 32 runs of the level below. It goes
 // backwards, a few at a time, so that it keeps no more than it writes.
-func (c *Catalog) fold(ctx context.Context, r catRun) (*catFile, error) {
+func (c *Manager) fold(ctx context.Context, r Run) (*file, error) {
 	const step = 4
-	run := &catFile{kind: catalogRun, table: c.table, first: r.first, last: r.last()}
+	run := &file{kind: runKind, table: c.opts.Table, first: r.First, last: r.Last()}
 	seen := map[string]bool{}
 	next := writeID{} // what the file before must be
 	for end := runWidth; end > 0; end -= step {
@@ -67,7 +70,7 @@ func (c *Catalog) fold(ctx context.Context, r catRun) (*catFile, error) {
 
 // take adds the changes of a file, the last one first, of keys not seen yet. It
 // reports whether they are not too many.
-func (run *catFile) take(f *catFile, seen map[string]bool) bool {
+func (run *file) take(f *file, seen map[string]bool) bool {
 	for _, change := range slices.Backward(f.changes) {
 		if seen[change.key] {
 			continue
@@ -83,18 +86,18 @@ func (run *catFile) take(f *catFile, seen map[string]bool) bool {
 }
 
 // parts reads n of the parts of a run.
-func (c *Catalog) parts(ctx context.Context, r catRun, from, n int) ([]*catFile, error) {
-	files := make([]*catFile, n)
+func (c *Manager) parts(ctx context.Context, r Run, from, n int) ([]*file, error) {
+	files := make([]*file, n)
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range files {
 		g.Go(func() (err error) {
 			k := uint64(from + i)
-			if r.level == 1 {
-				files[i], _, err = c.readCommit(ctx, r.first+k)
+			if r.Level == 1 {
+				files[i], _, err = c.readCommit(ctx, r.First+k)
 				return err
 			}
-			part := catRun{level: r.level - 1}
-			part.first = r.first + k*part.length()
+			part := Run{Level: r.Level - 1}
+			part.First = r.First + k*part.length()
 			files[i], _, err = c.readRun(ctx, part)
 			return err
 		})
