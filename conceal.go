@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/config"
@@ -89,8 +90,8 @@ type concealingDatabase struct {
 
 func (d *concealingDatabase) String() string { return d.s.text(d.Database.String()) }
 
-func (d *concealingDatabase) Manager(table string) (refs.Manager, error) {
-	m, err := d.Database.Manager(table)
+func (d *concealingDatabase) Manager(table string, index *index.DB) (refs.Manager, error) {
+	m, err := d.Database.Manager(table, index)
 	if err != nil {
 		return nil, d.s.error(err)
 	}

@@ -93,7 +93,7 @@ func (a *API) teamDatabase(ctx context.Context, how access) (refs.Manager, strin
 	if _, err := a.networkDatabase(ctx); err != nil {
 		return nil, "", err
 	}
-	m, err := db.Manager(a.Table())
+	m, err := db.Manager(a.Table(), a.index)
 	return m, space, err
 }
 
@@ -144,7 +144,7 @@ func (a *API) editSpec(ctx context.Context, edit func(*Spec) error) error {
 	if db == nil {
 		return a.refs.EditSpec(ctx, edit)
 	}
-	m, err := db.Manager(a.Table())
+	m, err := db.Manager(a.Table(), a.index)
 	if err != nil {
 		return err
 	}

@@ -116,7 +116,7 @@ func (d *doctor) databaseManager(ctx context.Context, what string) {
 
 // readTable reads a little of each part of a table.
 func (d *doctor) readTable(ctx context.Context, db config.Database) error {
-	m, err := db.Manager(d.Table())
+	m, err := db.Manager(d.Table(), d.index)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
@@ -231,7 +232,7 @@ func (w *ward) String() string { return "mongodb://host/d" }
 func (w *ward) Table() string  { return "things" }
 func (w *ward) Close() error   { return nil }
 
-func (w *ward) Manager(string) (refs.Manager, error) { return &wardManager{&w.mem, w}, nil }
+func (w *ward) Manager(string, *index.DB) (refs.Manager, error) { return &wardManager{&w.mem, w}, nil }
 
 type wardManager struct {
 	refs.Manager

@@ -99,7 +99,7 @@ var rooms = []room{
 	// Where the configuration is, what it says, whether it is trusted, and what it can name.
 	{name: "remote/config", imports: "index index/leaf objects refs refs/solve remote remote/dir remote/web remote/zip"},
 	// Every kind of authority and manager, for one import.
-	{name: "remote/all", imports: "index/leaf refs refs/dynamo refs/mongo remote remote/config remote/ftp remote/s3 remote/sftp"},
+	{name: "remote/all", imports: "index index/leaf refs refs/dynamo refs/mongo remote remote/config remote/ftp remote/s3 remote/sftp"},
 	// The public library. Doctor is to leave it.
 	{name: "", imports: "index index/leaf objects objects/checkout objects/codec objects/names refs refs/bolt refs/graph refs/lockfile refs/solve remote remote/catalog remote/config remote/team remote/transfer", files: 101, lines: 18300, knot: 59},
 	// A command line in the order that urfave/cli understands.

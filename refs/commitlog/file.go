@@ -11,7 +11,7 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// A file of the catalogue is a commit, or a run, which stands for several
+// A file of a log is a commit, or a run, which stands for several
 // commits that follow each other. Its bytes:
 //
 //	 0  6  magic "DFSCAT"
@@ -165,9 +165,9 @@ func corrupt(format string, args ...any) error {
 func checkHead(b []byte, kind byte) (id writeID, err error) {
 	switch {
 	case len(b) < HeadSize || string(b[:len(magic)]) != magic:
-		return id, corrupt("not a file of a catalogue")
+		return id, corrupt("not a commit or a run")
 	case b[6] != fileVersion:
-		return id, fmt.Errorf("format %d of a catalogue, this program knows %d: use a newer one", b[6], fileVersion)
+		return id, fmt.Errorf("format %d of a log, this program knows %d: use a newer one", b[6], fileVersion)
 	case b[7] != kind:
 		return id, corrupt("kind %d, want %d", b[7], kind)
 	}

@@ -64,7 +64,7 @@ func (r *indexReplica) place(tx *index.Tx) (p place, usable bool, err error) {
 
 func decodeEntry(key string, b []byte) (entry, error) {
 	if len(b) != entrySize {
-		return entry{}, fmt.Errorf("catalogue key %.80q in the index: %w", key, index.ErrCorrupt)
+		return entry{}, fmt.Errorf("key %.80q of a log in the index: %w", key, index.ErrCorrupt)
 	}
 	return entry{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])}, nil
 }

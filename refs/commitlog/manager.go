@@ -52,9 +52,16 @@ type Log interface {
 }
 
 // Runs keeps runs, each of which stands for many commits and only saves requests.
+// All methods are safe for concurrent use, by several processes too.
 type Runs interface {
+	// List returns the runs that there are, in any order.
 	List(ctx context.Context) iter.Seq2[Run, error]
+
+	// Get returns a run as it was written. The error wraps fs.ErrNotExist when
+	// there is none.
 	Get(ctx context.Context, r Run) ([]byte, error)
+
+	// Put writes a run, over what is there.
 	Put(ctx context.Context, r Run, contents []byte) error
 }
 

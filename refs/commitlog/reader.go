@@ -6,7 +6,7 @@ import (
 	"github.com/datafs/datafs/refs"
 )
 
-// reader takes the contents of a catalogue's file apart. After the first
+// reader takes the contents of a file apart. After the first
 // thing that is not there it is bad, and gives zeros.
 type reader struct {
 	b   []byte

@@ -11,10 +11,9 @@ import (
 // about 30.
 const maxDepth = 16
 
-// Encode gives the canonical JSON of fields, as package refs writes it: names in
-// byte order, no spaces, only what must be is escaped. The values are those
-// that Doc.Fields may have.
-func Encode(fields map[string]any) ([]byte, error) {
+// encode gives the canonical JSON of fields, as package refs writes it: names in
+// byte order, no spaces, only what must be is escaped.
+func encode(fields map[string]any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -25,8 +24,9 @@ func Encode(fields map[string]any) ([]byte, error) {
 }
 
 // Decode gives value, a record's canonical JSON, as fields that any database can
-// keep and Encode turns into the same bytes again. Else it says no, and the
-// record has to be kept as bytes: it is no canonical JSON object, is nested too
+// keep, with values that are string, int64, bool, nil, []any or map[string]any, and
+// that can be turned into the same bytes again. Else it says no, and the record has
+// to be kept as text: it is no canonical JSON object, is nested too
 // deep, has a number that is no int64, or a name that a database may understand
 // in a way of its own.
 func Decode(value []byte) (fields map[string]any, ok bool) {
@@ -43,7 +43,7 @@ func Decode(value []byte) (fields map[string]any, ok bool) {
 	if _, ok := native(fields, maxDepth); !ok {
 		return nil, false
 	}
-	back, err := Encode(fields)
+	back, err := encode(fields)
 	return fields, err == nil && bytes.Equal(back, value)
 }
 

@@ -1,11 +1,9 @@
-package docdb_test
+package docdb
 
 import (
 	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/datafs/datafs/refs/docdb"
 )
 
 var codecCases = []struct {
@@ -39,7 +37,7 @@ var codecCases = []struct {
 func TestValuesAreKeptAsFieldsWhereThatGivesTheSameBytes(t *testing.T) {
 	for _, c := range codecCases {
 		t.Run(c.name, func(t *testing.T) {
-			if fields, got := docdb.Decode([]byte(c.value)); got != c.want {
+			if fields, got := Decode([]byte(c.value)); got != c.want {
 				t.Errorf("got %v, %v, want %v", fields, got, c.want)
 			}
 		})
@@ -51,11 +49,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(c.value))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		fields, ok := docdb.Decode(value)
+		fields, ok := Decode(value)
 		if !ok {
 			return
 		}
-		if got, err := docdb.Encode(fields); err != nil || !bytes.Equal(got, value) {
+		if got, err := encode(fields); err != nil || !bytes.Equal(got, value) {
 			t.Errorf("got %q, %v, want %q", got, err, value)
 		}
 	})

@@ -1,25 +1,21 @@
 // Package docdb keeps a team's records in a database of documents: it is a
 // refs.Manager over a small Store, which packages mongo and dynamo implement. It
-// uses nothing but conditional writes of single documents and consistent reads,
-// so it needs no transactions, change streams or counters. It is not for the
-// rules about records, which are in package refs, and knows no database.
+// needs nothing of a database but that a document is created only if it is not there, and
+// that what is read is what was last written; no transactions, change streams or
+// counters. It is not for the rules about records, which are in package refs, nor for
+// what makes a write safe, which is in package commitlog; and it knows no database.
 //
-// How it works. A log, of entries numbered 1, 2, ..., says what was written in
-// which order. A write (1) appends an entry with the keys that it is going to
-// write, which others can see to be pending; (2) writes the records, each at the
-// revision that it knows, with the entry's number in them; (3) marks the entry as
-// done. Writers get into each other's way in step 1 only. Entry N+1 is appended
-// only after N was seen, so the log has no gaps.
+// A table has two parts, of records and of what is required of them, so that the
+// database's own permissions say who may change the latter. Each part has a log of
+// commits, which decides, and documents, which are the fold of the log as people and
+// their tools can read it. Nothing here reads the documents.
 //
-// Changes goes through the log up to the first pending entry, and gives each
-// record at the entry whose number is in it. What an entry does to records it
-// does before it is done. So after a record was read for an entry that is done,
-// it changes only by entries that are still to come: nothing is missed.
+// After a commit its writer writes the documents, each on the condition that the one
+// there is of an earlier commit, and notes in a mark how far they are. It begins behind
+// the mark, so what a writer that died has not done the next one does, and it goes on to
+// the end of the log, so a document that it wrote too late, after somebody else's
+// deletion, is deleted again. Only a request that arrives after its process has died can
+// leave a document that is out of date, until its record changes again.
 //
-// A writer may stall or die. A reader that has waited for it long enough makes
-// its writes impossible and marks its entry as done (see settle), so that a
-// writer that wakes up finds its writes refused, and the log goes on. That is
-// safe however short a reader's patience and however late a request arrives.
-//
-// The one invariant: once an entry is done, no record will ever get its number.
+// The one invariant: documents never say what no commit says.
 package docdb

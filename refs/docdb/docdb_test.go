@@ -7,88 +7,81 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/datafs/datafs/fixtures/docmem"
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 	"github.com/datafs/datafs/refs/refstest"
 )
 
 func TestManager(t *testing.T) {
-	refstest.Run(t, func(t *testing.T) refs.Manager { return docdb.New(&docdb.Mem{}, nil) })
+	refstest.Run(t, func(t *testing.T) refs.Manager { return docdb.New(&docmem.Store{}, nil) })
 }
 
-func entries(t *testing.T, s docdb.Store) []docdb.Entry {
-	t.Helper()
-	var all []docdb.Entry
-	for {
-		page, err := s.Read(t.Context(), int64(len(all)), docdb.MaxRead)
+func TestManagerWithAnIndex(t *testing.T) {
+	refstest.Run(t, func(t *testing.T) refs.Manager {
+		db, err := index.Open(t.TempDir()+"/index.db", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(page) == 0 {
-			return all
-		}
-		all = append(all, page...)
-	}
+		t.Cleanup(func() { db.Close() })
+		return docdb.New(&docmem.Store{}, &docdb.Options{Index: db})
+	})
 }
 
-func TestManyChangesBecomeFewEntriesOfBoundedSize(t *testing.T) {
-	s := &docdb.Mem{}
+func TestManyChangesBecomeFewCommitsOfBoundedSize(t *testing.T) {
+	s := &docmem.Store{}
 	m := docdb.New(s, nil)
 	var changes []refs.Change
 	for i := range 2500 {
 		changes = append(changes, refs.Change{Key: fmt.Sprintf("archive/%d", i), Value: value("x")})
 	}
-	for i := range 20 {
+	for i := range 50 {
 		changes = append(changes, refs.Change{Key: fmt.Sprintf("archive/%020000d", i), Value: value("x")})
 	}
 	changes = append(changes, refs.Change{Key: "archive/twice", Value: value("x")}, refs.Change{Key: "archive/twice", Value: value("y")})
 	errs, err := m.PutAll(t.Context(), changes)
-	if err != nil || !errors.Is(errs[2521], refs.ErrConflict) || errors.Join(errs[:2521]...) != nil {
+	if err != nil || !errors.Is(errs[2551], refs.ErrConflict) || errors.Join(errs[:2551]...) != nil {
 		t.Fatalf("got %v, %v, want only that the last one is there already", errors.Join(errs...), err)
 	}
-	var got []int
-	for _, e := range entries(t, s) {
-		size := 0
-		for _, c := range e.Changes {
-			size += len(c.Key)
-		}
-		if got = append(got, len(e.Changes)); size > docdb.MaxKeys || !e.Done {
-			t.Errorf("entry %d has %d bytes of keys, done %v", e.N, size, e.Done)
-		}
-	}
-	if want := []int{1000, 1000, 515, 6}; !slices.Equal(got, want) {
-		t.Errorf("got entries of %v changes, want %v", got, want)
+	if got := s.Head(docdb.Records); got != 4 {
+		t.Errorf("got %d commits, want 4", got)
 	}
 }
 
 // denied is a Store that a user may not do everything with.
 type denied struct {
 	docdb.Store
-	what string // "delete", or "write"
+	what string // "delete", "write" (of documents), or "log"
 }
 
 var errDenied = fmt.Errorf("ann may not: %w", fs.ErrPermission)
 
-func (s denied) Delete(ctx context.Context, key string, prev int64) error {
-	return errDenied
-}
+func (s denied) MayDelete(context.Context, docdb.Part) error { return errDenied }
 
-func (s denied) Replace(ctx context.Context, d docdb.Doc, prev int64) error {
-	if s.what == "write" {
+func (s denied) Show(ctx context.Context, p docdb.Part, n uint64, records []refs.Record) error {
+	if s.what != "delete" {
 		return errDenied
 	}
-	return s.Store.Replace(ctx, d, prev)
+	return s.Store.Show(ctx, p, n, slices.DeleteFunc(records, func(r refs.Record) bool { return r.Deleted }))
 }
 
-func (s denied) Insert(ctx context.Context, docs []docdb.Doc) ([]error, error) {
-	if s.what == "write" {
-		return nil, errDenied
+func (s denied) Add(ctx context.Context, p docdb.Part, c docdb.Commit) error {
+	if s.what == "log" {
+		return errDenied
 	}
-	return s.Store.Insert(ctx, docs)
+	return s.Store.Add(ctx, p, c)
+}
+
+func (s denied) SetShown(ctx context.Context, p docdb.Part, n uint64) error {
+	if s.what == "log" {
+		return errDenied
+	}
+	return s.Store.SetShown(ctx, p, n)
 }
 
 func TestWhoMayNotDeleteDoesNot(t *testing.T) {
@@ -98,9 +91,11 @@ func TestWhoMayNotDeleteDoesNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := docdb.New(denied{s, "delete"}, nil)
-	for _, key := range []string{"gone", "gone-fenced"} {
-		if err := m.Delete(t.Context(), key, rev(t, m, key)); !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("deleting %q: got %v, want that it is not permitted", key, err)
+	for _, key := range []string{"gone", "spec/gone"} {
+		for _, prev := range []refs.Rev{rev(t, m, key), "7"} {
+			if err := m.Delete(t.Context(), key, prev); !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("deleting %q: got %v, want that it is not permitted", key, err)
+			}
 		}
 		if rev(t, m, key) == refs.Absent {
 			t.Errorf("%q is gone", key)
@@ -111,146 +106,86 @@ func TestWhoMayNotDeleteDoesNot(t *testing.T) {
 	}
 }
 
-func TestAReaderWhoMayNotWriteGetsWhatIsBeforeAnUnfinishedWrite(t *testing.T) {
+// TestAReaderWhoMayNotWriteGetsAllThatADeadWriterCommitted, and the documents follow when
+// somebody who may write has written.
+func TestAReaderWhoMayNotWriteGetsAllThatADeadWriterCommitted(t *testing.T) {
 	s := newTable(t)
-	want := newFollower(s, false)
-	if err := want.follow(t); err != nil {
-		t.Fatal(err)
-	}
-	r := &run{t: t, store: s, writer: newFaulty(s, "append 1", killAfter)}
-	if _, err := docdb.New(r.writer, nil).PutAll(t.Context(), batch(t, docdb.New(s, nil))); err == nil {
+	r := &run{t: t, store: s, writer: newFaulty(s, "records add 1", killAfter)}
+	if _, err := docdb.New(r.writer, nil).PutAll(t.Context(), batch(t, docdb.New(s, nil), "written")); err == nil {
 		t.Fatal("the writer did not die")
 	}
-	f := newFollower(denied{s, "write"}, false)
-	for range 3 {
-		if err := f.follow(t); !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("got %v, want that it is not permitted", err)
+	f := newFollower(denied{s, "log"}, false)
+	if err := f.follow(t); err != nil || f.seen["new"] != string(value("written")) || f.seen["gone"] != "" {
+		t.Errorf("got %v, %v, want what was committed", f.seen, err)
+	}
+	for _, store := range []docdb.Store{denied{s, "log"}, denied{s, "write"}} {
+		_, _ = docdb.New(store, nil).Put(t.Context(), "another", value("x"), refs.Absent)
+		if _, there := s.Docs(docdb.Records)["new"]; there {
+			t.Error("there is a document already")
 		}
 	}
-	if !maps.Equal(f.seen, want.seen) {
-		t.Errorf("got %v, want %v", f.seen, want.seen)
-	}
-	pending := slices.DeleteFunc(entries(t, s), func(e docdb.Entry) bool { return e.Done })
-	if len(pending) != 1 {
-		t.Errorf("got %+v, want only the entry of the writer that died", pending)
-	}
+	r.documents(newFollower(s, false))
 }
 
-func TestAReaderWaitsOnceForAllWhoHaveStalled(t *testing.T) {
-	s := &docdb.Mem{}
-	for n := range int64(5) {
-		err := s.Append(t.Context(), docdb.Entry{N: n + 1, Writer: "who died", Changes: []docdb.EntryChange{{Key: fmt.Sprint(n)}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	var waited time.Duration
-	m := docdb.New(s, &docdb.Options{Pause: func(_ context.Context, d time.Duration) error {
-		waited += d
-		return nil
-	}})
-	if n, cursor := count(t, m, ""); n != 0 || cursor != "" {
-		t.Errorf("got %d changes, want none", n)
-	}
-	if waited < 5*time.Second || waited > 7*time.Second {
-		t.Errorf("waited for %v, want 5 s in all", waited)
-	}
-}
-
-func TestAReaderWaitsForAWriterThatComesToItsEnd(t *testing.T) {
-	s := &docdb.Mem{}
-	w := newFaulty(s, "insert a 1", pauseBefore)
-	done := make(chan error)
-	go func() {
-		_, err := docdb.New(w, nil).Put(t.Context(), "a", value("x"), refs.Absent)
-		done <- err
-	}()
-	<-w.reached
-	var once sync.Once
-	m := docdb.New(s, &docdb.Options{Pause: func(context.Context, time.Duration) error {
-		once.Do(func() {
-			w.finish()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		})
-		return nil
-	}})
-	if n, _ := count(t, m, ""); n != 1 {
-		t.Errorf("got %d changes, want 1", n)
-	}
-	if got := len(entries(t, s)); got != 1 {
-		t.Errorf("got %d entries, want that of the writer only", got)
-	}
-}
-
-// gappy is a Store whose Read has missed an entry for the first times.
-type gappy struct {
+// seesLate is a Store that misses a commit for the first times, although it sees the
+// next one.
+type seesLate struct {
 	docdb.Store
-	missing int64
+	missing uint64
 	times   int
 }
 
-func (s *gappy) Read(ctx context.Context, after int64, limit int) ([]docdb.Entry, error) {
-	list, err := s.Store.Read(ctx, after, limit)
+func (s *seesLate) Commits(ctx context.Context, p docdb.Part, n uint64, count int) ([]docdb.Commit, error) {
+	list, err := s.Store.Commits(ctx, p, n, count)
 	if s.times--; s.times >= 0 {
-		list = slices.DeleteFunc(list, func(e docdb.Entry) bool { return e.N == s.missing })
+		list = slices.DeleteFunc(list, func(c docdb.Commit) bool { return c.N == s.missing })
 	}
 	return list, err
 }
 
-func TestAnEntryThatADatabaseSeesTooLateIsNotMissed(t *testing.T) {
-	s := &docdb.Mem{}
+func TestACommitThatADatabaseSeesTooLateIsNotMissed(t *testing.T) {
+	s := &docmem.Store{}
 	for _, key := range []string{"a", "b", "c"} {
 		set(t, docdb.New(s, nil), key, "x")
 	}
-	noPause := func(context.Context, time.Duration) error { return nil }
-	m := docdb.New(&gappy{s, 2, 3}, &docdb.Options{Pause: noPause})
-	if n, _ := count(t, m, ""); n != 3 {
+	if n, _ := count(t, docdb.New(&seesLate{s, 2, 2}, nil), ""); n != 3 {
 		t.Errorf("got %d changes, want 3", n)
 	}
-	var got []string
-	for r, err := range docdb.New(&gappy{s, 2, 1000}, &docdb.Options{Pause: noPause}).Changes(t.Context(), "") {
-		if err != nil && !errors.Is(err, refs.ErrCorrupt) {
-			t.Errorf("got %v, want that the log is damaged", err)
-		}
-		got = append(got, r.Key)
-	}
-	if want := []string{"a", ""}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q: all before it, and an error", got, want)
+	s.Lose(docdb.Records, 2)
+	_, err := docdb.New(s, nil).Put(t.Context(), "d", value("x"), refs.Absent)
+	if !errors.Is(err, refs.ErrCorrupt) || !strings.Contains(err.Error(), "memory is missing") {
+		t.Errorf("got %v, want that the log is damaged", err)
 	}
 }
 
-// meddled is a Store where something happens when the log is read.
-type meddled struct {
-	docdb.Store
-	do func()
-}
-
-func (s meddled) Read(ctx context.Context, after int64, limit int) ([]docdb.Entry, error) {
-	s.do()
-	return s.Store.Read(ctx, after, limit)
-}
-
-func TestARecordThatChangesWhileItIsReadIsGivenAsItIsThen(t *testing.T) {
-	s := &docdb.Mem{}
-	m := docdb.New(s, nil)
-	set(t, m, "a", "old")
-	var got []string
-	for r, err := range docdb.New(meddled{s, func() { set(t, m, "a", "new") }}, nil).Changes(t.Context(), "") {
+// TestADatabaseThatWasSetBack: a backup came back, and perhaps somebody has written since.
+func TestADatabaseThatWasSetBack(t *testing.T) {
+	for _, more := range []int{0, 1, 3, 5} {
+		s := &docmem.Store{}
+		db, err := index.Open(t.TempDir()+"/index.db", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, string(r.Value))
-	}
-	if want := []string{string(value("new"))}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		defer db.Close()
+		for i := range 6 {
+			set(t, docdb.New(s, nil), fmt.Sprint("old", i), "x")
+		}
+		contents(t, docdb.New(s, &docdb.Options{Index: db})) // the index knows six commits
+		s.SetBack(docdb.Records, 3)
+		for i := range more {
+			set(t, docdb.New(s, nil), fmt.Sprint("new", i), "x")
+		}
+		m := docdb.New(s, &docdb.Options{Index: db})
+		set(t, m, "last", "x")
+		if got, want := contents(t, m), contents(t, docdb.New(s, nil)); !maps.Equal(got, want) || len(got) != 4+more {
+			t.Errorf("got %v, want %v", got, want)
+		}
 	}
 }
 
 func TestWritersInEachOthersWayLoseNothing(t *testing.T) {
 	const writers, writes = 8, 50
-	s := &docdb.Mem{}
+	s := &docmem.Store{}
 	var wg sync.WaitGroup
 	for w := range writers {
 		m := docdb.New(s, nil)
@@ -263,19 +198,47 @@ func TestWritersInEachOthersWayLoseNothing(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n, _ := count(t, docdb.New(s, nil), ""); n != writers*writes || len(entries(t, s)) != n {
-		t.Errorf("got %d changes and %d entries, want %d", n, len(entries(t, s)), writers*writes)
+	n, _ := count(t, docdb.New(s, nil), "")
+	if n != writers*writes || s.Head(docdb.Records) != writers*writes || len(s.Docs(docdb.Records)) != n {
+		t.Errorf("got %d changes, %d commits and %d documents, want %d", n, s.Head(docdb.Records), len(s.Docs(docdb.Records)), writers*writes)
 	}
 }
 
-func TestAnAppendThatIsSentTwiceIsOneEntry(t *testing.T) {
-	want := len(entries(t, newTable(t))) + 1
+func TestACommitThatIsSentTwiceIsOne(t *testing.T) {
+	want := newTable(t).Head(docdb.Records) + 1
 	for _, m := range []mode{again, lostBack} {
-		r := start(t, "append 1", m)
-		r.end(false)
-		list := entries(t, r.store)
-		if len(list) != want || !list[want-1].Done || r.err != nil {
-			t.Errorf("%s: got %d entries, error %v, want %d, all done", m, len(list), r.err, want)
+		r := start(t, "records add 1", m)
+		<-r.done
+		if got := r.store.Head(docdb.Records); got != want || r.err != nil || errors.Join(r.errs...) != nil {
+			t.Errorf("%s: got %d commits, errors %v, %v, want %d", m, got, r.err, r.errs, want)
+		}
+	}
+}
+
+func TestCursorsOfBothParts(t *testing.T) {
+	m := docdb.New(&docmem.Store{}, nil)
+	set(t, m, "spec/a", "x")
+	set(t, m, "a", "x")
+	var got []refs.Cursor
+	for r, err := range m.Changes(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.Cursor)
+	}
+	if want := []refs.Cursor{"1", "1.1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for cursor, want := range map[refs.Cursor]int{"": 2, ".1": 1, "1": 1, "1.1": 0, "0.0": 2, "9.9": 2} {
+		if n, _ := count(t, m, cursor); n != want {
+			t.Errorf("behind %q: got %d changes, want %d", cursor, n, want)
+		}
+	}
+	for _, cursor := range []refs.Cursor{"x", "1.x", "1.1.1", "-1"} {
+		for _, err := range m.Changes(t.Context(), cursor) {
+			if !errors.Is(err, fs.ErrInvalid) {
+				t.Errorf("behind %q: got %v, want that there is no such cursor", cursor, err)
+			}
 		}
 	}
 }

@@ -34,10 +34,11 @@ var errNet = fmt.Errorf("network: %w", refs.ErrUnavailable)
 // faulty is a Store as one process sees it, with one planned fault.
 type faulty struct {
 	docdb.Store
-	at      string // the request: its method, key, and how many there were before
+	at      string // the request: its part, what it is, and how many there were before
 	mode    mode
 	reached chan struct{} // closed when it is held up
 	release chan struct{} // to be closed
+	once    sync.Once     // that it is
 
 	mu      sync.Mutex // guards all below
 	seen    map[string]int
@@ -110,52 +111,46 @@ func (f *faulty) hold() {
 
 // finish lets arrive what was held up.
 func (f *faulty) finish() {
-	close(f.release)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.delayed != nil {
-		_ = f.delayed()
-	}
+	f.once.Do(func() {
+		close(f.release)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.delayed != nil {
+			_ = f.delayed()
+		}
+	})
 }
 
 // background is for what arrives after its sender has gone.
 var background = context.Background()
 
-func (f *faulty) Get(_ context.Context, keys []string) (docs map[string]docdb.Doc, err error) {
-	err = f.do("get", func() (err error) { docs, err = f.Store.Get(background, keys); return err })
-	return docs, err
+func (f *faulty) Commits(_ context.Context, p docdb.Part, n uint64, count int) (list []docdb.Commit, err error) {
+	err = f.do(partName(p)+" commits", func() (err error) { list, err = f.Store.Commits(background, p, n, count); return err })
+	return list, err
 }
 
-func (f *faulty) Insert(_ context.Context, docs []docdb.Doc) (errs []error, err error) {
-	err = f.do("insert "+docs[0].Key, func() (err error) { errs, err = f.Store.Insert(background, docs); return err })
-	return errs, err
+func (f *faulty) Add(_ context.Context, p docdb.Part, c docdb.Commit) error {
+	return f.do(partName(p)+" add", func() error { return f.Store.Add(background, p, c) })
 }
 
-func (f *faulty) Replace(_ context.Context, d docdb.Doc, prev int64) error {
-	return f.do("replace "+d.Key, func() error { return f.Store.Replace(background, d, prev) })
+func (f *faulty) Show(_ context.Context, p docdb.Part, n uint64, records []refs.Record) error {
+	return f.do(partName(p)+" show", func() error { return f.Store.Show(background, p, n, records) })
 }
 
-func (f *faulty) Delete(_ context.Context, key string, prev int64) error {
-	return f.do("delete "+key, func() error { return f.Store.Delete(background, key, prev) })
-}
-
-func (f *faulty) Head(context.Context) (n int64, err error) {
-	err = f.do("head", func() (err error) { n, err = f.Store.Head(background); return err })
+func (f *faulty) Shown(_ context.Context, p docdb.Part) (n uint64, err error) {
+	err = f.do(partName(p)+" shown", func() (err error) { n, err = f.Store.Shown(background, p); return err })
 	return n, err
 }
 
-func (f *faulty) Append(_ context.Context, e docdb.Entry) error {
-	return f.do("append", func() error { return f.Store.Append(background, e) })
+func (f *faulty) SetShown(_ context.Context, p docdb.Part, n uint64) error {
+	return f.do(partName(p)+" set shown", func() error { return f.Store.SetShown(background, p, n) })
 }
 
-func (f *faulty) Finish(_ context.Context, n int64, by string, failed []int) error {
-	return f.do("finish", func() error { return f.Store.Finish(background, n, by, failed) })
+func (f *faulty) MayDelete(_ context.Context, p docdb.Part) error {
+	return f.do(partName(p)+" may delete", func() error { return f.Store.MayDelete(background, p) })
 }
 
-func (f *faulty) Read(_ context.Context, after int64, limit int) (list []docdb.Entry, err error) {
-	err = f.do("read", func() (err error) { list, err = f.Store.Read(background, after, limit); return err })
-	return list, err
-}
+func partName(p docdb.Part) string { return []string{"records", "requirements"}[p] }
 
 // refused says that an error is a definite no.
 func refused(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/docmem"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
@@ -62,13 +63,14 @@ func count(t *testing.T, m *docdb.Manager, cursor refs.Cursor) (n int, next refs
 }
 
 func TestChangesOfALargeTableComeInPagesAndAfterwardsCostWhatChanged(t *testing.T) {
-	s := &docdb.Mem{}
+	s := &docmem.Store{}
 	m := docdb.New(s, nil)
 	fillMany(t, m, manyArchives())
 	all := manyArchives() * (1 + manyVersions)
 	filled := s.Counts()
-	if got, want := filled.Writes, int64(all+2*all/1000); got != want {
-		t.Errorf("filling took %d writes, want %d: each record once, and two for each thousand", got, want)
+	commits := s.Head(docdb.Records)
+	if got, want := filled.Writes, int64(all)+2*int64(commits); got != want || commits > uint64(all/500) {
+		t.Errorf("filling took %d writes and %d commits, want %d: each record once, and two for some thousand", got, commits, want)
 	}
 	s.Reset()
 	n, cursor := count(t, m, "")
@@ -76,8 +78,8 @@ func TestChangesOfALargeTableComeInPagesAndAfterwardsCostWhatChanged(t *testing.
 	if n != all {
 		t.Errorf("got %d changes, want %d", n, all)
 	}
-	if got, want := first.Reads, int64(1+(all/1000+docdb.MaxRead-1)/docdb.MaxRead+all/docdb.MaxGet); got != want {
-		t.Errorf("reading all took %d requests, want %d", got, want)
+	if got, most := first.Reads, int64(commits/32+4); got > most {
+		t.Errorf("reading all took %d requests, want %d at most", got, most)
 	}
 	if first.Most > 8<<20 || first.Writes != 0 {
 		t.Errorf("the largest answer had %d bytes, with %d writes, want pages and none", first.Most, first.Writes)
@@ -92,14 +94,14 @@ func TestChangesOfALargeTableComeInPagesAndAfterwardsCostWhatChanged(t *testing.
 	}
 	s.Reset()
 	n, _ = count(t, m, cursor)
-	if got := s.Counts(); n != 0 || got.Reads != 1 || got.Bytes != 0 {
-		t.Errorf("no change: got %d of them for %+v, want none for 1 request", n, got)
+	if got := s.Counts(); n != 0 || got.Reads != 2 || got.Bytes != 0 {
+		t.Errorf("no change: got %d of them for %+v, want none for a request to each log", n, got)
 	}
 	t.Logf("filling: %+v; reading all: %+v", filled, first)
 }
 
 func TestAWriteCostsWhatItWrites(t *testing.T) {
-	s := &docdb.Mem{}
+	s := &docmem.Store{}
 	m := docdb.New(s, nil)
 	set(t, m, "archive/a", "one")
 	prev := rev(t, m, "archive/a")
@@ -107,7 +109,7 @@ func TestAWriteCostsWhatItWrites(t *testing.T) {
 	if _, err := m.Put(t.Context(), "archive/a", value("two"), prev); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.Counts(), (docdb.Counts{Reads: 2, Writes: 3}); got.Reads != want.Reads || got.Writes != want.Writes {
+	if got, want := s.Counts(), (docmem.Counts{Reads: 3, Writes: 3}); got.Reads != want.Reads || got.Writes != want.Writes {
 		t.Errorf("a change took %+v, want %+v", got, want)
 	}
 }

@@ -1,222 +1,210 @@
 package docdb
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"strconv"
-	"time"
+	"strings"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
+	"github.com/datafs/datafs/refs/commitlog"
 )
 
-// Options say how a Manager works.
+// Options say how a Manager works. The zero value is fine.
 type Options struct {
-	Patience time.Duration                                    // how long a reader waits for a writer before it finishes its write for it; 0 is 5 s, below 0 it does not wait
-	Rand     io.Reader                                        // for names of writers and the length of pauses; nil is crypto/rand.Reader
-	Pause    func(ctx context.Context, d time.Duration) error // waits; nil is a timer
+	Index *index.DB // keeps what is known of the table for the next process; nil keeps it in memory
+	Rand  io.Reader // for write ids and the length of pauses; nil is crypto/rand.Reader. Safe for concurrent use
+
+	MaxDocument int // bytes of a document; 0: as many as any record needs
 }
 
 // Manager is a refs.Manager and a refs.Batcher over a Store. Several processes
-// may use Managers over one database at the same time.
+// may use Managers over one database at the same time. Its cursor is that of the
+// records, and, behind a dot, that of the requirements, where there are any.
 type Manager struct {
-	store Store
-	opts  Options
+	store       Store
+	maxDocument int      // bytes; 0: no limit
+	parts       [2]*part // by Part
 }
 
 // New returns a Manager over store, which it closes when it is closed. Opts may
 // be nil.
 func New(store Store, opts *Options) *Manager {
-	m := &Manager{store: store}
-	if opts != nil {
-		m.opts = *opts
+	if opts == nil {
+		opts = &Options{}
 	}
-	if m.opts.Patience == 0 {
-		m.opts.Patience = 5 * time.Second
-	}
-	if m.opts.Rand == nil {
-		m.opts.Rand = rand.Reader
-	}
-	if m.opts.Pause == nil {
-		m.opts.Pause = leaf.Sleep
+	m := &Manager{store: store, maxDocument: opts.MaxDocument}
+	for i, name := range []string{"records", "requirements"} {
+		p := &part{store: store, part: Part(i)}
+		p.Manager = commitlog.New(p, &commitlog.Options{
+			Table: name, Index: opts.Index, Bucket: "refs/docdb/" + store.String() + "/" + name, Random: opts.Rand,
+			MaxBytes: maxBytes, Ahead: ahead,
+		})
+		m.parts[i] = p
 	}
 	return m
 }
 
-// A document's Seq is the number of the entry that wrote it, and a bit that says
-// whether its key was ever fenced: then the key keeps a document for ever, if
-// only a Void one, so that no create that was on its way at that time can
-// succeed when it arrives at last. Seq in decimal is the record's revision.
-const fenced = 1
-
-func (d Doc) number() int64 { return d.Seq >> 1 }
-
-func (d Doc) record() (refs.Record, error) {
-	r := refs.Record{Key: d.Key, Value: bytes.Clone(d.Raw), Rev: revOf(d.Seq)}
-	switch {
-	case d.Raw != nil:
-		return r, nil
-	case d.Fields == nil:
-		d.Fields = map[string]any{}
+func partOf(key string) Part {
+	if strings.HasPrefix(key, SpecPrefix) {
+		return Requirements
 	}
-	value, err := Encode(d.Fields)
-	if err != nil {
-		return refs.Record{}, fmt.Errorf("record %q: %w: %w", d.Key, refs.ErrCorrupt, err)
-	}
-	r.Value = value
-	return r, nil
+	return Records
 }
-
-func revOf(seq int64) refs.Rev { return refs.Rev(strconv.FormatInt(seq, 10)) }
-
-// newDoc is a record as a document, without its Seq.
-func newDoc(key string, value []byte) Doc {
-	if fields, ok := Decode(value); ok {
-		return Doc{Key: key, Fields: fields}
-	}
-	return Doc{Key: key, Raw: bytes.Clone(value)}
-}
-
-func errNoRecord(key string) error {
-	return leaf.Errorf(fs.ErrNotExist, "no record %q", key)
-}
-
-// checkKey refuses keys that no record can have.
-func checkKey(key string) error { return refs.CheckKeyValue(key, []byte{}) }
 
 // Get implements refs.Manager.
 func (m *Manager) Get(ctx context.Context, key string) (refs.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return refs.Record{}, err
+	return m.parts[partOf(key)].Get(ctx, key)
+}
+
+// besides is how many bytes a document has at most besides the key and the value.
+const besides = 2560
+
+// check refuses what no document can hold.
+func (m *Manager) check(key string, value []byte) error {
+	if m.maxDocument > 0 && len(key)+len(value)+besides > m.maxDocument {
+		return leaf.Errorf(fs.ErrInvalid, "the record is larger than the %d KB that a document of %s holds", m.maxDocument>>10, m.store)
 	}
-	if checkKey(key) != nil {
-		return refs.Record{}, errNoRecord(key)
-	}
-	docs, err := m.store.Get(ctx, []string{key})
-	if err != nil {
-		return refs.Record{}, err
-	}
-	d, ok := docs[key]
-	if !ok || d.Void {
-		return refs.Record{}, errNoRecord(key)
-	}
-	return d.record()
+	return nil
 }
 
 // Put implements refs.Manager.
 func (m *Manager) Put(ctx context.Context, key string, value []byte, prev refs.Rev) (refs.Rev, error) {
-	if err := refs.CheckKeyValue(key, value); err != nil {
+	if err := m.check(key, value); err != nil {
 		return refs.Absent, err
 	}
-	out, err := m.write(ctx, []refs.Change{{Key: key, Value: value, Prev: prev}})
-	if err != nil {
-		return refs.Absent, err
+	p := m.parts[partOf(key)]
+	rev, err := p.Manager.Put(ctx, key, value, prev)
+	if err == nil {
+		p.show(ctx)
 	}
-	return out[0].rev, out[0].err
+	return rev, err
 }
 
 // Delete implements refs.Manager.
 func (m *Manager) Delete(ctx context.Context, key string, prev refs.Rev) error {
-	if checkKey(key) != nil {
-		return errNoRecord(key)
-	}
-	out, err := m.write(ctx, []refs.Change{{Key: key, Prev: prev}})
-	if err != nil {
+	p := m.parts[partOf(key)]
+	if err := p.mayDelete(ctx); err != nil {
 		return err
 	}
-	return out[0].err
+	err := p.Manager.Delete(ctx, key, prev)
+	if err == nil {
+		p.show(ctx)
+	}
+	return err
 }
 
-// PutAll implements refs.Batcher. Changes of one key are made in order, others
-// several at a time.
+// PutAll implements refs.Batcher.
 func (m *Manager) PutAll(ctx context.Context, changes []refs.Change) ([]error, error) {
-	out, err := m.write(ctx, changes)
-	if err != nil {
-		return nil, err
+	errs := make([]error, len(changes))
+	var slots [2][]int
+	for i, c := range changes {
+		part := partOf(c.Key)
+		if errs[i] = m.check(c.Key, c.Value); c.Value == nil {
+			errs[i] = m.parts[part].mayDelete(ctx)
+		}
+		if errs[i] == nil {
+			slots[part] = append(slots[part], i)
+		}
 	}
-	errs := make([]error, len(out))
-	for i := range out {
-		errs[i] = out[i].err
+	for i, p := range m.parts {
+		own := make([]refs.Change, len(slots[i]))
+		for j, slot := range slots[i] {
+			own[j] = changes[slot]
+		}
+		each, err := p.PutAll(ctx, own)
+		if err != nil {
+			return nil, err
+		}
+		for j, slot := range slots[i] {
+			errs[slot] = each[j]
+		}
+		if len(own) > 0 {
+			p.show(ctx)
+		}
 	}
 	return errs, nil
 }
 
 // List implements refs.Manager.
 func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[refs.Record, error] {
+	if !strings.HasPrefix(SpecPrefix, prefix) {
+		return m.parts[partOf(prefix)].List(ctx, prefix)
+	}
 	return func(yield func(refs.Record, error) bool) {
-		keys := make([]string, 0, MaxGet)
-		for key, err := range m.store.Keys(ctx, prefix) {
+		var required []refs.Record
+		for r, err := range m.parts[Requirements].List(ctx, prefix) {
 			if err != nil {
-				yield(refs.Record{}, err)
+				yield(r, err)
 				return
 			}
-			if keys = append(keys, key); len(keys) < MaxGet {
-				continue
-			}
-			if !m.give(ctx, keys, yield) {
-				return
-			}
-			keys = keys[:0]
+			required = append(required, r)
 		}
-		if err := ctx.Err(); err != nil {
+		for r, err := range m.parts[Records].List(ctx, prefix) {
+			for err == nil && len(required) > 0 && required[0].Key < r.Key {
+				if !yield(required[0], nil) {
+					return
+				}
+				required = required[1:]
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+		for _, r := range required {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Changes implements refs.Manager: first those of the records.
+func (m *Manager) Changes(ctx context.Context, since refs.Cursor) iter.Seq2[refs.Record, error] {
+	return func(yield func(refs.Record, error) bool) {
+		cursors, err := parseCursor(since)
+		if err != nil {
 			yield(refs.Record{}, err)
 			return
 		}
-		m.give(ctx, keys, yield)
+		for i, p := range m.parts {
+			for r, err := range p.Changes(ctx, cursors[i]) {
+				if err == nil {
+					cursors[i] = r.Cursor
+					r.Cursor = cursors.join()
+				}
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
 }
 
-// give gives the records of keys, and says whether to go on.
-func (m *Manager) give(ctx context.Context, keys []string, yield func(refs.Record, error) bool) bool {
-	docs, err := m.getAll(ctx, keys)
-	if err != nil {
-		yield(refs.Record{}, err)
-		return false
+// cursors are those of the parts.
+type cursors [2]refs.Cursor
+
+func (c cursors) join() refs.Cursor {
+	if c[Requirements] == "" {
+		return c[Records]
 	}
-	for _, key := range keys {
-		d, ok := docs[key]
-		if !ok || d.Void {
-			continue
-		}
-		r, err := d.record()
-		if !yield(r, err) || err != nil {
-			return false
-		}
-	}
-	return true
+	return c[Records] + "." + c[Requirements]
 }
 
-// getAll gets any number of documents.
-func (m *Manager) getAll(ctx context.Context, keys []string) (map[string]Doc, error) {
-	all := make(map[string]Doc, len(keys))
-	for len(keys) > 0 {
-		n := min(len(keys), MaxGet)
-		docs, err := m.store.Get(ctx, keys[:n])
-		if err != nil {
-			return nil, err
+func parseCursor(c refs.Cursor) (list cursors, err error) {
+	for i, text := range strings.SplitN(string(c), ".", 2) {
+		if _, err := strconv.ParseUint(text, 10, 64); err != nil && text != "" {
+			return list, fmt.Errorf("unknown cursor %.40q: %w", string(c), fs.ErrInvalid)
 		}
-		for key, d := range docs {
-			all[key] = d
-		}
-		keys = keys[n:]
+		list[i] = refs.Cursor(text)
 	}
-	return all, nil
+	return list, nil
 }
 
 // Close implements refs.Manager.
 func (m *Manager) Close() error { return m.store.Close() }
-
-// newID gives a name that nobody else has.
-func (m *Manager) newID() (string, error) {
-	var b [12]byte
-	if _, err := io.ReadFull(m.opts.Rand, b[:]); err != nil {
-		return "", fmt.Errorf("drawing a writer's name: %w", err)
-	}
-	return hex.EncodeToString(b[:]), nil
-}

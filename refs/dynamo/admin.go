@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -95,17 +94,8 @@ func (c *conn) describe(ctx context.Context, table string) (types.TableStatus, e
 
 func (s *store) create(ctx context.Context, table string) error {
 	in := &dynamodb.CreateTableInput{TableName: &table, BillingMode: types.BillingModePayPerRequest}
-	keys := []types.AttributeDefinition{{AttributeName: aws.String(idAttr), AttributeType: types.ScalarAttributeTypeS}}
-	if strings.HasSuffix(table, logSuffix) {
-		keys = []types.AttributeDefinition{
-			{AttributeName: aws.String(logAttr), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String(numberAttr), AttributeType: types.ScalarAttributeTypeN},
-		}
-	}
-	in.AttributeDefinitions = keys
-	for i, kind := range []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[:len(keys)] {
-		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: keys[i].AttributeName, KeyType: kind})
-	}
+	in.AttributeDefinitions = []types.AttributeDefinition{{AttributeName: aws.String(idAttr), AttributeType: types.ScalarAttributeTypeS}}
+	in.KeySchema = []types.KeySchemaElement{{AttributeName: aws.String(idAttr), KeyType: types.KeyTypeHash}}
 	if s.o.ReadCapacity > 0 {
 		in.BillingMode = types.BillingModeProvisioned
 		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &s.o.ReadCapacity, WriteCapacityUnits: &s.o.WriteCapacity}
@@ -165,14 +155,14 @@ func DeleteTable(ctx context.Context, o *Options) error {
 		if slices.Contains(missing, table) {
 			continue
 		}
-		if err := s.remove(ctx, table); err != nil {
+		if err := s.removeTable(ctx, table); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *conn) remove(ctx context.Context, table string) error {
+func (c *conn) removeTable(ctx context.Context, table string) error {
 	_, _, err := call(ctx, c, request{action: "DeleteTable", table: table}, &dynamodb.DeleteTableInput{TableName: &table}, (*dynamodb.Client).DeleteTable)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("table %q is being changed: %w", table, refs.ErrUnavailable)

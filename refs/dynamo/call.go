@@ -79,8 +79,7 @@ type method[In, Out any] func(*dynamodb.Client, context.Context, *In, ...func(*d
 // reached, after waits that grow and are random ("full jitter", M. Brooker,
 // Exponential Backoff And Jitter, AWS Architecture Blog, 2015). unsure says that
 // an attempt before the last one may have done what it asked for, although its
-// answer was lost, or may still do it. A request that must not arrive twice is
-// not sent again then: its outcome is open.
+// answer was lost, or may still do it.
 func call[In, Out any](ctx context.Context, c *conn, r request, in *In, send method[In, Out]) (out *Out, unsure bool, err error) {
 	for n := 0; ; n++ {
 		client, err := c.connect(ctx)
@@ -101,7 +100,7 @@ func call[In, Out any](ctx context.Context, c *conn, r request, in *In, send met
 		} else if !errors.Is(err, errUnsent) {
 			unsure = true
 		}
-		if n+1 >= tries || unsure && r.once {
+		if n+1 >= tries {
 			return nil, unsure, err
 		}
 		if err := c.wait(ctx, first, n); err != nil {

@@ -11,19 +11,24 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
 
+// maxItem is how many bytes an item has.
+const maxItem = 400 << 10
+
 // Open gives a manager on a table that CreateTable has made, and which is a
 // refs.Batcher. It neither connects nor reads the AWS configuration: what is
-// wrong there, or a table that is not there, is an error of the first use.
-func Open(ctx context.Context, o *Options) (refs.Manager, error) {
+// wrong there, or a table that is not there, is an error of the first use. The
+// index, which may be nil, keeps what is known of the table for the next process.
+func Open(ctx context.Context, o *Options, index *index.DB) (refs.Manager, error) {
 	s, err := newStore(o)
 	if err != nil {
 		return nil, err
 	}
-	return docdb.New(s, &docdb.Options{Rand: s.random}), ctx.Err()
+	return docdb.New(s, &docdb.Options{Index: index, Rand: s.random, MaxDocument: maxItem}), ctx.Err()
 }
 
 func newStore(o *Options) (*store, error) {

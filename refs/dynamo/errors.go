@@ -43,7 +43,6 @@ func tableExists(table string) error {
 type request struct {
 	action string // as in a policy, without "dynamodb:"
 	table  string // "": none in particular
-	once   bool   // it must not arrive twice
 }
 
 func (r request) String() string {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
 )
@@ -80,15 +82,14 @@ func actionOf(r *http.Request) string {
 
 // calls gives the errors of all methods.
 func calls(ctx context.Context, s *store) map[string]error {
-	d := docdb.Doc{Key: "archive/a", Seq: 2, Fields: map[string]any{}}
 	errs := map[string]error{
-		"PutItem":    s.Replace(ctx, d, 1),
-		"DeleteItem": s.Delete(ctx, "archive/a", 1),
-		"UpdateItem": s.Finish(ctx, 1, "w", nil),
+		"PutItem":    s.SetShown(ctx, docdb.Records, 1),
+		"DeleteItem": s.MayDelete(ctx, docdb.Records),
 	}
-	_, errs["BatchGetItem"] = s.Get(ctx, []string{"spec/a"})
-	_, errs["Query"] = s.Head(ctx)
-	_, errs["Scan"] = s.keys(ctx, "archive/")
+	_, errs["BatchGetItem"] = s.Commits(ctx, docdb.Requirements, 1, 2)
+	for _, err := range s.scan(ctx, &dynamodb.ScanInput{TableName: &s.table}) {
+		errs["Scan"] = err
+	}
 	_, errs["DescribeTable"] = s.describe(ctx, "team")
 	return errs
 }
@@ -145,69 +146,39 @@ func TestAConditionThatFails(t *testing.T) {
 	s, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 400, "ConditionalCheckFailedException", "The conditional request failed")
 	})
-	errs := calls(t.Context(), s)
-	for _, action := range []string{"PutItem", "DeleteItem", "UpdateItem"} {
-		checkError(t, action, errs[action], refs.ErrConflict, "changed meanwhile")
-	}
-	checkError(t, "Append", s.Append(t.Context(), docdb.Entry{N: 1}), fs.ErrExist, "")
-	got, err := s.Insert(t.Context(), make([]docdb.Doc, 3))
-	if err != nil || len(got) != 3 {
-		t.Fatalf("Insert: got %v, %v", got, err)
-	}
-	for _, err := range got {
-		checkError(t, "Insert", err, fs.ErrExist, "")
+	checkError(t, "Add", s.Add(t.Context(), docdb.Records, docdb.Commit{N: 1}), fs.ErrExist, "")
+	record := refs.Record{Key: "archive/a", Value: []byte("{}")}
+	for what, err := range map[string]error{
+		"SetShown":  s.SetShown(t.Context(), docdb.Records, 1),
+		"MayDelete": s.MayDelete(t.Context(), docdb.Records),
+		"Show":      s.Show(t.Context(), docdb.Records, 1, []refs.Record{record, {Key: "archive/b", Deleted: true}}),
+	} {
+		if err != nil {
+			t.Errorf("%s: got %v, want nothing: there is a newer one", what, err)
+		}
 	}
 }
 
-// TestAnAnswerThatIsLost: a condition that fails at the second attempt may have
-// met the write of the first one.
+// TestAnAnswerThatIsLost: what is refused at the second attempt may have been done
+// at the first one.
 func TestAnAnswerThatIsLost(t *testing.T) {
-	var code, old string
-	var n atomic.Int64
-	s, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
-		if n.Add(1) == 1 {
-			panic(http.ErrAbortHandler)
-		}
-		w.WriteHeader(400)
-		fmt.Fprintf(w, `{"__type":"x#%s","message":"no"%s}`, code, old)
-	})
-	d, ctx := docdb.Doc{Key: "a", Seq: 7}, t.Context()
-	writes := map[string]func() error{
-		"Replace": func() error { return s.Replace(ctx, d, 1) },
-		"Delete":  func() error { return s.Delete(ctx, "a", 1) },
-		"Ask":     func() error { return s.Delete(ctx, "a", -1) },
-		"Append":  func() error { return s.Append(ctx, docdb.Entry{N: 1}) },
-		"Finish":  func() error { return s.Finish(ctx, 1, "w", nil) },
-		"Insert":  func() error { _, err := s.Insert(ctx, []docdb.Doc{d}); return err },
-	}
-	const condition, lost = "ConditionalCheckFailedException", "an answer was lost"
-	for _, c := range []struct {
-		write, code, old string
-		attempts         int64
-		kind             error
-		text             string
+	for code, want := range map[string]struct {
+		kind error
+		text string
 	}{
-		{"Replace", condition, "", 2, refs.ErrUnavailable, lost},
-		{"Replace", condition, `,"Item":{"_seq":{"N":"8"}}`, 2, refs.ErrUnavailable, lost},
-		{"Replace", condition, `,"Item":{"_seq":{"N":"7"}}`, 2, nil, ""},
-		{"Replace", "AccessDeniedException", "", 2, refs.ErrUnavailable, lost},
-		{"Delete", condition, "", 2, refs.ErrUnavailable, lost},
-		{"Ask", condition, "", 2, refs.ErrConflict, ""},
-		{"Append", condition, "", 2, fs.ErrExist, ""},
-		{"Append", "AccessDeniedException", "", 2, refs.ErrUnavailable, lost},
-		{"Finish", condition, "", 2, refs.ErrConflict, ""},
-		{"Insert", condition, "", 1, refs.ErrUnavailable, "EOF"},
+		"ConditionalCheckFailedException": {fs.ErrExist, ""},
+		"AccessDeniedException":           {refs.ErrUnavailable, "an answer was lost"},
 	} {
-		code, old = c.code, c.old
-		n.Store(0)
-		err := writes[c.write]()
-		if c.kind != nil {
-			checkError(t, c.write, err, c.kind, c.text)
-		} else if err != nil {
-			t.Errorf("%s: got %v of what was its own write", c.write, err)
-		}
-		if got := n.Load(); got != c.attempts {
-			t.Errorf("%s: got %d attempts, want %d", c.write, got, c.attempts)
+		var n atomic.Int64
+		s, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			answer(w, 400, code, "no")
+		})
+		checkError(t, "Add", s.Add(t.Context(), docdb.Records, docdb.Commit{N: 1}), want.kind, want.text)
+		if got := n.Load(); got != 2 {
+			t.Errorf("%s: got %d attempts, want 2", code, got)
 		}
 	}
 }
@@ -217,7 +188,7 @@ func TestAServerThatFailsIsTriedAgain(t *testing.T) {
 		var n atomic.Int64
 		status := map[string]int{"InternalServerError": 500}[code]
 		s, waits := against(t, func(w http.ResponseWriter, r *http.Request) { n.Add(1); answer(w, max(status, 400), code, "") })
-		if _, err := s.Head(t.Context()); err == nil || n.Load() != tries || waits.Load() != tries-1 {
+		if _, err := s.Shown(t.Context(), docdb.Records); err == nil || n.Load() != tries || waits.Load() != tries-1 {
 			t.Errorf("%s: got %v after %d attempts and %d waits, want %d attempts", code, err, n.Load(), waits.Load(), tries)
 		}
 	}
@@ -231,8 +202,8 @@ func TestKeysThatAreNotProcessed(t *testing.T) {
 		n.Add(1)
 		json.NewEncoder(w).Encode(map[string]any{"Responses": map[string]any{}, "UnprocessedKeys": in.RequestItems})
 	})
-	_, err := s.Get(t.Context(), []string{"spec/a"})
-	checkError(t, "Get", err, refs.ErrUnavailable, `BatchGetItem on table "team.spec"`)
+	_, err := s.Commits(t.Context(), docdb.Requirements, 1, 1)
+	checkError(t, "Commits", err, refs.ErrUnavailable, `BatchGetItem on table "team.spec"`)
 	if n.Load() != throttleTries || waits.Load() != throttleTries-1 {
 		t.Errorf("got %d attempts and %d waits, want %d", n.Load(), waits.Load(), throttleTries)
 	}
@@ -242,11 +213,6 @@ func TestAServerThatDoesNotAnswer(t *testing.T) {
 	s, _ := patient(t, &Options{Table: "team", Endpoint: "http://127.0.0.1:1", Region: "us-east-1", AccessKey: "KEY", SecretKey: "s3cr3t"})
 	for call, err := range calls(t.Context(), s) {
 		checkError(t, call, err, refs.ErrUnavailable, "http://127.0.0.1:1 in us-east-1: ")
-	}
-	// What was never sent may be sent again, whatever it is.
-	s, waits := patient(t, &s.o)
-	if _, err := s.Insert(t.Context(), make([]docdb.Doc, 1)); !errors.Is(err, refs.ErrUnavailable) || waits.Load() != networkTries-1 {
-		t.Errorf("Insert: got %v after %d waits, want %d", err, waits.Load(), networkTries-1)
 	}
 	s, _ = against(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); io.WriteString(w, "<html>") })
 	for call, err := range calls(t.Context(), s) {
@@ -279,28 +245,25 @@ func TestAContextThatIsOver(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	if err := s.Replace(ctx, docdb.Doc{Key: "a"}, 1); !errors.Is(err, context.Canceled) {
+	if err := s.Add(ctx, docdb.Records, docdb.Commit{N: 1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
-	if _, err := s.Insert(ctx, make([]docdb.Doc, 9)); !errors.Is(err, context.Canceled) {
+	if err := s.Show(ctx, docdb.Records, 1, make([]refs.Record, 9)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 
-func TestItemsOfOthers(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"_id":{"S":"a"},"archive_path":{"S":"a"}}`:          `item "a" of table "team": it is no record of this program`,
-		`{"_id":{"S":"a"},"_seq":{"N":"1"},"x":{"SS":["a"]}}`: `record "a" of table "team": x: it is of a kind`,
-		`{"_id":{"S":"a"},"_seq":{"N":"1"},"x":{"N":"1.5"}}`:  `record "a" of table "team": x: "1.5"`,
-		`{"_id":{"N":"1"},"_seq":{"N":"1"}}`:                  `its key is no string`,
+func TestCommitsOfOthersAreDamage(t *testing.T) {
+	for _, item := range []string{
+		`{"_id":{"S":"_commit/000000000001"}}`,
+		`{"n":{"N":"1"},"commit":{"S":"x"}}`,
+		`{"n":{"N":"3"},"commit":{"B":"eA=="}}`,
+		`{"n":{"N":"-1"},"commit":{"B":"eA=="}}`,
+		`{"n":{"S":"1"},"commit":{"B":"eA=="}}`,
 	} {
-		s, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
-			if actionOf(r) == "BatchGetItem" {
-				fmt.Fprintf(w, `{"Responses":{"team":[%s]}}`, text)
-			}
-		})
-		if _, err := s.Get(t.Context(), []string{"a"}); !errors.Is(err, refs.ErrCorrupt) || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %s", err, want)
+		s, _ := against(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"Responses":{"team.log":[%s]}}`, item) })
+		if _, err := s.Commits(t.Context(), docdb.Records, 1, 2); !errors.Is(err, refs.ErrCorrupt) {
+			t.Errorf("%s: got %v", item, err)
 		}
 	}
 }

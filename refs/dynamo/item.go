@@ -16,11 +16,10 @@ import (
 
 // Attributes of an item that are not fields of its record.
 const (
-	idAttr   = "_id"   // the hash key
-	seqAttr  = "_seq"  // docdb.Doc.Seq
-	keyAttr  = "_key"  // the record's key, where _id is not all of it
-	rawAttr  = "_raw"  // the record as JSON, where its fields are no attributes
-	voidAttr = "_void" // true: there is no record
+	idAttr  = "_id"  // the hash key
+	seqAttr = "_seq" // the commit that it is of
+	keyAttr = "_key" // the record's key, where _id is not all of it
+	rawAttr = "_raw" // the record as JSON, where its fields are no attributes
 )
 
 // DynamoDB's hash keys end at 2048 bytes. Of a longer key, _id has the beginning
@@ -33,13 +32,12 @@ const (
 
 type item = map[string]types.AttributeValue
 
-// place gives the table of a key and its _id there.
-func (s *store) place(key string) (table, id string) {
-	table, id = s.table, key
-	if rest, ok := strings.CutPrefix(key, docdb.SpecPrefix); ok {
-		table, id = s.table+specSuffix, rest
+// idOf gives the _id of a record's document.
+func idOf(p docdb.Part, key string) string {
+	if p == docdb.Requirements {
+		key = strings.TrimPrefix(key, docdb.SpecPrefix)
 	}
-	return table, shortID(id)
+	return shortID(key)
 }
 
 func shortID(key string) string {
@@ -62,77 +60,28 @@ func beginning(key string) string {
 	return key[:end]
 }
 
-// keyOf is the inverse of place.
-func (s *store) keyOf(table string, it item) (string, error) {
-	attr := it[keyAttr]
-	if attr == nil {
-		attr = it[idAttr]
-	}
-	key, ok := attr.(*types.AttributeValueMemberS)
-	if !ok {
-		return "", broken(table, it, "its key is no string")
-	}
-	if table == s.table+specSuffix && it[keyAttr] == nil {
-		return docdb.SpecPrefix + key.Value, nil
-	}
-	return key.Value, nil
-}
-
-func broken(table string, it item, why string) error {
-	id := "?"
-	if s, ok := it[idAttr].(*types.AttributeValueMemberS); ok {
-		id = s.Value
-	}
-	return fmt.Errorf("item %.200q of table %q: %s: %w", id, table, why, refs.ErrCorrupt)
-}
-
-// encode gives the table and the item of a document.
-func (s *store) encode(d docdb.Doc) (table string, it item, err error) {
-	table, id := s.place(d.Key)
-	if it, err = encodeMap(d.Fields); err != nil {
-		return "", nil, err
-	}
-	it[idAttr], it[seqAttr] = text(id), number(d.Seq)
-	if strings.Contains(id, idBreak) {
-		it[keyAttr] = text(d.Key)
-	}
+// encode gives the item of a record as commit n left it, with its fields as
+// attributes where that is wanted and possible.
+func encode(p docdb.Part, n uint64, r refs.Record, native bool) (item, error) {
+	it := item{}
+	fields, ok := docdb.Decode(r.Value)
 	switch {
-	case d.Void:
-		it[voidAttr] = &types.AttributeValueMemberBOOL{Value: true}
-	case d.Fields == nil && utf8.Valid(d.Raw):
-		it[rawAttr] = text(string(d.Raw))
-	case d.Fields == nil:
-		it[rawAttr] = &types.AttributeValueMemberB{Value: d.Raw}
+	case ok && native:
+		var err error
+		if it, err = encodeMap(fields); err != nil {
+			return nil, err
+		}
+	case utf8.Valid(r.Value):
+		it[rawAttr] = text(string(r.Value))
+	default:
+		it[rawAttr] = &types.AttributeValueMemberB{Value: r.Value}
 	}
-	return table, it, nil
-}
-
-// decode gives the document of an item.
-func (s *store) decode(table string, it item) (d docdb.Doc, err error) {
-	if d.Key, err = s.keyOf(table, it); err != nil {
-		return d, err
+	id := idOf(p, r.Key)
+	it[idAttr], it[seqAttr] = text(id), number(int64(n))
+	if strings.Contains(id, idBreak) {
+		it[keyAttr] = text(r.Key)
 	}
-	if d.Seq, err = integer(it[seqAttr]); err != nil {
-		return d, broken(table, it, "it is no record of this program, as "+seqAttr+" is "+err.Error())
-	}
-	void, _ := it[voidAttr].(*types.AttributeValueMemberBOOL)
-	d.Void = void != nil && void.Value
-	switch raw := it[rawAttr].(type) {
-	case *types.AttributeValueMemberS:
-		d.Raw = []byte(raw.Value)
-	case *types.AttributeValueMemberB:
-		d.Raw = raw.Value
-	}
-	if d.Void || d.Raw != nil {
-		return d, nil
-	}
-	for _, attr := range []string{idAttr, seqAttr, keyAttr, voidAttr} {
-		delete(it, attr)
-	}
-	if d.Fields, err = decodeMap(it); err != nil {
-		return d, fmt.Errorf("record %.200q of table %q: %w: %w", d.Key, table, err, refs.ErrCorrupt)
-	}
-	return d, nil
+	return it, nil
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -8,7 +9,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"reflect"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -118,34 +118,25 @@ func TestServerOnABadDay(t *testing.T) {
 	}
 }
 
-// TestServerAnswersLargeBatches: 100 records of 350 KB are more than an answer.
+// TestServerAnswersLargeBatches: 60 commits of 350 KB are more than an answer.
 func TestServerAnswersLargeBatches(t *testing.T) {
 	s, err := newStore(made(t, servers.Dynamo(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs, keys := make([]docdb.Doc, 60), make([]string, 60)
-	big := strings.Repeat("x", 350<<10)
-	for i := range docs {
-		keys[i] = fmt.Sprintf("archive/%d", i)
-		docs[i] = docdb.Doc{Key: keys[i], Seq: int64(i), Fields: map[string]any{"text": big}}
-	}
-	errs, err := s.Insert(t.Context(), docs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err := range errs {
-		if err != nil {
+	big := bytes.Repeat([]byte("x"), 350<<10)
+	for n := range uint64(60) {
+		if err := s.Add(t.Context(), docdb.Records, docdb.Commit{N: n + 1, Data: append([]byte{byte(n + 1)}, big...)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.Get(t.Context(), append(keys, "archive/none", "spec/none"))
-	if err != nil || len(got) != len(docs) {
-		t.Fatalf("got %d of %d records, %v", len(got), len(docs), err)
+	got, err := s.Commits(t.Context(), docdb.Records, 1, 70)
+	if err != nil || len(got) != 60 {
+		t.Fatalf("got %d of 60 commits, %v", len(got), err)
 	}
-	for i, key := range keys {
-		if got[key].Seq != int64(i) || got[key].Fields["text"] != big {
-			t.Errorf("%s is not what was written", key)
+	for _, c := range got {
+		if len(c.Data) != len(big)+1 || c.Data[0] != byte(c.N) {
+			t.Errorf("commit %d is not what was written", c.N)
 		}
 	}
 }

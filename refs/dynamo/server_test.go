@@ -37,7 +37,7 @@ func made(t *testing.T, srv *servers.DynamoServer) *Options {
 
 func manager(t *testing.T, o *Options) refs.Manager {
 	t.Helper()
-	m, err := Open(t.Context(), o)
+	m, err := Open(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestServerInterruptedTables(t *testing.T) {
 			t.Errorf("with %d tables there: %v", n, err)
 		}
 		for _, table := range []string{s.table, s.table + specSuffix}[:n] {
-			if err := s.remove(ctx, table); err != nil {
+			if err := s.removeTable(ctx, table); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -227,40 +227,49 @@ func TestServerStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	checkError(t, "finish what is not there", s.Finish(ctx, 1, "w", nil), refs.ErrConflict, "")
-	e := docdb.Entry{N: 1, Writer: "w", Changes: []docdb.EntryChange{{Key: "archive/a"}, {Key: "archive/b", Delete: true}}}
-	if err := s.Append(ctx, e); err != nil {
-		t.Fatal(err)
-	}
-	checkError(t, "append twice", s.Append(ctx, e), fs.ErrExist, "")
-	for range 2 {
-		if err := s.Finish(ctx, 1, "w", []int{1}); err != nil {
+	for _, p := range []docdb.Part{docdb.Records, docdb.Requirements} {
+		c := docdb.Commit{N: 1, Data: []byte("x")}
+		if err := s.Add(ctx, p, c); err != nil {
 			t.Fatal(err)
 		}
-	}
-	checkError(t, "finish by another", s.Finish(ctx, 1, "v", nil), refs.ErrConflict, "")
-	e.Done, e.By, e.Failed = true, "w", []int{1}
-	if got, err := s.Read(ctx, 0, 10); err != nil || len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(e) {
-		t.Errorf("Read: got %+v, %v, want %+v", got, err, e)
-	}
-	if got, err := s.Head(ctx); err != nil || got != 1 {
-		t.Errorf("Head: got %d, %v, want 1", got, err)
-	}
-	for _, key := range []string{"archive/a", "spec/x", "spec/", "s", "t"} {
-		if _, err := s.Insert(ctx, []docdb.Doc{{Key: key, Seq: 2, Void: true}}); err != nil {
-			t.Fatal(err)
+		checkError(t, "add twice", s.Add(ctx, p, c), fs.ErrExist, "")
+		if got, err := s.Commits(ctx, p, 1, 3); err != nil || fmt.Sprint(got) != fmt.Sprint([]docdb.Commit{c}) {
+			t.Errorf("Commits: got %v, %v", got, err)
 		}
-	}
-	for prefix, want := range map[string][]string{"": {"archive/a", "s", "spec/", "spec/x", "t"}, "s": {"s", "spec/", "spec/x"}, "spec/x": {"spec/x"}, "spec/": {"spec/", "spec/x"}} {
-		var got []string
-		for key, err := range s.Keys(ctx, prefix) {
-			if err != nil {
+		for _, n := range []uint64{3, 2} {
+			if err := s.SetShown(ctx, p, n); err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, key)
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("Keys(%q): got %q, want %q", prefix, got, want)
+		if n, err := s.Shown(ctx, p); err != nil || n != 3 {
+			t.Errorf("the mark: got %d, %v, want 3", n, err)
+		}
+		showTwice(t, s, p)
+	}
+}
+
+// showTwice shows records of commit 5 and then of commit 4: only what is newer counts.
+func showTwice(t *testing.T, s *store, p docdb.Part) {
+	key := map[docdb.Part]string{docdb.Records: "archive/a", docdb.Requirements: "spec/a"}[p]
+	seq := func() string {
+		items, err := s.get(t.Context(), s.documents(p), idOf(p, key))
+		if err != nil || len(items) == 0 {
+			return fmt.Sprint("none ", err)
+		}
+		n, _ := integer(items[0][seqAttr])
+		return fmt.Sprint(n)
+	}
+	for _, c := range []struct {
+		n       uint64
+		deleted bool
+		want    string
+	}{{5, false, "5"}, {4, false, "5"}, {4, true, "5"}, {6, true, "none <nil>"}, {7, false, "7"}} {
+		r := refs.Record{Key: key, Value: []byte(`{"a":1}`), Deleted: c.deleted}
+		if err := s.Show(t.Context(), p, c.n, []refs.Record{r}); err != nil {
+			t.Fatal(err)
+		}
+		if got := seq(); got != c.want {
+			t.Errorf("after commit %d, deleted %v: got a document of %s, want %s", c.n, c.deleted, got, c.want)
 		}
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,11 +21,21 @@ const (
 	specSuffix = ".spec"
 	logSuffix  = ".log"
 
-	parallel = 16 // requests of an Insert at once
+	parallel = 16 // documents that are written at once
 )
 
-// store is a docdb.Store. A write whose answer was lost and that then fails
-// leaves its outcome open, as docdb wants it.
+// Items of a log. A commit has its number in its _id, which is in no order: the next
+// ones are asked for by their numbers.
+const (
+	numberAttr = "n"
+	commitAttr = "commit"
+
+	markID = "_shown" // of the item whose _seq says up to which commit documents are written
+)
+
+func commitID(n uint64) string { return fmt.Sprintf("_commit/%012d", n) }
+
+// store is a docdb.Store.
 type store struct {
 	*conn
 	table string
@@ -35,41 +43,56 @@ type store struct {
 
 var _ docdb.Store = (*store)(nil)
 
-func (s *store) String() string { return "dynamodb://" + s.table }
-
 func (s *store) Close() error {
 	s.close()
 	return nil
 }
 
-func (s *store) Get(ctx context.Context, keys []string) (map[string]docdb.Doc, error) {
-	want := map[string]types.KeysAndAttributes{}
-	for _, key := range keys {
-		table, id := s.place(key)
-		list := want[table]
-		list.ConsistentRead = aws.Bool(true)
-		list.Keys = append(list.Keys, item{idAttr: text(id)})
-		want[table] = list
+// String implements docdb.Store.
+func (s *store) String() string {
+	return "dynamodb://" + s.table + "?region=" + s.o.Region + "&profile=" + s.o.Profile + "&endpoint=" + s.o.Endpoint
+}
+
+// documents names the table of the documents of a part.
+func (s *store) documents(p docdb.Part) string {
+	if p == docdb.Requirements {
+		return s.table + specSuffix
 	}
-	docs := make(map[string]docdb.Doc, len(keys))
+	return s.table
+}
+
+// log names the table of the commits of a part: those about what is required lie
+// beside it, for the same permissions.
+func (s *store) log(p docdb.Part) string {
+	if p == docdb.Requirements {
+		return s.table + specSuffix
+	}
+	return s.table + logSuffix
+}
+
+// get reads the items of ids that are there, in any order.
+func (s *store) get(ctx context.Context, table string, ids ...string) (items []item, err error) {
+	list := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	for _, id := range ids {
+		list.Keys = append(list.Keys, item{idAttr: text(id)})
+	}
+	r := request{action: "BatchGetItem", table: table}
+	want := map[string]types.KeysAndAttributes{table: list}
 	for idle := 0; len(want) > 0; {
-		out, _, err := call(ctx, s.conn, request{action: "BatchGetItem", table: s.asked(want)}, &dynamodb.BatchGetItemInput{RequestItems: want}, (*dynamodb.Client).BatchGetItem)
+		out, _, err := call(ctx, s.conn, r, &dynamodb.BatchGetItemInput{RequestItems: want}, (*dynamodb.Client).BatchGetItem)
 		if err != nil {
 			return nil, err
 		}
-		had := len(docs)
-		if err := s.decodeAll(out.Responses, docs); err != nil {
-			return nil, err
-		}
+		items = append(items, out.Responses[table]...)
 		want = out.UnprocessedKeys // an answer ends at 16 MB, or the server is busy
-		if idle++; len(docs) > had {
+		if idle++; len(out.Responses[table]) > 0 {
 			idle = 0
 		}
-		if err := s.rest(ctx, request{action: "BatchGetItem", table: s.asked(want)}, idle, len(want) > 0); err != nil {
+		if err := s.rest(ctx, r, idle, len(want) > 0); err != nil {
 			return nil, err
 		}
 	}
-	return docs, nil
+	return items, nil
 }
 
 // rest waits when idle answers, one after another, gave nothing and more is
@@ -84,102 +107,146 @@ func (s *store) rest(ctx context.Context, r request, idle int, more bool) error 
 	return s.wait(ctx, throttleFirst, idle-1)
 }
 
-// asked names a table that is read, for messages.
-func (s *store) asked(want map[string]types.KeysAndAttributes) string {
-	if _, ok := want[s.table+specSuffix]; ok && len(want) == 1 {
-		return s.table + specSuffix
+// Commits implements docdb.Store.
+func (s *store) Commits(ctx context.Context, p docdb.Part, n uint64, count int) (list []docdb.Commit, err error) {
+	ids := make([]string, count)
+	for i := range ids {
+		ids[i] = commitID(n + uint64(i))
 	}
-	return s.table
-}
-
-func (s *store) decodeAll(answers map[string][]item, docs map[string]docdb.Doc) error {
-	for table, items := range answers {
-		for _, it := range items {
-			d, err := s.decode(table, it)
-			if err != nil {
-				return err
-			}
-			docs[d.Key] = d
+	items, err := s.get(ctx, s.log(p), ids...)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		c, ok := decodeCommit(it, n, count)
+		if !ok {
+			return nil, fmt.Errorf("a commit in table %q cannot be read: %w", s.log(p), refs.ErrCorrupt)
 		}
+		list = append(list, c)
 	}
-	return nil
+	return list, nil
 }
 
-func (s *store) Insert(ctx context.Context, docs []docdb.Doc) ([]error, error) {
-	errs := make([]error, len(docs))
-	group, gctx := errgroup.WithContext(ctx)
+// decodeCommit reads one of the commits n to n+count-1.
+func decodeCommit(it item, n uint64, count int) (c docdb.Commit, ok bool) {
+	number, err := integer(it[numberAttr])
+	data, ok := it[commitAttr].(*types.AttributeValueMemberB)
+	if err != nil || !ok || number < int64(n) || number >= int64(n)+int64(count) {
+		return c, false
+	}
+	return docdb.Commit{N: uint64(number), Data: data.Value}, true
+}
+
+// Add implements docdb.Store.
+func (s *store) Add(ctx context.Context, p docdb.Part, c docdb.Commit) error {
+	it := item{idAttr: text(commitID(c.N)), numberAttr: number(int64(c.N)), commitAttr: &types.AttributeValueMemberB{Value: c.Data}}
+	added, err := s.put(ctx, s.log(p), it, "attribute_not_exists(#i)", nil)
+	if err == nil && !added {
+		err = fs.ErrExist
+	}
+	return err
+}
+
+// Show implements docdb.Store.
+func (s *store) Show(ctx context.Context, p docdb.Part, n uint64, records []refs.Record) error {
+	refused := make([]error, len(records))
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for i, d := range docs {
+	for i, r := range records {
 		group.Go(func() error {
-			errs[i] = s.put(gctx, d, "attribute_not_exists(#i)", nil, fs.ErrExist)
-			if definite(errs[i]) {
-				return nil
+			err := s.show(ctx, p, n, r)
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) {
+				refused[i], err = err, nil
 			}
-			return errs[i]
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+		return err
+	}
+	return errors.Join(refused...)
+}
+
+func (s *store) show(ctx context.Context, p docdb.Part, n uint64, r refs.Record) (err error) {
+	id := idOf(p, r.Key)
+	if r.Deleted {
+		return s.remove(ctx, s.documents(p), id, int64(n))
+	}
+	for _, native := range []bool{true, false} { // many small attributes take more room than JSON
+		it, encodeErr := encode(p, n, r, native)
+		if encodeErr != nil {
+			return encodeErr
 		}
-		return nil, err
-	}
-	return errs, nil
-}
-
-// definite says that the outcome of a write is known.
-func definite(err error) bool {
-	for _, kind := range []error{fs.ErrExist, refs.ErrConflict, fs.ErrPermission, fs.ErrInvalid, fs.ErrNotExist} {
-		if errors.Is(err, kind) {
-			return true
+		if err = s.raise(ctx, s.documents(p), n, it); !errors.Is(err, fs.ErrInvalid) {
+			break
 		}
 	}
-	return err == nil
+	return err
 }
 
-func (s *store) Replace(ctx context.Context, d docdb.Doc, prev int64) error {
-	return s.put(ctx, d, "#s = :prev", item{":prev": number(prev)}, refs.ErrConflict)
+// raise puts an item of commit n, unless there is one of that commit or a later one.
+func (s *store) raise(ctx context.Context, table string, n uint64, it item) error {
+	_, err := s.put(ctx, table, it, "attribute_not_exists(#i) OR #s < :n", item{":n": number(int64(n))})
+	return err
 }
 
-// put writes a document where the condition holds, and fails with otherwise
-// where it does not. A creation must not arrive twice: the second time might be
-// after somebody has deleted the record. Other writes are of one revision.
-func (s *store) put(ctx context.Context, d docdb.Doc, condition string, values item, otherwise error) error {
-	table, it, err := s.encode(d)
-	if err != nil {
-		return fmt.Errorf("record %.200q: %w: %w", d.Key, err, fs.ErrInvalid)
-	}
-	in := &dynamodb.PutItemInput{
+// put writes an item where the condition holds, and reports whether it does.
+func (s *store) put(ctx context.Context, table string, it item, condition string, values item) (held bool, err error) {
+	_, unsure, err := call(ctx, s.conn, request{action: "PutItem", table: table}, &dynamodb.PutItemInput{
 		TableName: &table, Item: it, ConditionExpression: &condition,
 		ExpressionAttributeNames: names(condition), ExpressionAttributeValues: values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}, (*dynamodb.Client).PutItem)
+	held, err = holds(err)
+	if err != nil && unsure && !errors.Is(err, refs.ErrUnavailable) {
+		err = fmt.Errorf("an answer was lost, and the next one is: %s: %w", err.Error(), refs.ErrUnavailable)
 	}
-	_, unsure, err := call(ctx, s.conn, request{action: "PutItem", table: table, once: values == nil}, in, (*dynamodb.Client).PutItem)
-	var failed *types.ConditionalCheckFailedException
-	if unsure && errors.As(err, &failed) {
-		if seq, err := integer(failed.Item[seqAttr]); err == nil && seq == d.Seq { // an attempt before has written it
-			return nil
-		}
-	}
-	return outcome(err, unsure, otherwise)
+	return held, err
 }
 
-func (s *store) Delete(ctx context.Context, key string, prev int64) error {
-	table, id := s.place(key)
-	const condition = "#s = :prev"
-	_, unsure, err := call(ctx, s.conn, request{action: "DeleteItem", table: table}, &dynamodb.DeleteItemInput{
+// remove deletes an item whose _seq is below n.
+func (s *store) remove(ctx context.Context, table, id string, n int64) error {
+	const condition = "#s < :n"
+	_, _, err := call(ctx, s.conn, request{action: "DeleteItem", table: table}, &dynamodb.DeleteItemInput{
 		TableName: &table, Key: item{idAttr: text(id)}, ConditionExpression: aws.String(condition),
-		ExpressionAttributeNames: names(condition), ExpressionAttributeValues: item{":prev": number(prev)},
+		ExpressionAttributeNames: names(condition), ExpressionAttributeValues: item{":n": number(n)},
 	}, (*dynamodb.Client).DeleteItem)
-	// A negative Seq, which no document has, asks for the permission only.
-	return outcome(err, unsure && prev >= 0, refs.ErrConflict)
+	_, err = holds(err)
+	return err
+}
+
+// holds takes the error of a conditional write apart.
+func holds(err error) (bool, error) {
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Shown implements docdb.Store.
+func (s *store) Shown(ctx context.Context, p docdb.Part) (uint64, error) {
+	items, err := s.get(ctx, s.log(p), markID)
+	if err != nil || len(items) == 0 {
+		return 0, err
+	}
+	n, err := integer(items[0][seqAttr])
+	return uint64(n), err
+}
+
+// SetShown implements docdb.Store.
+func (s *store) SetShown(ctx context.Context, p docdb.Part, n uint64) error {
+	return s.raise(ctx, s.log(p), n, item{idAttr: text(markID), seqAttr: number(int64(n))})
+}
+
+// MayDelete implements docdb.Store.
+func (s *store) MayDelete(ctx context.Context, p docdb.Part) error {
+	return s.remove(ctx, s.documents(p), markID, 0) // an item that is not there
 }
 
 // shorts are the names of attributes in expressions, where many words are
 // reserved.
 var shorts = map[string]string{
-	"#i": idAttr, "#s": seqAttr, "#k": keyAttr,
-	"#l": logAttr, "#n": numberAttr, "#f": failedAttr, "#b": byAttr,
+	"#i": idAttr, "#s": seqAttr,
 }
 
 // names gives those that an expression has: others are an error.
@@ -191,78 +258,6 @@ func names(expression string) map[string]string {
 		}
 	}
 	return used
-}
-
-// outcome gives the error of a write; a condition that fails means otherwise.
-func outcome(err error, unsure bool, otherwise error) error {
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		err = otherwise
-	}
-	if err != nil && unsure && definite(err) {
-		return fmt.Errorf("an answer was lost, and the next one is: %s: %w", err.Error(), refs.ErrUnavailable)
-	}
-	return err
-}
-
-func (s *store) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		keys, err := s.keys(ctx, prefix)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		for _, key := range keys {
-			if !yield(key, nil) {
-				return
-			}
-		}
-	}
-}
-
-// keys gives all at once, as DynamoDB cannot sort them.
-func (s *store) keys(ctx context.Context, prefix string) (keys []string, err error) {
-	if !strings.HasPrefix(prefix, docdb.SpecPrefix) {
-		if keys, err = s.tableKeys(ctx, keys, s.table, prefix, prefix); err != nil {
-			return nil, err
-		}
-	}
-	if rest, ok := strings.CutPrefix(prefix, docdb.SpecPrefix); ok || strings.HasPrefix(docdb.SpecPrefix, prefix) {
-		if !ok {
-			rest = ""
-		}
-		if keys, err = s.tableKeys(ctx, keys, s.table+specSuffix, rest, prefix); err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(keys)
-	return keys, nil
-}
-
-// tableKeys appends the keys with the prefix of the items whose _id begins with
-// id.
-func (s *store) tableKeys(ctx context.Context, keys []string, table, id, prefix string) ([]string, error) {
-	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("#i, #k"), ExpressionAttributeNames: names("#i #k")}
-	for !utf8.ValidString(id) { // it ends within a character
-		id = id[:len(id)-1]
-	}
-	if id != "" {
-		in.FilterExpression = aws.String("begins_with(#i, :p)")
-		in.ExpressionAttributeValues = item{":p": text(beginning(id))}
-	}
-	for it, err := range s.scan(ctx, in) {
-		if err != nil {
-			return nil, err
-		}
-		key, err := s.keyOf(table, it)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(key, prefix) {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
 }
 
 // scan gives the items of a table, a page of at most 1 MB at a time.

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o *Options) (refs.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return docdb.New(&store{d: d, table: d.o.table(), owns: true}, d.o.Docdb), nil
+	return docdb.New(&store{d: d, table: d.o.table(), owns: true}, &docdb.Options{Index: d.o.Index, Rand: d.o.Rand}), nil
 }
 
 // String names the database without a secret.
@@ -70,12 +71,13 @@ func (d *Database) String() string { return d.o.String() }
 // Table is the table that the options name, "" where they name none.
 func (d *Database) Table() string { return d.o.Table }
 
-// Manager gives the manager of a table, which need not be closed.
-func (d *Database) Manager(table string) (refs.Manager, error) {
+// Manager gives the manager of a table, which need not be closed. The index, which may
+// be nil, keeps what is known of the table for the next process.
+func (d *Database) Manager(table string, index *index.DB) (refs.Manager, error) {
 	if err := checkTable(table); err != nil {
 		return nil, err
 	}
-	return docdb.New(&store{d: d, table: table}, d.o.Docdb), nil
+	return docdb.New(&store{d: d, table: table}, &docdb.Options{Index: index, Rand: d.o.Rand}), nil
 }
 
 // Close ends the connections.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
@@ -155,15 +156,14 @@ func fakeStore(t *testing.T, o *Options) *store {
 
 // requests are those of a Store, and the command that each is.
 var requests = map[string]func(context.Context, *store) error{
-	"find": func(ctx context.Context, s *store) error { _, err := s.Get(ctx, []string{"archive/a"}); return err },
+	"find": func(ctx context.Context, s *store) error { _, err := s.Commits(ctx, docdb.Records, 1, 2); return err },
 	"insert": func(ctx context.Context, s *store) error {
-		errs, err := s.Insert(ctx, []docdb.Doc{{Key: "archive/a", Fields: map[string]any{}}})
-		return errors.Join(append(errs, err)...)
+		return s.Add(ctx, docdb.Records, docdb.Commit{N: 1, Data: []byte("x")})
 	},
 	"update": func(ctx context.Context, s *store) error {
-		return s.Replace(ctx, docdb.Doc{Key: "archive/a", Void: true}, 1)
+		return s.bulk(ctx, "team", []driver.WriteModel{driver.NewReplaceOneModel().SetFilter(before("archive/a", 2)).SetReplacement(bson.D{})})
 	},
-	"delete": func(ctx context.Context, s *store) error { return s.Delete(ctx, "archive/a", 1) },
+	"delete": func(ctx context.Context, s *store) error { return s.MayDelete(ctx, docdb.Records) },
 }
 
 func TestErrorsAreOfTheKindThatTheirCodeSays(t *testing.T) {
@@ -175,14 +175,12 @@ func TestErrorsAreOfTheKindThatTheirCodeSays(t *testing.T) {
 		want          []error // one of kinds
 		text          string
 	}{
-		{"who may not read", "find", refusal(13, "Unauthorized"), []error{fs.ErrPermission}, `may not read collection "team" of mongodb://`},
-		{"who may not create", "insert", refusal(13, "Unauthorized"), []error{fs.ErrPermission}, `may not insert into collection "team" of mongodb://`},
+		{"who may not read", "find", refusal(13, "Unauthorized"), []error{fs.ErrPermission}, `may not read collection "team.log" of mongodb://`},
+		{"who may not create", "insert", refusal(13, "Unauthorized"), []error{fs.ErrPermission}, `may not insert into collection "team.log" of mongodb://`},
 		{"who may not change", "update", refusal(13, "Unauthorized"), []error{fs.ErrPermission}, `may not update collection "team"`},
 		{"who may not delete, at Atlas", "delete", refusal(8000, "AtlasError"), []error{fs.ErrPermission}, `may not delete from collection "team"`},
 		{"one that is there", "insert", writeError(11000), []error{fs.ErrExist}, ""},
 		{"one that is too large", "insert", writeError(10334), []error{fs.ErrInvalid}, ""},
-		{"one that is not there as it was", "update", ok(bson.E{Key: "n", Value: 0}), []error{refs.ErrConflict}, ""},
-		{"one to delete that is not there as it was", "delete", ok(bson.E{Key: "n", Value: 0}), []error{refs.ErrConflict}, ""},
 		{"one that another's unique index forbids", "update", writeError(11000), []error{fs.ErrInvalid}, ""},
 		{"another is primary", "update", refusal(10107, "NotWritablePrimary"), open, "did not update collection"},
 		{"the server goes", "find", refusal(91, "ShutdownInProgress"), open, ""},
@@ -280,6 +278,22 @@ func TestATableOfALaterFormatIsNotRead(t *testing.T) {
 	err := requests["find"](t.Context(), fakeStore(t, f.options()))
 	if err == nil || !strings.Contains(err.Error(), "has format 2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCommitsOfOthersAreDamage(t *testing.T) {
+	header := bson.D{{Key: "_id", Value: int64(0)}, {Key: "format", Value: tableFormat}}
+	for _, doc := range []bson.D{
+		{{Key: "_id", Value: commitID(1)}},
+		{{Key: "_id", Value: commitID(1)}, {Key: "n", Value: int64(2)}, {Key: "commit", Value: []byte("x")}},
+		{{Key: "_id", Value: commitID(1)}, {Key: "n", Value: "1"}, {Key: "commit", Value: []byte("x")}},
+		{{Key: "_id", Value: commitID(1)}, {Key: "n", Value: int64(1)}, {Key: "commit", Value: int64(1)}},
+	} {
+		f := newFake(t)
+		f.answer = func(string, bson.Raw) any { return found(header, doc) }
+		if err := requests["find"](t.Context(), fakeStore(t, f.options())); !errors.Is(err, refs.ErrCorrupt) {
+			t.Errorf("%v: got %v", doc, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package mongo
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -12,9 +13,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/refs/docdb"
 )
 
 const (
@@ -39,8 +40,11 @@ type Options struct {
 	Username, Password string
 	// Timeout is for one request, of which an operation has several; 0: a minute.
 	Timeout time.Duration
-	// Docdb is for the algorithm; nil is its default.
-	Docdb *docdb.Options
+	// Index keeps what is known of the table for the next process; nil keeps it in memory.
+	Index *index.DB
+	// Rand is for write ids and the length of pauses; nil is crypto/rand.Reader. Safe
+	// for concurrent use.
+	Rand io.Reader
 }
 
 // place is a connection string in parts.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/datafs/datafs/fixtures/servers"
 	"github.com/datafs/datafs/refs"
-	"github.com/datafs/datafs/refs/docdb"
 	"github.com/datafs/datafs/refs/refstest"
 )
 
@@ -170,7 +169,6 @@ func TestServerStopsAmongWrites(t *testing.T) {
 	srv := servers.Mongo(t)
 	o := onServer(srv)
 	o.URI += "/?serverSelectionTimeoutMS=300"
-	o.Docdb = &docdb.Options{Patience: -1}
 	openTable(t, o)
 	written, started := make([]map[string]bool, 4), make(chan bool, 400)
 	var group sync.WaitGroup
@@ -232,7 +230,7 @@ func wantAll(t *testing.T, m refs.Manager, written []map[string]bool) {
 func TestServerTablesAreMadeAndDeleted(t *testing.T) {
 	d := connect(t, onServer(servers.Mongo(t)))
 	ctx := t.Context()
-	m, err := d.Manager("team")
+	m, err := d.Manager("team", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,25 +286,6 @@ func TestServerOneOfManyMakersOfATableWins(t *testing.T) {
 	}
 	if made != 1 {
 		t.Errorf("%d made it, want 1", made)
-	}
-}
-
-func TestServerInsertsSayWhichIsThereAlready(t *testing.T) {
-	o := onServer(servers.Mongo(t))
-	openTable(t, o)
-	s := &store{d: connect(t, o), table: "team"}
-	doc := func(key string) docdb.Doc { return docdb.Doc{Key: key, Seq: 1, Fields: map[string]any{}} }
-	if _, err := s.Insert(t.Context(), []docdb.Doc{doc("b"), doc("spec/b")}); err != nil {
-		t.Fatal(err)
-	}
-	errs, err := s.Insert(t.Context(), []docdb.Doc{doc("spec/a"), doc("a"), doc("b"), doc("spec/b"), doc("c")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []bool{false, false, true, true, false} {
-		if got := errors.Is(errs[i], fs.ErrExist); got != want || errs[i] != nil && !want {
-			t.Errorf("%d: got %v, want fs.ErrExist: %v", i, errs[i], want)
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package all
 import (
 	"context"
 
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/dynamo"
 	"github.com/datafs/datafs/remote/config"
@@ -32,8 +33,8 @@ func (d dynamoDB) String() string {
 func (d dynamoDB) Table() string { return d.o.Table }
 func (d dynamoDB) Close() error  { return nil }
 
-func (d dynamoDB) Manager(table string) (refs.Manager, error) {
-	return dynamo.Open(context.Background(), d.at(table))
+func (d dynamoDB) Manager(table string, index *index.DB) (refs.Manager, error) {
+	return dynamo.Open(context.Background(), d.at(table), index)
 }
 
 func (d dynamoDB) CreateTable(ctx context.Context, name string) error {

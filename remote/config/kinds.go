@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/datafs/datafs/index/leaf"
+	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/dir"
@@ -43,8 +44,9 @@ type Kind struct {
 type Database interface {
 	fmt.Stringer
 	// Manager opens a table. One that does not exist is an error of its methods
-	// that wraps fs.ErrNotExist.
-	Manager(table string) (refs.Manager, error)
+	// that wraps fs.ErrNotExist. The index keeps what is known of the table, so
+	// that the next process need not read all of it again; nil keeps it in memory.
+	Manager(table string, index *index.DB) (refs.Manager, error)
 	// Table is the table that the configuration names, "" where it names none.
 	Table() string
 	CreateTable(ctx context.Context, name string) error // fs.ErrExist

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/datafs/datafs/fixtures/docmem"
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/objects"
 	"github.com/datafs/datafs/refs"
@@ -27,7 +28,7 @@ func TestAPullFromADatabase(t *testing.T) {
 	if os.Getenv("DATAFS_TEST_LARGE") != "" {
 		n = 100_000
 	}
-	team := &docdb.Mem{}
+	team := &docmem.Store{}
 	m := docdb.New(team, nil)
 	var changes []refs.Change
 	for i := range n {
@@ -110,7 +111,7 @@ func peak() func() uint64 {
 // TestTenThousandVersionsOfOneArchive go through a database that keeps small
 // records only.
 func TestTenThousandVersionsOfOneArchive(t *testing.T) {
-	team := &docdb.Mem{}
+	team := &docmem.Store{}
 	m := docdb.New(team, nil)
 	changes := archiveAndVersions(t, 0, "K")[:1]
 	a, _, err := refs.DecodeArchive(refs.Record{Key: changes[0].Key, Value: changes[0].Value})
@@ -229,7 +230,7 @@ func pullRecords(t *testing.T, database docdb.Store, dir string) (team.PullRepor
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := team.New(&team.Options{Local: local, Aside: aside, Team: docdb.New(database, nil), Space: "team"})
+	s := team.New(&team.Options{Local: local, Aside: aside, Team: docdb.New(database, &docdb.Options{Index: db}), Space: "team"})
 	rep, err := s.Pull(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/datafs/datafs/fixtures/docmem"
 	"github.com/datafs/datafs/index"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/refs/docdb"
@@ -28,7 +29,7 @@ func TestADeletionThatWasPushedIsTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
-	documents := &docdb.Mem{}
+	documents := &docmem.Store{}
 	memory := &refs.Mem{}
 	for _, c := range []struct {
 		name string
