@@ -117,7 +117,7 @@ func (c *checking) run(ctx context.Context) error {
 // reports whether there is an index with which the packs can be compared; without it
 // nothing else is looked at.
 func (a *API) checkRecords(ctx context.Context) (damage []error, usable bool, err error) {
-	for _, check := range []func(context.Context) error{a.index.Check, a.bolt.Check, func(context.Context) error { return a.journalGone() }} {
+	for _, check := range []func(context.Context) error{a.index.Check, func(context.Context) error { return a.journalGone() }, a.bolt.Check} {
 		err := check(ctx)
 		switch {
 		case err != nil && !errors.Is(err, ErrCorrupt):

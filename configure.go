@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/remote/config"
 )
 
@@ -82,5 +83,8 @@ func Trust(ctx context.Context, dir string, opts *Options) (repo string, err err
 	if err := checkLinks(repo); err != nil {
 		return "", err
 	}
-	return repo, o.Trust(ctx, repo)
+	if err = o.Trust(ctx, repo); errors.Is(err, fs.ErrNotExist) {
+		err = leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", dir)
+	}
+	return repo, err
 }

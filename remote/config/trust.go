@@ -194,11 +194,9 @@ func (o *Search) Inside(dir string) (repo string, err error) {
 
 // Trust records that a repository's own configuration is to be trusted. That ends when
 // the repository's path, id or owner changes, or somebody else can write the configuration.
+// Where there is no repository the error wraps fs.ErrNotExist.
 func (o *Search) Trust(ctx context.Context, repo string) error {
 	r, err := newTrustRecord(repo)
-	if errors.Is(err, fs.ErrNotExist) {
-		return leaf.Errorf(fs.ErrNotExist, "there is no repository in %s", repo)
-	}
 	if err != nil {
 		return err
 	}
