@@ -87,12 +87,13 @@ profiles:
                 service: S3FS
                 args: ['test-bucket']
         manager:
-            class: DynamoDBManager
+            class: EmbeddedManager
             kwargs:
                 table_name: my-test-data
 `
 
-// A team has a table of its own, and rules that hold for everyone.
+// A table of its own has rules that hold for everyone. With DynamoDBManager or
+// MongoDBManager, and the Kinds of package remote/all, it is the team's.
 func Example_team() {
 	api, done := openExample(teamConfig)
 	defer done()

@@ -26,7 +26,7 @@ type Kind struct {
 
 	Path    bool   // an authority: it is named by a path on this machine
 	Manager bool   // it keeps records
-	LogsIn  string // what of the user's it always logs in with; only a trusted configuration may name it
+	LogsIn  string // what of the user's it logs in with, as a clause; only a trusted configuration may name it
 
 	// Authority opens an authority. Getenv returns the value of an environment
 	// variable, "" if it is not set; it is nil if the authority may have none of the
@@ -74,13 +74,13 @@ var builtin = Kinds{
 	{Name: "S3FS", Schemes: []string{"s3"}},
 	opening("ZipFS", zip.FromService, zip.FromURL, zip.Open, "zip").at(),
 	{Name: "FTPFS", Schemes: []string{"ftp", "ftps"}},
-	{Name: "SFTPFS", Schemes: []string{"sftp"}, LogsIn: "your ssh keys and agent"},
+	{Name: "SFTPFS", Schemes: []string{"sftp"}, LogsIn: "logs in with your ssh keys and agent"},
 	opening("HTTPFS", web.HTTPFromService, web.HTTPFromURL, web.OpenHTTP, "http", "https"),
 	opening("RPCFS", web.RPCFromService, web.RPCFromURL, web.OpenRPC, "rpc", "rpcs"),
 	opening("DAVFS", web.DAVFromService, web.DAVFromURL, web.OpenDAV, "dav", "davs"),
 
 	{Name: "MongoDBManager", Schemes: []string{"mongodb", "mongodb+srv"}, Manager: true},
-	{Name: "DynamoDBManager", Schemes: []string{"dynamodb"}, Manager: true, LogsIn: "your AWS credentials"},
+	{Name: "DynamoDBManager", Schemes: []string{"dynamodb"}, Manager: true, LogsIn: "needs your AWS credentials"},
 	{Name: AuthorityManager, Manager: true},
 	{Name: EmbeddedManager, Manager: true},
 }

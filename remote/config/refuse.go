@@ -35,7 +35,7 @@ func secretName(name string) bool {
 // may not have. It is named by the service or the class, or by the scheme of the URL.
 func refused(k Kind, named, address string, args []any, kwargs map[string]any) (list []string) {
 	if k.LogsIn != "" {
-		list = append(list, named+", which logs in with "+k.LogsIn)
+		list = append(list, named+", which "+k.LogsIn)
 	}
 	if named == "S3FS" && len(args) > 2 {
 		list = append(list, "aws_access_key") // and what follows it: S3FS takes them by their places, too
