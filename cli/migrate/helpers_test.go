@@ -1,8 +1,8 @@
 package migrate
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/index"
+	"github.com/datafs/datafs/index/leaf"
 	"github.com/datafs/datafs/refs"
 	"github.com/datafs/datafs/remote"
 	"github.com/datafs/datafs/remote/dir"
