@@ -65,6 +65,9 @@ type Result struct {
 
 // Writer starts taking content in. ctx bounds all of it.
 func (s *Store) Writer(ctx context.Context, opts *WriterOptions) (*Writer, error) {
+	if opts == nil {
+		opts = &WriterOptions{}
+	}
 	lock, err := s.lock(ctx, false)
 	if err != nil {
 		return nil, err
