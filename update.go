@@ -44,7 +44,6 @@ type UpdateOptions struct {
 
 	AllowEmpty bool // contents of no bytes are meant
 	Remove     bool // remove the source afterwards, also when nothing changed
-	Cache      bool // keep the content here also when it is pushed; it always is
 }
 
 // Result says what an update did.
