@@ -2,10 +2,7 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"iter"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,7 +13,6 @@ import (
 // LimitOptions bound what is asked of authorities.
 type LimitOptions struct {
 	BytesPerSecond int64 // up and down together; 0 is no limit
-	Parallel       int   // operations open at once; 0 is no limit
 
 	Now   func() time.Time                                    // nil: time.Now
 	Sleep func(ctx context.Context, wait time.Duration) error // nil: a timer; ends early with the context's error
@@ -25,9 +21,8 @@ type LimitOptions struct {
 // Limiter bounds all transfers of the authorities that it wraps, together. Its
 // methods may be called by several goroutines.
 type Limiter struct {
-	opts  LimitOptions
-	rate  *rate.Limiter // nil: no limit
-	slots chan struct{} // holds one for each operation that is open; nil: no limit
+	opts LimitOptions
+	rate *rate.Limiter // nil: no limit
 }
 
 const limitBurst = 64 << 10 // bytes that may pass at once
@@ -41,9 +36,6 @@ func NewLimiter(opts *LimitOptions) *Limiter {
 	if l.opts.BytesPerSecond > 0 {
 		l.rate = rate.NewLimiter(rate.Limit(l.opts.BytesPerSecond), limitBurst)
 	}
-	if l.opts.Parallel > 0 {
-		l.slots = make(chan struct{}, l.opts.Parallel)
-	}
 	if l.opts.Now == nil {
 		l.opts.Now = time.Now
 	}
@@ -54,33 +46,13 @@ func NewLimiter(opts *LimitOptions) *Limiter {
 }
 
 // Wrap gives an authority that keeps to the limits. It is an Exclusive if inner
-// is. An operation waits for its turn until its context is over. A Get takes its
-// place until its body is closed, so one goroutine must not open another while
-// it holds as many as may be open; a List takes none while its caller is at work.
+// is.
 func (l *Limiter) Wrap(inner Authority) Authority {
 	a := &limited{inner, l}
 	if x, ok := inner.(Exclusive); ok {
 		return &exclusiveLimited{a, x}
 	}
 	return a
-}
-
-func (l *Limiter) enter(ctx context.Context) error {
-	if l.slots == nil {
-		return nil
-	}
-	select {
-	case l.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (l *Limiter) leave() {
-	if l.slots != nil {
-		<-l.slots
-	}
 }
 
 // cut gives as much of p as may pass at once.
@@ -105,8 +77,8 @@ func (l *Limiter) passed(ctx context.Context, n int) error {
 }
 
 type limited struct {
-	inner Authority
-	l     *Limiter
+	Authority
+	l *Limiter
 }
 
 type exclusiveLimited struct {
@@ -116,15 +88,11 @@ type exclusiveLimited struct {
 
 // Get is that of Authority.
 func (a *limited) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if err := a.l.enter(ctx); err != nil {
-		return nil, fmt.Errorf("get %.80s: %w", name, err)
-	}
-	body, err := a.inner.Get(ctx, name, off, n)
+	body, err := a.Authority.Get(ctx, name, off, n)
 	if err != nil {
-		a.l.leave()
 		return nil, err
 	}
-	return &limitedBody{limitedReader{ctx, body, a.l}, body, sync.OnceFunc(a.l.leave)}, nil
+	return &limitedBody{limitedReader{ctx, body, a.l}, body}, nil
 }
 
 type limitedReader struct {
@@ -143,13 +111,7 @@ func (r *limitedReader) Read(p []byte) (int, error) {
 
 type limitedBody struct {
 	limitedReader
-	body  io.Closer
-	leave func()
-}
-
-func (b *limitedBody) Close() error {
-	defer b.leave()
-	return b.body.Close()
+	io.Closer
 }
 
 // limitedSeeker has no more methods than these, so that nothing passes by Read.
@@ -160,7 +122,7 @@ type limitedSeeker struct {
 
 // Put is that of Authority.
 func (a *limited) Put(ctx context.Context, name string, r io.ReadSeeker) error {
-	return a.put(ctx, name, r, a.inner.Put)
+	return a.put(ctx, name, r, a.Authority.Put)
 }
 
 // PutNew is that of Exclusive.
@@ -169,48 +131,8 @@ func (a *exclusiveLimited) PutNew(ctx context.Context, name string, r io.ReadSee
 }
 
 func (a *limited) put(ctx context.Context, name string, r io.ReadSeeker, put func(context.Context, string, io.ReadSeeker) error) error {
-	if err := a.l.enter(ctx); err != nil {
-		return fmt.Errorf("put %.80s: %w", name, err)
-	}
-	defer a.l.leave()
 	if a.l.rate != nil {
 		r = &limitedSeeker{limitedReader{ctx, r, a.l}, r}
 	}
 	return put(ctx, name, r)
 }
-
-// List is that of Authority.
-func (a *limited) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		if err := a.l.enter(ctx); err != nil {
-			yield(Info{}, fmt.Errorf("list %.80s: %w", prefix, err))
-			return
-		}
-		for info, err := range a.inner.List(ctx, prefix) {
-			a.l.leave()
-			if !yield(info, err) || err != nil {
-				return
-			}
-			if err := a.l.enter(ctx); err != nil {
-				yield(Info{}, fmt.Errorf("list %.80s: %w", prefix, err))
-				return
-			}
-		}
-		a.l.leave()
-	}
-}
-
-// Delete is that of Authority.
-func (a *limited) Delete(ctx context.Context, name string) error {
-	if err := a.l.enter(ctx); err != nil {
-		return fmt.Errorf("delete %.80s: %w", name, err)
-	}
-	defer a.l.leave()
-	return a.inner.Delete(ctx, name)
-}
-
-// Close is that of Authority.
-func (a *limited) Close() error { return a.inner.Close() }
-
-// String is that of the authority that is wrapped.
-func (a *limited) String() string { return a.inner.String() }

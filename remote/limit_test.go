@@ -15,7 +15,7 @@ import (
 
 func TestLimiterAndObserverPassTheSuite(t *testing.T) {
 	remotetest.Run(t, func(*testing.T) remote.Authority {
-		l := remote.NewLimiter(&remote.LimitOptions{Parallel: 3, BytesPerSecond: 1 << 40})
+		l := remote.NewLimiter(&remote.LimitOptions{BytesPerSecond: 1 << 40})
 		return new(remote.Observer).Wrap(l.Wrap(&remote.Mem{}))
 	})
 }
@@ -44,41 +44,6 @@ func TestLimiterRateEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if err := a.Put(ctx, "a", bytes.NewReader(make([]byte, 1<<20))); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want context.DeadlineExceeded", err)
-	}
-}
-
-func TestLimiterParallel(t *testing.T) {
-	l := remote.NewLimiter(&remote.LimitOptions{Parallel: 1})
-	a := l.Wrap(&remote.Mem{})
-	if err := a.Put(t.Context(), "a", strings.NewReader("x")); err != nil {
-		t.Fatal(err)
-	}
-	r, err := a.Get(t.Context(), "a", 0, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	io.ReadAll(r)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if err := a.Delete(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a second operation beside an open body: got %v, want context.DeadlineExceeded", err)
-	}
-	r.Close()
-	r.Close()
-	for info, err := range a.List(t.Context(), "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantStored(t, a, info.Name, "x") // inside a listing there is a place
-	}
-	if err := a.Delete(t.Context(), "a"); err != nil {
-		t.Errorf("Delete: %v", err)
-	}
-	if _, err := a.Get(t.Context(), "a", 0, -1); err == nil {
-		t.Error("the file is still there")
-	}
-	if err := a.Delete(t.Context(), "a"); err != nil {
-		t.Errorf("a Get that failed keeps its place: %v", err)
 	}
 }
 
